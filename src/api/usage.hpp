@@ -1,0 +1,36 @@
+// Usage: the billable tokens of one answer, the same for every protocol.
+//
+// Convention (documented because the providers disagree):
+//   input   all prompt tokens, cached ones included. For Anthropic it is
+//           input_tokens + cache_read + cache_creation.
+//   output  all generated tokens, reasoning included.
+// A negative, fractional, non-numeric or absurd (> kMax) number counts as
+// missing and sets `absurd`; it never lowers anything. The last value seen
+// wins, nothing is added up over events; a field that a later report lacks
+// keeps the earlier one. OpenAI-compatible answers whose total_tokens exceeds
+// prompt + completion (Gemini with thinking) bill output = total - prompt.
+#pragma once
+
+#include <cstdint>
+
+namespace llm::api {
+
+struct Usage {
+    static constexpr int64_t kUnknown = -1;
+    static constexpr int64_t kMax = int64_t{1} << 40;
+
+    int64_t input = kUnknown;
+    int64_t output = kUnknown;
+    int64_t cached_input = 0;     // read from the provider's prompt cache
+    int64_t cache_write = 0;      // written to it (all lifetimes)
+    int64_t cache_write_1h = 0;   // of cache_write: Anthropic's 1 h entries
+    int64_t reasoning = 0;        // of output
+    int64_t audio_input = 0;      // of input
+    int64_t audio_output = 0;     // of output
+    bool absurd = false;          // a number was rejected
+    bool estimated = false;       // filled in by us, not by the provider
+
+    bool known() const { return input >= 0 && output >= 0; }
+};
+
+}  // namespace llm::api

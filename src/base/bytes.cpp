@@ -1,0 +1,123 @@
+#include "src/base/bytes.hpp"
+
+#include <charconv>
+
+namespace llm {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool is_unreserved(unsigned char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+           || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'
+           || c == '~';
+}
+
+void append_escape(std::string& out, unsigned char c) {
+    switch (c) {
+    case '"': out += "\\\""; return;
+    case '\\': out += "\\\\"; return;
+    case '\b': out += "\\b"; return;
+    case '\f': out += "\\f"; return;
+    case '\n': out += "\\n"; return;
+    case '\r': out += "\\r"; return;
+    case '\t': out += "\\t"; return;
+    default:
+        out += "\\u00";
+        out += kHex[c >> 4];
+        out += kHex[c & 15];
+    }
+}
+
+}  // namespace
+
+bool equals_ignore_case(Bytes a, Bytes b) {
+    if (a.size() != b.size()) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size(); i++) {
+        if (ascii_lower(a[i]) != ascii_lower(b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::string to_hex(Bytes bytes) {
+    std::string out;
+    out.reserve(bytes.size() * 2);
+    for (unsigned char c : bytes) {
+        out += kHex[c >> 4];
+        out += kHex[c & 15];
+    }
+    return out;
+}
+
+bool from_hex(Bytes hex, void* out, size_t size) {
+    if (hex.size() != size * 2) {
+        return false;
+    }
+    auto* bytes = static_cast<unsigned char*>(out);
+    for (size_t i = 0; i < size; i++) {
+        int high = hex_digit(hex[2 * i]);
+        int low = hex_digit(hex[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        bytes[i] = static_cast<unsigned char>(high << 4 | low);
+    }
+    return true;
+}
+
+void append_percent_encoded(std::string& out, Bytes value) {
+    for (unsigned char c : value) {
+        if (is_unreserved(c)) {
+            out += static_cast<char>(c);
+        } else {
+            out += '%';
+            out += kHex[c >> 4];
+            out += kHex[c & 15];
+        }
+    }
+}
+
+void append_json_string(std::string& out, Bytes value) {
+    out += '"';
+    size_t start = 0;
+    for (size_t i = 0; i < value.size(); i++) {
+        auto c = static_cast<unsigned char>(value[i]);
+        if (c >= 0x20 && c != '"' && c != '\\') {
+            continue;
+        }
+        out.append(value.substr(start, i - start));
+        append_escape(out, c);
+        start = i + 1;
+    }
+    out.append(value.substr(start));
+    out += '"';
+}
+
+void append_number(std::string& out, int64_t value) {
+    char digits[24];
+    auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
+    out.append(digits, static_cast<size_t>(end - digits));
+}
+
+bool parse_decimal(Bytes text, uint64_t& out) {
+    if (text.empty() || text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    auto end = text.data() + text.size();
+    auto [ptr, ec] = std::from_chars(text.data(), end, out);
+    return ec == std::errc() && ptr == end;
+}
+
+}  // namespace llm
