@@ -1,0 +1,97 @@
+// Request: what we need to know of a client's body, the same for every
+// protocol, and where each value stands in its bytes. Fields that we do not
+// know are not our business and pass.
+//
+// Sources: OpenAI API reference, Anthropic API reference, vLLM's request
+// models for what compatible servers add.
+//
+// Ownership: owns its strings; node ids belong to the Document it was read
+// from. Threads: a plain value.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "src/api/protocol.hpp"
+#include "src/base/result.hpp"
+#include "src/json/document.hpp"
+
+namespace llm::api {
+
+// A value's place in the body, quotes and brackets included.
+struct Span {
+    size_t offset = 0;
+    size_t size = 0;  // 0: the member is absent
+
+    bool present() const { return size != 0; }
+};
+
+enum class Tri : uint8_t { kAbsent, kFalse, kTrue };
+
+struct Request {
+    static constexpr size_t kMaxModel = 256;
+    static constexpr int64_t kMaxCount = 1 << 20;  // clamp of n
+    static constexpr int64_t kMaxTokens = int64_t{1} << 40;
+
+    Endpoint endpoint = Endpoint::kNone;
+    Family family = Family::kOpenai;
+    std::string model;           // unescaped; "" where absent is allowed
+                                 // (responses with a stored prompt)
+    bool stream = false;
+    bool include_usage = false;  // stream_options.include_usage
+    Tri store = Tri::kAbsent;    // absent means true to OpenAI's responses
+    bool has_tools = false;      // tools or functions, not empty
+    int64_t n = 1;               // answers asked for: max(n, best_of), in
+                                 // [1, kMaxCount]
+
+    // The smallest of max_tokens, max_completion_tokens, max_output_tokens
+    // that are numbers, in [0, kMaxTokens].
+    std::optional<int64_t> max_output_tokens;
+    std::optional<double> temperature;
+
+    // Why an answer must be neither shared nor replayed; "" when nothing
+    // speaks against it. One of: background, conversation,
+    // previous_response_id, store, prompt, web_search_options, mcp_servers,
+    // container, tools:<kind>, where kind is web_search, web_fetch,
+    // file_search, code_interpreter, code_execution, mcp, image_generation,
+    // tool_search, shell, computer, or server for one that we do not know.
+    // Static storage.
+    Bytes side_effect;
+
+    // Text that the model is given (messages, system, instructions, prompt,
+    // input, tool results), in bytes after unescaping; and what is given in
+    // other forms (images, audio, files, tool definitions), as written.
+    uint64_t ascii_bytes = 0;
+    uint64_t other_bytes = 0;    // of UTF-8 sequences beyond ASCII
+    uint64_t media_bytes = 0;
+    uint64_t tools_bytes = 0;
+    uint64_t input_tokens = 0;   // given as token numbers (prompt, input)
+    uint32_t messages = 0;       // or input items, or prompts
+
+    // The string node with the last text of the last user message that has
+    // text (completions, embeddings: the prompt or input when it is one
+    // string); kNoNode when there is none.
+    json::NodeId last_user_text = json::kNoNode;
+    bool ends_with_user = false;  // and that message is the last one, with
+                                  // nothing but this text in it
+
+    // Where the values stand that edits touch.
+    Span model_span;
+    Span stream_span;
+    Span stream_options_span;
+    Span include_usage_span;
+    size_t insert_at = 0;         // after the opening brace
+    bool empty_object = false;    // nothing but white space up to `}`
+};
+
+// Reads the body of a request to `endpoint` (not kNone). Errc::kInvalid when
+// the upstream could only refuse it too: the message is for the client, and
+// `why`, when given, holds it with status and `param`.
+Result<Request> parse_request(Endpoint endpoint, const json::Document& doc,
+                              ApiError* why = nullptr);
+
+// The client's words for a body that Document::parse refused.
+ApiError body_error(const Error& error);
+
+}  // namespace llm::api

@@ -1,0 +1,70 @@
+// The exact cache's key: SHA-256 of the effective request, built so that a
+// second implementation can be. All 256 bits are compared.
+//
+// The digest is taken over these bytes, in this order. Each line ends in one
+// LF. A value is percent-encoded (all but A-Z a-z 0-9 - . _ ~, hexadecimal
+// digits in lower case), so it can hold neither LF nor =. A line whose value
+// is empty is left out, scope lines never are.
+//
+//   llm-key 1
+//   endpoint=<api::name_of(endpoint)>
+//   family=<api::name_of(family)>
+//   model=<upstream model after routing>
+//   version=<the operator's cache version>
+//   effective=<what edits add to the request>
+//   anthropic-version=<request header>
+//   anthropic-beta=<request header>
+//   openai-organization=<request header>
+//   openai-project=<request header>
+//   openai-beta=<request header>
+//   scopes=<number of scope values, decimal; left out when 0>
+//   scope=<value>               as many times, in the configured order
+//   body
+//   <canonical form of the body (json/canonical.hpp), no LF after it>
+//
+// Left out of the body, at its top level alone, is what cannot change the
+// answer:
+//   every OpenAI endpoint   user safety_identifier priority request_id
+//                           session_id cache_salt
+//   chat, completions,      stream stream_options metadata store
+//   responses               prompt_cache_key prompt_cache_options
+//                           prompt_cache_retention
+//   embeddings              stream
+//   messages (Anthropic)    stream metadata
+// and `model` when a model line stands above. Everything else is in the key,
+// known or not (embeddings: encoding_format too).
+#pragma once
+
+#include <span>
+
+#include "src/api/protocol.hpp"
+#include "src/base/digest.hpp"
+#include "src/json/document.hpp"
+
+namespace llm::cache {
+
+// Views need to live through the call only.
+struct KeyParts {
+    api::Endpoint endpoint = api::Endpoint::kNone;
+    Bytes model;       // upstream model; "": the body's own counts
+    Bytes version;     // llm_cache_version
+    Bytes effective;   // what edits put into the request beyond the model:
+                       // system text, forced parameters; "" = nothing
+    std::span<const Bytes> scope;  // llm_cache_scope, in order
+    Bytes anthropic_version;
+    Bytes anthropic_beta;
+    Bytes openai_organization;
+    Bytes openai_project;
+    Bytes openai_beta;
+
+    // The semantic tier's key: this node's text is left open; kNoNode: none.
+    json::NodeId placeholder = json::kNoNode;
+};
+
+Digest fingerprint(const json::Document& doc, const KeyParts& parts);
+
+// The same with a Hasher of the caller's, which is reset first.
+Digest fingerprint(const json::Document& doc, const KeyParts& parts,
+                   Hasher& hasher);
+
+}  // namespace llm::cache

@@ -1,0 +1,66 @@
+// Edits: changes to a client's body as splices at known places. What is not
+// edited leaves byte for byte. The list may be built by several rooms one
+// after another (system, model, parameters, caps, usage); a member that is
+// set twice keeps the last value.
+//
+// Errc::kInvalid: a splice outside the body, or one that overlaps another;
+// the list is then as it was before the call.
+//
+// Ownership: copies what is inserted; keeps no reference to the document or
+// the body. All splices of one list are for the same body. One thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/base/bytes.hpp"
+#include "src/base/result.hpp"
+#include "src/json/document.hpp"
+
+namespace llm::route {
+
+class Edits {
+public:
+    // Removes `remove` bytes at `offset` of a body of `body_size` bytes and
+    // puts `insert` there. Insertions at one place stand in the order in
+    // which they were added, before a replacement that begins there.
+    Result<void> splice(size_t body_size, size_t offset, size_t remove,
+                        Bytes insert);
+
+    // Replaces a whole value.
+    Result<void> replace(const json::Document& doc, json::NodeId value,
+                         Bytes raw);
+
+    // Gives `object` (an object of `doc`) the member `key` (unescaped) with
+    // the value `raw` (JSON text, not checked): replaces the value in place,
+    // or inserts the member right after the opening brace.
+    Result<void> set_member(const json::Document& doc, json::NodeId object,
+                            Bytes key, Bytes raw);
+
+    // stream_options.include_usage = true in the root object, whatever
+    // stands there: nothing, null, {}, without the member, false, true (then
+    // nothing changes). Anything but an object or null is an error.
+    Result<void> set_include_usage(const json::Document& doc);
+
+    bool empty() const { return splices_.empty(); }
+    void clear() { splices_.clear(); }
+
+    size_t size_after(size_t body_size) const;
+
+    // Writes size_after(body.size()) bytes to `out`, in one pass.
+    void apply(Bytes body, char* out) const;
+    std::string apply(Bytes body) const;
+
+private:
+    struct Splice {
+        size_t offset;
+        size_t remove;
+        std::string insert;
+        size_t raw_at = 0;   // where a member's value begins in insert
+        std::string member;  // key of a member that was inserted
+    };
+
+    std::vector<Splice> splices_;  // by offset, not overlapping
+};
+
+}  // namespace llm::route
