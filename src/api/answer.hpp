@@ -19,10 +19,9 @@
 
 namespace llm::api {
 
-// A member that we carry without understanding it: `raw` is JSON text.
-// Accumulating a stream merges deltas as the official SDKs do: strings are
-// appended, arrays are joined (elements with an equal "index" are merged),
-// objects merge by key, anything else: the last one wins.
+// A member that we carry without understanding it: `raw` is JSON text. How a
+// stream's fragments become one: accumulate.hpp. Extras of a stream are in
+// place when the answer is complete, not before.
 struct Extra {
     std::string key;
     std::string raw;

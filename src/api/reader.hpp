@@ -4,6 +4,9 @@
 //
 // Bounds: an answer of more than `max_bytes` of content stops being kept
 // (`overflow`), its usage is still followed.
+//
+// An answer that overflowed, or that had an event which was not understood
+// (`lossy`), never becomes `complete`: it must not be stored.
 #pragma once
 
 #include <memory>
@@ -40,6 +43,9 @@ public:
     Answer& answer() { return answer_; }
     const Answer& answer() const { return answer_; }
     bool overflow() const { return overflow_; }
+    // Something was not understood and is not in the answer: data that is no
+    // JSON, a shape that is not the protocol's, parts without bound.
+    bool lossy() const { return lossy_; }
     // Bytes of generated content so far, for estimates of output tokens.
     size_t content_bytes() const { return content_bytes_; }
 
@@ -51,6 +57,7 @@ protected:
     size_t max_bytes_;
     size_t content_bytes_ = 0;
     bool overflow_ = false;
+    bool lossy_ = false;
 };
 
 // nullptr for an endpoint that does not stream (embeddings).

@@ -1,0 +1,22 @@
+// Reads the providers' usage objects into Usage. The rules are in usage.hpp.
+#pragma once
+
+#include "src/api/usage.hpp"
+#include "src/json/document.hpp"
+
+namespace llm::api {
+
+// OpenAI's two spellings: prompt_tokens, completion_tokens (chat,
+// completions, embeddings) and input_tokens, output_tokens (responses), with
+// their details; DeepSeek's prompt_cache_hit_tokens. `usage` that is not an
+// object changes nothing.
+void merge_openai_usage(const json::Document& doc, json::NodeId usage,
+                        Usage& into);
+
+// One count: true and `out` is set when `id` is a whole number in
+// [0, Usage::kMax] written without fraction or exponent. Absent (kNoNode) and
+// null are just missing; anything else sets `absurd`.
+bool read_count(const json::Document& doc, json::NodeId id, int64_t& out,
+                bool& absurd);
+
+}  // namespace llm::api
