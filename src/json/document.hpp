@@ -22,7 +22,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "src/base/bytes.hpp"
 #include "src/base/result.hpp"
@@ -45,9 +44,9 @@ constexpr NodeId kNoNode = UINT32_MAX;
 
 // Node and its flags are for this room; others use Document's methods.
 struct Node {
-    uint32_t begin;         // of the value in the text, quote or bracket
-    uint32_t end;           // included
-    uint32_t key_begin;     // unescaped key, in the text or in keys_
+    uint32_t begin;         // of the value's bytes, quote or bracket
+    uint32_t end;           // included; one past them
+    uint32_t key_begin;     // the unescaped key, in the text or in keys_
     uint32_t key_size;
     uint32_t next;          // the node after this one and all below it
     uint32_t count;         // children
@@ -55,6 +54,12 @@ struct Node {
     uint32_t next_sorted;   // of a member: the one with the next greater key
     Type type;
     uint8_t flags;
+};
+
+enum NodeFlags : uint8_t {
+    kEscaped = 1,       // a string with a backslash in it
+    kRewritten = 2,     // its canonical form is not what is written
+    kKeyUnescaped = 4,  // the key stands in keys_
 };
 
 class Document {
@@ -73,9 +78,9 @@ public:
 
     // False before the first parse() and after one that failed. Everything
     // below needs a document that is not empty and ids it handed out.
-    bool empty() const { return nodes_.empty(); }
+    bool empty() const { return count_ == 0; }
     Bytes text() const { return text_; }
-    size_t node_count() const { return nodes_.size(); }
+    size_t node_count() const { return count_; }
 
     Type type(NodeId id) const { return nodes_[id].type; }
     bool is(NodeId id, Type type) const {
@@ -91,7 +96,11 @@ public:
     size_t size(NodeId id) const { return nodes_[id].count; }
     // A member's key, unescaped; "" for what is not a member. Lives as long
     // as the text and until the next parse().
-    Bytes key(NodeId id) const;
+    Bytes key(NodeId id) const {
+        const Node& node = nodes_[id];
+        Bytes from = (node.flags & kKeyUnescaped) != 0 ? Bytes(keys_) : text_;
+        return from.substr(node.key_begin, node.key_size);
+    }
 
     // Children in the order of the text:
     //   for (NodeId child : doc.children(id))
@@ -105,8 +114,6 @@ public:
     // A string's text, unescaped: a view of the document's text where
     // nothing was escaped, otherwise of `scratch`. "" for other types.
     Bytes string(NodeId id, std::string& scratch) const;
-    // True when string() is a view of the document's text.
-    bool is_plain(NodeId id) const;
 
     // A number, cut to a whole one towards zero and clamped to int64_t
     // (1e999 is INT64_MAX); 0 for other types.
@@ -120,8 +127,12 @@ private:
     friend class Builder;
     struct Scanner;
 
+    void reserve(size_t nodes);
+
     Bytes text_;
-    std::vector<Node> nodes_;
+    std::unique_ptr<Node[]> nodes_;
+    uint32_t count_ = 0;
+    uint32_t capacity_ = 0;
     std::string keys_;  // unescaped keys of those that hold escapes
     std::unique_ptr<Scanner> scanner_;
 };
@@ -158,7 +169,7 @@ private:
 
 inline Document::Children Document::children(NodeId id) const {
     const Node& node = nodes_[id];
-    return {nodes_.data(), id + 1, node.next};
+    return {nodes_.get(), id + 1, node.next};
 }
 
 }  // namespace llm::json

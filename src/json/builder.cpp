@@ -1,0 +1,283 @@
+#include "src/json/builder.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "src/json/text.hpp"
+
+namespace llm::json {
+namespace {
+
+// Sorted by insertion up to here, by std::sort beyond.
+constexpr size_t kFew = 24;
+
+bool is_space(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+bool ends_scalar(char c) {
+    return c == ',' || c == ']' || c == '}' || is_space(c);
+}
+
+}  // namespace
+
+bool Builder::fail(const char* what, size_t where) {
+    problem = what;
+    at = where;
+    return false;
+}
+
+bool Builder::run() {
+    while (true) {
+        bool in_object = depth_ > 0
+                         && nodes_[open_[depth_ - 1]].type == Type::kObject;
+        if (in_object && !read_key()) {
+            return false;
+        }
+        size_t depth = depth_;
+        if (!read_value()) {
+            return false;
+        }
+        if (depth_ > depth) {
+            continue;
+        }
+        while (depth_ > 0) {
+            if (next_ == count_) {
+                return fail("the text ends early", size_);
+            }
+            char c = text_[places_[next_]];
+            if (c == ',') {
+                next_++;
+                break;
+            }
+            if (!close()) {
+                return false;
+            }
+        }
+        if (depth_ == 0) {
+            return next_ == count_
+                   || fail("text after the value", places_[next_]);
+        }
+    }
+}
+
+bool Builder::read_key() {
+    if (next_ + 1 >= count_) {
+        return fail("the text ends early", size_);
+    }
+    uint32_t begin = places_[next_];
+    if (text_[begin] != '"') {
+        return fail("a member's name expected", begin);
+    }
+    uint32_t end;
+    uint8_t flags = 0;
+    if (!read_string(begin, end, flags)) {
+        return false;
+    }
+    next_++;
+    if (text_[places_[next_]] != ':') {
+        return fail("a colon expected", places_[next_]);
+    }
+    next_++;
+    key_begin_ = begin + 1;
+    key_size_ = end - begin - 2;
+    key_flags_ = 0;
+    if ((flags & kEscaped) != 0) {
+        Bytes content(text_ + key_begin_, key_size_);
+        key_begin_ = static_cast<uint32_t>(doc_.keys_.size());
+        append_unescaped(doc_.keys_, content);
+        key_size_ = static_cast<uint32_t>(doc_.keys_.size()) - key_begin_;
+        key_flags_ = kKeyUnescaped;
+    }
+    return true;
+}
+
+bool Builder::read_value() {
+    if (next_ == count_) {
+        return fail("the text ends early", size_);
+    }
+    if (doc_.count_ == doc_.capacity_) {
+        code = Errc::kTooLarge;
+        return fail("too many values", places_[next_]);
+    }
+    if (depth_ > 0) {
+        nodes_[open_[depth_ - 1]].count++;
+    }
+    Node& node = nodes_[doc_.count_++];
+    node = {places_[next_], 0, key_begin_, key_size_, doc_.count_, 0,
+            kNoNode, kNoNode, Type::kNull, key_flags_};
+    key_begin_ = 0;
+    key_size_ = 0;
+    key_flags_ = 0;
+    switch (text_[node.begin]) {
+    case '"':
+        node.type = Type::kString;
+        if (!read_string(node.begin, node.end, node.flags)) {
+            return false;
+        }
+        next_++;
+        return true;
+    case '{':
+        node.type = Type::kObject;
+        return open(node, '}');
+    case '[':
+        node.type = Type::kArray;
+        return open(node, ']');
+    default:
+        return read_scalar(node);
+    }
+}
+
+// The closing quote is the last thing before the next structural place that
+// is not white space: the first stage marks everything else.
+bool Builder::read_string(uint32_t begin, uint32_t& end, uint8_t& flags) {
+    size_t stop = next_ + 1 < count_ ? places_[next_ + 1] : size_;
+    while (stop > begin + 1 && is_space(text_[stop - 1])) {
+        stop--;
+    }
+    if (stop < begin + 2 || text_[stop - 1] != '"') {
+        return fail("a string without its end", begin);
+    }
+    end = static_cast<uint32_t>(stop);
+    switch (classify(text_ + begin + 1, text_ + stop - 1, text_ + size_)) {
+    case Escapes::kNone:
+        return true;
+    case Escapes::kCanonical:
+        flags |= kEscaped;
+        return true;
+    case Escapes::kOther:
+        flags |= kEscaped | kRewritten;
+        return true;
+    default:
+        return fail("a wrong escape in the string", begin);
+    }
+}
+
+bool Builder::read_scalar(Node& node) {
+    Bytes rest(text_ + node.begin, size_ - node.begin);
+    const char* end = nullptr;
+    if (rest.starts_with("true")) {
+        node.type = Type::kTrue;
+        end = rest.data() + 4;
+    } else if (rest.starts_with("false")) {
+        node.type = Type::kFalse;
+        end = rest.data() + 5;
+    } else if (rest.starts_with("null")) {
+        node.type = Type::kNull;
+        end = rest.data() + 4;
+    } else {
+        node.type = Type::kNumber;
+        end = end_of_number(rest.data(), text_ + size_);
+    }
+    if (end == nullptr || (end != text_ + size_ && !ends_scalar(*end))) {
+        return fail("a value expected", node.begin);
+    }
+    node.end = static_cast<uint32_t>(end - text_);
+    next_++;
+    return true;
+}
+
+bool Builder::open(Node& node, char closing) {
+    if (depth_ == Document::kMaxDepth) {
+        code = Errc::kTooLarge;
+        return fail("nested too deeply", node.begin);
+    }
+    open_[depth_++] = doc_.count_ - 1;
+    next_++;
+    // An empty one is closed here, so that a comma is always followed by a
+    // value.
+    if (next_ < count_ && text_[places_[next_]] == closing) {
+        return close();
+    }
+    return true;
+}
+
+bool Builder::close() {
+    Node& node = nodes_[open_[depth_ - 1]];
+    char closing = node.type == Type::kObject ? '}' : ']';
+    uint32_t place = places_[next_];
+    if (text_[place] != closing) {
+        return fail("a comma or the end expected", place);
+    }
+    next_++;
+    depth_--;
+    node.end = place + 1;
+    node.next = doc_.count_;
+    if (node.type == Type::kObject && node.count > 0) {
+        return sort_members(node);
+    }
+    return true;
+}
+
+Builder::Member Builder::member(NodeId id) const {
+    Bytes key = doc_.key(id);
+    uint64_t prefix = 0;
+    if (key.data() >= text_ && key.data() + 8 <= text_ + size_) {
+        std::memcpy(&prefix, key.data(), 8);
+        if constexpr (std::endian::native == std::endian::little) {
+            prefix = __builtin_bswap64(prefix);
+        }
+        if (key.size() < 8) {
+            uint64_t rest = ~uint64_t{0} >> 8 * key.size();
+            prefix &= ~rest;
+        }
+    } else {
+        for (size_t i = 0; i < std::min<size_t>(8, key.size()); i++) {
+            auto c = static_cast<unsigned char>(key[i]);
+            prefix |= uint64_t{c} << (56 - 8 * i);
+        }
+    }
+    return {prefix, id};
+}
+
+bool Builder::less(const Member& a, const Member& b) const {
+    if (a.prefix != b.prefix) {
+        return a.prefix < b.prefix;
+    }
+    return doc_.key(a.node) < doc_.key(b.node);
+}
+
+bool Builder::sort_members(Node& object) {
+    NodeId child = static_cast<NodeId>(&object - nodes_) + 1;
+    if (object.count == 1) {
+        object.first_sorted = child;
+        return true;
+    }
+    if (object.count > kFew) {
+        many_.clear();
+        for (; child != object.next; child = nodes_[child].next) {
+            many_.push_back(member(child));
+        }
+        std::sort(many_.begin(), many_.end(),
+                  [this](const Member& a, const Member& b) {
+                      return less(a, b);
+                  });
+        return link_members(object, many_.data());
+    }
+    Member few[kFew];
+    size_t count = 0;
+    for (; child != object.next; child = nodes_[child].next) {
+        Member added = member(child);
+        size_t place = count++;
+        for (; place > 0 && less(added, few[place - 1]); place--) {
+            few[place] = few[place - 1];
+        }
+        few[place] = added;
+    }
+    return link_members(object, few);
+}
+
+bool Builder::link_members(Node& object, Member* members) {
+    object.first_sorted = members[0].node;
+    for (size_t i = 1; i < object.count; i++) {
+        if (!less(members[i - 1], members[i])) {
+            return fail("a member's name stands there twice",
+                        nodes_[members[i].node].begin);
+        }
+        nodes_[members[i - 1].node].next_sorted = members[i].node;
+    }
+    return true;
+}
+
+}  // namespace llm::json

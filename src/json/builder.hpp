@@ -1,0 +1,62 @@
+// Builder: the second stage of Document::parse. Walks the structural places
+// that the first stage found and fills the document's nodes; an object's
+// members are sorted, and checked for doubles, when it closes.
+//
+// Lives on the stack of one parse(). On an error `problem` says what and
+// `at` where; the document is then to be emptied.
+#pragma once
+
+#include <vector>
+
+#include "src/json/document.hpp"
+
+namespace llm::json {
+
+class Builder {
+public:
+    Builder(Document& doc, const uint32_t* places, size_t count)
+        : doc_(doc), nodes_(doc.nodes_.get()), text_(doc.text_.data()),
+          size_(doc.text_.size()), places_(places), count_(count) {}
+
+    bool run();
+
+    Errc code = Errc::kInvalid;
+    const char* problem = nullptr;
+    size_t at = 0;
+
+private:
+    struct Member {
+        uint64_t prefix;  // first eight bytes of the key, big-endian
+        NodeId node;
+    };
+
+    bool fail(const char* what, size_t where);
+    bool read_key();
+    bool read_value();
+    bool read_string(uint32_t begin, uint32_t& end, uint8_t& flags);
+    bool read_scalar(Node& node);
+    bool open(Node& node, char closing);
+    bool close();
+    bool sort_members(Node& object);
+    bool link_members(Node& object, Member* members);
+    bool less(const Member& a, const Member& b) const;
+    Member member(NodeId id) const;
+
+    Document& doc_;
+    Node* nodes_;
+    const char* text_;
+    size_t size_;
+    const uint32_t* places_;
+    size_t count_;
+    size_t next_ = 0;  // index of the structural place to read
+
+    uint32_t key_begin_ = 0;
+    uint32_t key_size_ = 0;
+    uint8_t key_flags_ = 0;
+
+    size_t depth_ = 0;
+    NodeId open_[Document::kMaxDepth];
+    std::vector<Member> many_;
+};
+
+}  // namespace llm::json
