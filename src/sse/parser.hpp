@@ -58,7 +58,7 @@ public:
         if (last(event)) {
             on_event(static_cast<const Event&>(event));
         }
-        clear();
+        reset();
         return status();
     }
 
@@ -66,8 +66,11 @@ public:
     // the next event; false when `chunk` is used up or the parser failed. The
     // views in `event` live until the next call, or as long as the chunk.
     bool next(Bytes& chunk, Event& event);
-    // The unfinished event at the end of the stream, see finish().
+    // The unfinished event at the end of the stream, see finish(); reset()
+    // must follow. Its views live until then.
     bool last(Event& event);
+    // Forgets the unfinished event.
+    void reset() { clear(); }
 
     // Bytes held of an unfinished event.
     size_t pending() const { return complete_ ? 0 : buffer_.size(); }
