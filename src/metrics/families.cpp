@@ -1,0 +1,202 @@
+#include "src/metrics/families.hpp"
+
+namespace llm::metrics {
+
+namespace {
+
+constexpr int64_t kMicro = 1000;
+constexpr int64_t kMilli = 1000 * kMicro;
+constexpr int64_t kSecond = 1000 * kMilli;
+constexpr int kNanoDecimals = 9;
+
+constexpr Bytes kOperations[] = {"chat", "text_completion", "embeddings",
+                                 "generate_content"};
+constexpr Bytes kTokenTypes[] = {kInput, kOutput, kCachedInput, kCacheWrite,
+                                 kReasoning};
+constexpr Bytes kDirections[] = {kInput, kOutput};
+constexpr Bytes kApis[] = {"chat",      "completions", "embeddings",
+                           "responses", "messages",    "none"};
+constexpr Bytes kStatusClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr Bytes kCacheStatuses[] = {"MISS",  "HIT",      "SEMANTIC", "BYPASS",
+                                    "STALE", "UPDATING", "EXPIRED",  "none"};
+constexpr Bytes kStoreResults[] = {"stored",   "replaced", "no_store",
+                                   "too_large", "no_space", "failed"};
+constexpr Bytes kEstimateReasons[] = {"missing", "absurd", "aborted",
+                                      "truncated"};
+constexpr Bytes kEnds[] = {"complete",       "client_abort", "upstream_cut",
+                           "upstream_error", "timeout",      "too_large"};
+constexpr Bytes kErrorKinds[] = {
+    "invalid_request", "unauthorized",     "forbidden",
+    "not_found",       "unsupported",      "too_large",
+    "rate_limited",    "budget_exceeded",  "client_abort",
+    "upstream_error",  "upstream_timeout", "upstream_unreachable",
+    "upstream_cut",    "upstream_invalid", "internal"};
+constexpr Bytes kLoadResults[] = {"loaded", "failed"};
+
+constexpr Label kOperation{"gen_ai_operation_name", kOperations};
+constexpr Label kProvider{"gen_ai_provider_name"};
+constexpr Label kRequestModel{"gen_ai_request_model"};
+constexpr Label kResponseModel{"gen_ai_response_model"};
+
+constexpr Label kUsageLabels[] = {kOperation, kProvider, kRequestModel,
+                                  kResponseModel,
+                                  {"gen_ai_token_type", kTokenTypes}};
+constexpr Label kDurationLabels[] = {kOperation, kProvider, kRequestModel,
+                                     kResponseModel,
+                                     {"error_type", kErrorKinds}};
+constexpr Label kServerLabels[] = {kOperation, kProvider, kRequestModel,
+                                   kResponseModel};
+constexpr Label kRequestLabels[] = {{"api", kApis},
+                                    {"status_class", kStatusClasses},
+                                    {"cache", kCacheStatuses}};
+constexpr Label kCacheLabels[] = {{"status", kCacheStatuses}, {"reason"}};
+constexpr Label kStoreLabels[] = {{"result", kStoreResults}};
+constexpr Label kDirectionLabels[] = {{"type", kDirections}};
+constexpr Label kEstimateLabels[] = {{"reason", kEstimateReasons}};
+constexpr Label kEndLabels[] = {{"how", kEnds}};
+constexpr Label kErrorLabels[] = {{"kind", kErrorKinds}};
+constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
+constexpr Label kBuildLabels[] = {{"version"}, {"nginx"}};
+
+// The bounds of the first four are the convention's own.
+constexpr int64_t kTokenBuckets[] = {
+    1,     4,      16,     64,      256,     1024,     4096,
+    16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
+constexpr int64_t kDurationBuckets[] = {
+    10 * kMilli,   20 * kMilli,   40 * kMilli,    80 * kMilli,
+    160 * kMilli,  320 * kMilli,  640 * kMilli,   1280 * kMilli,
+    2560 * kMilli, 5120 * kMilli, 10240 * kMilli, 20480 * kMilli,
+    40960 * kMilli, 81920 * kMilli};
+// Beyond 10 s: slow reasoning models, as other gateways have found.
+constexpr int64_t kFirstTokenBuckets[] = {
+    1 * kMilli,   5 * kMilli,   10 * kMilli,   20 * kMilli,  40 * kMilli,
+    60 * kMilli,  80 * kMilli,  100 * kMilli,  250 * kMilli, 500 * kMilli,
+    750 * kMilli, 1 * kSecond,  2500 * kMilli, 5 * kSecond,  7500 * kMilli,
+    10 * kSecond, 15 * kSecond, 30 * kSecond,  60 * kSecond};
+constexpr int64_t kPerTokenBuckets[] = {
+    10 * kMilli,  25 * kMilli,  50 * kMilli,  75 * kMilli,  100 * kMilli,
+    150 * kMilli, 200 * kMilli, 300 * kMilli, 400 * kMilli, 500 * kMilli,
+    750 * kMilli, 1 * kSecond,  2500 * kMilli};
+constexpr int64_t kErrorBuckets[] = {10,  20,  50,   100,  200,
+                                     300, 500, 1000, 2000, 5000};
+constexpr int64_t kOverheadBuckets[] = {
+    5 * kMicro,   10 * kMicro, 25 * kMicro,  50 * kMicro,
+    100 * kMicro, 250 * kMicro, 500 * kMicro, 1 * kMilli,
+    2500 * kMicro, 5 * kMilli, 10 * kMilli,  50 * kMilli};
+
+constexpr Family counter(Bytes name, Bytes help,
+                         std::span<const Label> labels = {}) {
+    return {name, help, Type::kCounter, labels, {}, 0};
+}
+
+constexpr Family gauge(Bytes name, Bytes help,
+                       std::span<const Label> labels = {}) {
+    return {name, help, Type::kGauge, labels, {}, 0};
+}
+
+constexpr Family histogram(Bytes name, Bytes help,
+                           std::span<const Label> labels,
+                           std::span<const int64_t> buckets, int decimals) {
+    return {name, help, Type::kHistogram, labels, buckets, decimals};
+}
+
+}  // namespace
+
+constinit const Family kTokenUsage = histogram(
+    "gen_ai_client_token_usage",
+    "Billable tokens of an upstream answer; input holds cached_input and "
+    "cache_write, output holds reasoning.",
+    kUsageLabels, kTokenBuckets, 0);
+constinit const Family kRequestDuration = histogram(
+    "gen_ai_server_request_duration_seconds",
+    "Time from a request's arrival to the end of its answer from upstream.",
+    kDurationLabels, kDurationBuckets, kNanoDecimals);
+constinit const Family kTimeToFirstToken = histogram(
+    "gen_ai_server_time_to_first_token_seconds",
+    "Time to the first generated content of a stream from upstream.",
+    kServerLabels, kFirstTokenBuckets, kNanoDecimals);
+constinit const Family kTimePerOutputToken = histogram(
+    "gen_ai_server_time_per_output_token_seconds",
+    "Time per output token after the first one of a stream from upstream.",
+    kServerLabels, kPerTokenBuckets, kNanoDecimals);
+
+constinit const Family kRequests =
+    counter("llm_requests_total", "Requests answered.", kRequestLabels);
+constinit const Family kCacheRequests = counter(
+    "llm_cache_requests_total",
+    "Cache look-ups by outcome and the reason for it.", kCacheLabels);
+constinit const Family kCacheStores =
+    counter("llm_cache_stores_total", "Attempts to store an answer.",
+            kStoreLabels);
+constinit const Family kCacheEntries =
+    gauge("llm_cache_entries", "Answers in the cache.");
+constinit const Family kCacheBytes =
+    gauge("llm_cache_bytes", "Shared memory in use by the cache.");
+constinit const Family kCacheCapacity =
+    gauge("llm_cache_capacity_bytes", "Shared memory of the cache.");
+constinit const Family kCacheEvictions =
+    counter("llm_cache_evictions_total", "Live answers evicted for room.");
+constinit const Family kCacheCorrupt = counter(
+    "llm_cache_corrupt_total", "Cache entries dropped on a failed check.");
+constinit const Family kCacheRecovered =
+    counter("llm_cache_recovered_total",
+            "Cache locks taken over from killed workers.");
+constinit const Family kSavedTokens =
+    counter("llm_saved_tokens_total", "Tokens that cache hits did not buy.",
+            kDirectionLabels);
+constinit const Family kPurgedEntries =
+    counter("llm_purged_entries_total", "Answers taken out by purges.");
+
+constinit const Family kUsageEstimated =
+    counter("llm_usage_estimated_total",
+            "Answers whose token usage was estimated.", kEstimateLabels);
+constinit const Family kEstimateError = histogram(
+    "llm_token_estimate_error_ratio",
+    "Estimated against reported tokens: |estimated - reported| / reported.",
+    kDirectionLabels, kErrorBuckets, 3);
+constinit const Family kStreamEnds =
+    counter("llm_stream_ends_total", "Streams by how they ended.", kEndLabels);
+constinit const Family kErrors =
+    counter("llm_errors_total", "Requests answered with an error of ours.",
+            kErrorLabels);
+constinit const Family kOverhead = histogram(
+    "llm_overhead_seconds",
+    "The module's own time within a request, waiting excluded.", {},
+    kOverheadBuckets, kNanoDecimals);
+
+constinit const Family kWatchLoads =
+    counter("llm_watch_loads_total", "Loads of watched files.", kWatchLabels);
+
+constinit const Family kDroppedSeries =
+    counter("llm_metrics_dropped_series_total",
+            "Look-ups of a series that found the metrics region full and "
+            "were counted as other.");
+constinit const Family kSeries =
+    gauge("llm_metrics_series", "Series in the metrics region.");
+constinit const Family kBuildInfo =
+    gauge("llm_build_info", "Always 1; the labels say what runs.",
+          kBuildLabels);
+
+namespace {
+
+constexpr const Family* kAll[] = {
+    &kTokenUsage,     &kRequestDuration, &kTimeToFirstToken,
+    &kTimePerOutputToken, &kRequests,    &kCacheRequests,
+    &kCacheStores,    &kCacheEntries,    &kCacheBytes,
+    &kCacheCapacity,  &kCacheEvictions,  &kCacheCorrupt,
+    &kCacheRecovered, &kSavedTokens,     &kPurgedEntries,
+    &kUsageEstimated, &kEstimateError,   &kStreamEnds,
+    &kErrors,         &kOverhead,        &kWatchLoads,
+    &kDroppedSeries,  &kSeries,          &kBuildInfo};
+
+}  // namespace
+
+std::span<const Family* const> all_families() { return kAll; }
+
+void append_table_samples(const Table& table, std::vector<Sample>& samples) {
+    samples.push_back({&kDroppedSeries, {},
+                       static_cast<int64_t>(table.dropped())});
+    samples.push_back({&kSeries, {}, static_cast<int64_t>(table.used())});
+}
+
+}  // namespace llm::metrics

@@ -1,0 +1,89 @@
+// The families of the product, declared once; each says what it counts.
+//
+// gen_ai_*: OpenTelemetry's semantic conventions for generative AI
+// (open-telemetry/semantic-conventions-genai, docs/gen-ai/gen-ai-metrics.md,
+// status Development) in Prometheus spelling: dots become _, the unit is
+// appended, {token} is dropped. llm_*: our own.
+//
+// A closed set below lists every value a label may have; the empty value is
+// a label left out. Labels without a set take configured names only. To add
+// a family: declare it here, define it and list it in families.cpp.
+#pragma once
+
+#include <vector>
+
+#include "src/metrics/snapshot.hpp"
+
+namespace llm::metrics {
+
+// Every family below, in the order of print.
+std::span<const Family* const> all_families();
+
+// What the table knows about itself, for collect()'s samples.
+void append_table_samples(const Table& table, std::vector<Sample>& samples);
+
+// Label values with a meaning of their own in more than one room.
+inline constexpr Bytes kInput = "input";
+inline constexpr Bytes kOutput = "output";
+inline constexpr Bytes kCachedInput = "cached_input";
+inline constexpr Bytes kCacheWrite = "cache_write";
+inline constexpr Bytes kReasoning = "reasoning";
+
+// OTel, labels gen_ai_operation_name, gen_ai_provider_name,
+// gen_ai_request_model, gen_ai_response_model (may be empty), then:
+//
+// + gen_ai_token_type. Billable tokens of one upstream answer, observed once
+// a type. `input` holds cached_input and cache_write too, `output` reasoning.
+extern const Family kTokenUsage;
+// + error_type (empty on success). From the request's first byte here to the
+// answer's last, misses only. Nanoseconds.
+extern const Family kRequestDuration;
+// To the first generated content of a stream that went upstream. Nanoseconds.
+extern const Family kTimeToFirstToken;
+// (duration - time to first token) / (output tokens - 1) of such a stream
+// with more than one token. Nanoseconds.
+extern const Family kTimePerOutputToken;
+
+// Requests answered, by {api, status_class, cache}: api is the endpoint's
+// name, cache is $llm_cache_status or "none".
+extern const Family kRequests;
+// Cache look-ups by {status, reason}: reason is $llm_cache_reason up to its
+// number ("below:0.93" counts as "below").
+extern const Family kCacheRequests;
+// Ends of attempts to store an answer, by {result}.
+extern const Family kCacheStores;
+// The store's own figures, handed in at the scrape.
+extern const Family kCacheEntries;    // gauge
+extern const Family kCacheBytes;      // gauge, in use
+extern const Family kCacheCapacity;   // gauge, bytes
+extern const Family kCacheEvictions;  // live entries evicted for room
+extern const Family kCacheCorrupt;    // entries dropped on a failed check
+extern const Family kCacheRecovered;  // locks taken over from killed workers
+// Tokens that hits did not buy, by {type} input or output.
+extern const Family kSavedTokens;
+// Entries taken out by purges.
+extern const Family kPurgedEntries;
+
+// Answers whose usage was estimated, by {reason}.
+extern const Family kUsageEstimated;
+// |estimated - reported| / reported tokens where the provider reported, by
+// {type} input or output. Thousandths.
+extern const Family kEstimateError;
+// Ends of streams by {how}.
+extern const Family kStreamEnds;
+// Requests that we answered with an error, by {kind}.
+extern const Family kErrors;
+// Our own processing time within one request, upstream time excluded.
+// Nanoseconds.
+extern const Family kOverhead;
+
+// Loads of watched files by {file, result}; file is keys, prices, ….
+extern const Family kWatchLoads;
+
+// Look-ups of a series that found the metrics region full and were counted
+// under "other".
+extern const Family kDroppedSeries;
+extern const Family kSeries;     // gauge: series in the region
+extern const Family kBuildInfo;  // gauge, always 1, by {version, nginx}
+
+}  // namespace llm::metrics

@@ -1,0 +1,161 @@
+// Many processes on one table, killed at random instants.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "src/metrics/table.hpp"
+#include "tests/metrics/region.hpp"
+
+namespace llm::metrics {
+namespace {
+
+constexpr int kShared = 16;  // series that every child adds to
+
+// What a child notes beside each operation on the table.
+struct Notes {
+    uint64_t started[kShared];
+    uint64_t done[kShared];
+    uint64_t own_started;  // series of its own that it asked for
+    uint64_t own_done;
+};
+
+uint64_t read(uint64_t& word) {
+    return std::atomic_ref(word).load(std::memory_order_acquire);
+}
+void bump(uint64_t& word) {
+    std::atomic_ref(word).fetch_add(1, std::memory_order_acq_rel);
+}
+
+std::string own_name(int child, uint64_t n) {
+    return "c" + std::to_string(child) + "-" + std::to_string(n);
+}
+
+[[noreturn]] void work(Table table, Notes& notes, int child, int operations) {
+    std::mt19937 random(static_cast<unsigned>(child));
+    for (int i = 0; operations == 0 || i < operations; ++i) {
+        unsigned at = random() % kShared;
+        bump(notes.started[at]);
+        table.counter(kLabelled, {"s" + std::to_string(at), "red"}).add(1);
+        bump(notes.done[at]);
+        if (i % 8 == 0 && read(notes.own_done) < 40) {
+            bump(notes.own_started);
+            table.histogram(kTimes, {own_name(child, notes.own_done), "red"})
+                .observe(5);
+            bump(notes.own_done);
+        }
+    }
+    _exit(0);
+}
+
+pid_t spawn(Table table, Notes& notes, int child, int operations) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        work(table, notes, child, operations);
+    }
+    return pid;
+}
+
+void wait_for(pid_t pid) {
+    int status = 0;
+    ASSERT_EQ(pid, waitpid(pid, &status, 0));
+}
+
+struct Sums {
+    uint64_t started = 0;
+    uint64_t done = 0;
+};
+
+void expect_exact(const Table& table, std::span<Notes> notes) {
+    for (int at = 0; at < kShared; ++at) {
+        Sums sums;
+        for (Notes& note : notes) {
+            sums.started += note.started[at];
+            sums.done += note.done[at];
+        }
+        const uint64_t* cell =
+            cells_of(table, kLabelled, {"s" + std::to_string(at), "red"});
+        uint64_t counted = cell == nullptr ? 0 : *cell;
+        EXPECT_LE(sums.done, counted) << at;
+        EXPECT_GE(sums.started, counted) << at;
+    }
+}
+
+TEST(MetricsKill, EveryFinishedOperationIsCounted) {
+    constexpr int kChildren = 300;
+    SharedMemory memory(16 << 20);
+    SharedMemory side(kChildren * sizeof(Notes));
+    std::span notes(static_cast<Notes*>(side.data()), kChildren);
+    Table table = memory.fresh_table();
+    std::mt19937 random(7);
+    std::vector<pid_t> alive;
+    for (int child = 0; child < kChildren; ++child) {
+        alive.push_back(spawn(table, notes[child], child, 0));
+        // Let the newest do something, then kill one at an odd moment.
+        while (read(notes[child].own_done) == 0) {
+            std::this_thread::yield();
+        }
+        for (unsigned spin = random() % 20000; spin > 0; --spin) {
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+        }
+        if (alive.size() == 3) {
+            kill(alive.front(), SIGKILL);
+            wait_for(alive.front());
+            alive.erase(alive.begin());
+        }
+    }
+    for (pid_t pid : alive) {
+        kill(pid, SIGKILL);
+        wait_for(pid);
+    }
+    expect_exact(table, notes);
+    EXPECT_EQ(0u, table.dropped());
+
+    std::map<std::string, uint64_t> own;
+    table.for_each([&](const SeriesView& view) {
+        if (view.family == family_id(kTimes)) {
+            auto [place, fresh] =
+                own.emplace(std::string(view.values[0]), view.cell(0));
+            EXPECT_TRUE(fresh) << place->first << " is there twice";
+        }
+    });
+    for (int child = 0; child < kChildren; ++child) {
+        for (uint64_t n = 0; n < notes[child].own_done; ++n) {
+            EXPECT_EQ(1u, own[own_name(child, n)]);
+        }
+    }
+    // What nobody finished is at most one series a child.
+    uint64_t done = 0;
+    for (Notes& note : notes) {
+        done += note.own_done;
+        EXPECT_LE(note.own_started - note.own_done, 1u);
+    }
+    EXPECT_LE(own.size(), done + kChildren);
+}
+
+TEST(MetricsKill, SurvivorsAreExact) {
+    constexpr int kChildren = 8;
+    constexpr int kOperations = 5000;
+    SharedMemory memory(1 << 20);
+    SharedMemory side(kChildren * sizeof(Notes));
+    std::span notes(static_cast<Notes*>(side.data()), kChildren);
+    Table table = memory.fresh_table();
+    std::vector<pid_t> pids;
+    for (int child = 0; child < kChildren; ++child) {
+        pids.push_back(spawn(table, notes[child], child, kOperations));
+    }
+    for (pid_t pid : pids) {
+        wait_for(pid);
+    }
+    expect_exact(table, notes);
+    EXPECT_EQ(uint64_t{kChildren} * kOperations, total(table, kLabelled));
+    EXPECT_EQ(size_t{kShared} + kChildren * 40, table.used());
+}
+
+}  // namespace
+}  // namespace llm::metrics
