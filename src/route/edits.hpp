@@ -27,7 +27,7 @@ public:
     Result<void> splice(size_t body_size, size_t offset, size_t remove,
                         Bytes insert);
 
-    // Replaces a whole value.
+    // Replaces a whole value; a second time replaces what the first one put.
     Result<void> replace(const json::Document& doc, json::NodeId value,
                          Bytes raw);
 
@@ -42,12 +42,14 @@ public:
     // nothing changes). Anything but an object or null is an error.
     Result<void> set_include_usage(const json::Document& doc);
 
+    // A list without splices: the body passes as it is.
     bool empty() const { return splices_.empty(); }
     void clear() { splices_.clear(); }
 
     size_t size_after(size_t body_size) const;
 
-    // Writes size_after(body.size()) bytes to `out`, in one pass.
+    // Writes size_after(body.size()) bytes to `out`, in one pass. `body` is
+    // the one that the splices were made for.
     void apply(Bytes body, char* out) const;
     std::string apply(Bytes body) const;
 
@@ -56,9 +58,14 @@ private:
         size_t offset;
         size_t remove;
         std::string insert;
-        size_t raw_at = 0;   // where a member's value begins in insert
-        std::string member;  // key of a member that was inserted
+        bool is_member;   // insert is a new member of the object before it
+        std::string key;  // of that member
     };
+
+    Result<void> add(size_t body_size, Splice splice);
+    // A replacement of exactly these bytes, or the insertion of this member.
+    Splice* find(size_t offset, size_t remove);
+    Splice* find_member(size_t offset, Bytes key);
 
     std::vector<Splice> splices_;  // by offset, not overlapping
 };
