@@ -1,0 +1,221 @@
+// Fault case 58: processes die by SIGKILL anywhere, most of all inside the
+// critical sections. No lock is lost, no structure stays broken, every hit is
+// byte-equal to something that was stored under its key.
+//
+// LLM_KILL_ROUNDS=10000 makes the random part as long as one likes.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "src/cache/store.hpp"
+#include "tests/cache/store_zone.hpp"
+
+namespace llm::cache {
+namespace {
+
+constexpr uint64_t kKeys = 500;
+
+// A body that tells how to make it again.
+std::string stamped(uint64_t key, uint64_t version) {
+    size_t size = (key * 7919 + version * 104729) % 3000;
+    std::string out(16, '\0');
+    std::memcpy(out.data(), &key, 8);
+    std::memcpy(out.data() + 8, &version, 8);
+    return out + body_of(key * 1000003 + version, size);
+}
+
+bool genuine(uint64_t key, const std::string& body) {
+    uint64_t stamp[2];
+    if (body.size() < sizeof(stamp)) {
+        return false;
+    }
+    std::memcpy(stamp, body.data(), sizeof(stamp));
+    return stamp[0] == key && body == stamped(key, stamp[1]);
+}
+
+// One operation of a worker; false when it was given a lie.
+bool work(Store& store, std::mt19937& random) {
+    uint64_t key = random() % kKeys;
+    uint32_t dice = random() % 1000;
+    if (dice < 500) {
+        Got got = get(store, key_of(key));
+        return !got.hit() || genuine(key, got.body);
+    }
+    if (dice < 985) {
+        std::string tag = "g" + std::to_string(key % 10);
+        Bytes tags[] = {tag};
+        EntryMeta meta;
+        meta.tags = tags;
+        put(store, key_of(key), stamped(key, random() % 50), meta);
+    } else if (dice < 999) {
+        (void)store.purge(PurgeBy::kTag,
+                          "g" + std::to_string(random() % 10));
+    } else {
+        (void)store.purge(PurgeBy::kAll, "");
+    }
+    return true;
+}
+
+// Everything that is there is whole; the numbers agree.
+void expect_sound(Store& store) {
+    auto checked = store.check();
+    ASSERT_TRUE(checked.ok()) << checked.error().message;
+    uint64_t hits = 0;
+    for (uint64_t key = 0; key < kKeys; key++) {
+        Got got = get(store, key_of(key));
+        ASSERT_NE(got.lookup.status, Lookup::Status::kUnavailable);
+        ASSERT_NE(got.lookup.status, Lookup::Status::kCorrupt) << key;
+        if (got.hit()) {
+            ASSERT_TRUE(genuine(key, got.body)) << key;
+            hits++;
+        }
+    }
+    EXPECT_EQ(store.stats().entries, hits);
+}
+
+Step g_step;
+int g_countdown;
+
+void die_there(Step step) {
+    if (step == g_step && --g_countdown == 0) {
+        kill(getpid(), SIGKILL);
+    }
+}
+
+// Runs a worker in a child that dies when `step` is reached for the n-th
+// time; whether it died there.
+bool die_at(Store& store, Step step, int n, uint32_t seed) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        g_step = step;
+        g_countdown = n;
+        std::mt19937 random(seed);
+        for (int i = 0; i < 20000; i++) {
+            if (!work(store, random)) {
+                _exit(3);
+            }
+        }
+        _exit(0);
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+TEST(StoreKill, AtEveryStepOfACriticalSection) {
+    Zone zone(512 << 10, 8192, die_there);  // small: evicts all the time
+    uint64_t deaths = 0;
+    for (int n : {1, 2, 7, 300}) {
+        for (Step step :
+             {Step::kEntered, Step::kChunksTaken, Step::kBodyWritten,
+              Step::kHeadMarked, Step::kPublished, Step::kInBucket,
+              Step::kInQueue, Step::kUnpublished, Step::kOffBucket,
+              Step::kOffQueue, Step::kChunksFreed}) {
+            ASSERT_TRUE(die_at(zone.store(), step, n, 1 + deaths))
+                << static_cast<int>(step);
+            deaths++;
+            // A second one dies while it repairs what the first left.
+            if (n == 2) {
+                ASSERT_TRUE(
+                    die_at(zone.store(), Step::kRepairMarked, 1, deaths));
+            }
+            expect_sound(zone.store());
+        }
+        ASSERT_TRUE(die_at(zone.store(), Step::kEmptied, n < 7 ? n : 7, 99));
+        deaths++;
+        expect_sound(zone.store());
+    }
+    EXPECT_GE(zone->stats().recovered, deaths);
+    EXPECT_EQ(zone->stats().corrupt, 0u);
+}
+
+// What was published before the death of another is still there.
+TEST(StoreKill, DeathOfOneCostsNobodyElsesEntries) {
+    Zone zone(4 << 20, 8192, die_there);
+    for (uint64_t key = 0; key < kKeys; key++) {
+        put(zone.store(), key_of(key), stamped(key, 1));
+    }
+    uint64_t before = zone->stats().entries;
+    ASSERT_EQ(before, kKeys);
+    for (Step step : {Step::kChunksTaken, Step::kBodyWritten,
+                      Step::kHeadMarked, Step::kPublished, Step::kInBucket}) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            g_step = step;
+            g_countdown = 1;
+            put(zone.store(), key_of(kKeys + 1), "one more");
+            _exit(0);
+        }
+        int status = 0;
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFSIGNALED(status));
+        bool published = step == Step::kPublished || step == Step::kInBucket;
+        EXPECT_EQ(zone->stats().entries, before + (published ? 1 : 0));
+        EXPECT_EQ(get(zone.store(), key_of(kKeys + 1)).hit(), published);
+        for (uint64_t key = 0; key < kKeys; key++) {
+            ASSERT_TRUE(get(zone.store(), key_of(key)).hit());
+        }
+        (void)zone->purge(PurgeBy::kEntry,
+                          zone->id_text(get(zone.store(),
+                                            key_of(kKeys + 1)).lookup.id));
+        ASSERT_TRUE(zone->check().ok());
+    }
+}
+
+pid_t start_worker(Store& store, uint32_t seed) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        std::mt19937 random(seed);
+        while (work(store, random)) {
+        }
+        _exit(3);
+    }
+    return pid;
+}
+
+TEST(StoreKill, AtRandomInstants) {
+    const char* wanted = std::getenv("LLM_KILL_ROUNDS");
+    int rounds = wanted != nullptr ? std::atoi(wanted) : 200;
+    Zone zone(1 << 20, 8192);
+    alarm(60 + static_cast<unsigned>(rounds) / 20);  // a lost lock ends here
+    std::mt19937 random(4711);
+    std::vector<pid_t> workers;
+    for (uint32_t i = 0; i < 3; i++) {
+        workers.push_back(start_worker(zone.store(), random()));
+    }
+    for (int round = 0; round < rounds; round++) {
+        // The instant itself is the test's input.
+        std::this_thread::sleep_for(
+            std::chrono::microseconds(random() % 8000));
+        pid_t& pid = workers[random() % workers.size()];
+        kill(pid, SIGKILL);
+        int status = 0;
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        EXPECT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
+        pid = start_worker(zone.store(), random());
+        if (round % 10 == 0) {
+            auto checked = zone->check();
+            EXPECT_TRUE(checked.ok()) << checked.error().message;
+        }
+    }
+    for (pid_t pid : workers) {
+        kill(pid, SIGKILL);
+        waitpid(pid, nullptr, 0);
+    }
+    expect_sound(zone.store());
+    alarm(0);
+    StoreStats stats = zone->stats();
+    EXPECT_EQ(stats.corrupt, 0u);
+    printf("%d kills, %llu of them inside a lock\n", rounds,
+           static_cast<unsigned long long>(stats.recovered));
+}
+
+}  // namespace
+}  // namespace llm::cache
