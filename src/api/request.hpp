@@ -51,21 +51,23 @@ struct Request {
     std::optional<double> temperature;
 
     // Why an answer must be neither shared nor replayed; "" when nothing
-    // speaks against it. One of: background, conversation,
-    // previous_response_id, store, prompt, web_search_options, mcp_servers,
-    // container, tools:<kind>, where kind is web_search, web_fetch,
-    // file_search, code_interpreter, code_execution, mcp, image_generation,
-    // tool_search, shell, computer, or server for one that we do not know.
+    // speaks against it. One of, the first in the body: background,
+    // conversation, previous_response_id, prompt, store, web_search_options,
+    // search_parameters, plugins, enable_search, mcp_servers, container,
+    // tools:<kind>, where kind is web_search, web_fetch, file_search,
+    // code_interpreter, code_execution, mcp, image_generation, shell, or
+    // server for a kind that we do not know. Tools that the client runs
+    // (function, custom, computer, bash, text editor, memory, …) are fine.
     // Static storage.
     Bytes side_effect;
 
     // Text that the model is given (messages, system, instructions, prompt,
-    // input, tool results), in bytes after unescaping; and what is given in
-    // other forms (images, audio, files, tool definitions), as written.
+    // input, tool calls and results), in bytes after unescaping, and what it
+    // is given in other forms, in bytes as written.
     uint64_t ascii_bytes = 0;
     uint64_t other_bytes = 0;    // of UTF-8 sequences beyond ASCII
-    uint64_t media_bytes = 0;
-    uint64_t tools_bytes = 0;
+    uint64_t media_bytes = 0;    // images, audio, files, by value or address
+    uint64_t tools_bytes = 0;    // definitions of tools
     uint64_t input_tokens = 0;   // given as token numbers (prompt, input)
     uint32_t messages = 0;       // or input items, or prompts
 

@@ -153,6 +153,16 @@ Bytes Document::string(NodeId id, std::string& scratch) const {
     return scratch;
 }
 
+TextSize Document::string_size(NodeId id) const {
+    const Node& node = nodes_[id];
+    if (node.type != Type::kString) {
+        return {};
+    }
+    Bytes content = text_.substr(node.begin + 1, node.end - node.begin - 2);
+    return (node.flags & kEscaped) == 0 ? measure(content)
+                                        : measure_escaped(content);
+}
+
 int64_t Document::as_int64(NodeId id) const {
     return is(id, Type::kNumber) ? clamp_int64(raw(id)) : 0;
 }

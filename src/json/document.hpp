@@ -38,6 +38,12 @@ enum class Type : uint8_t {
     kObject,
 };
 
+// Bytes of UTF-8 text.
+struct TextSize {
+    uint64_t ascii = 0;
+    uint64_t other = 0;  // of sequences beyond ASCII
+};
+
 using NodeId = uint32_t;
 constexpr NodeId kRoot = 0;
 constexpr NodeId kNoNode = UINT32_MAX;
@@ -114,6 +120,9 @@ public:
     // A string's text, unescaped: a view of the document's text where
     // nothing was escaped, otherwise of `scratch`. "" for other types.
     Bytes string(NodeId id, std::string& scratch) const;
+
+    // How much text a string holds, unescaped; nothing for other types.
+    TextSize string_size(NodeId id) const;
 
     // A number, cut to a whole one towards zero and clamped to int64_t
     // (1e999 is INT64_MAX); 0 for other types.

@@ -1,0 +1,371 @@
+#include "src/api/request.hpp"
+
+#include <algorithm>
+
+#include "src/api/request_effects.hpp"
+#include "src/api/request_text.hpp"
+
+namespace llm::api {
+namespace {
+
+using json::Document;
+using json::kNoNode;
+using json::kRoot;
+using json::NodeId;
+using json::Type;
+
+constexpr unsigned bit(Endpoint endpoint) {
+    return 1u << static_cast<unsigned>(endpoint);
+}
+constexpr unsigned kChat = bit(Endpoint::kChat);
+constexpr unsigned kCompletions = bit(Endpoint::kCompletions);
+constexpr unsigned kEmbeddings = bit(Endpoint::kEmbeddings);
+constexpr unsigned kResponses = bit(Endpoint::kResponses);
+constexpr unsigned kMessages = bit(Endpoint::kMessages);
+constexpr unsigned kChats = kChat | kCompletions;
+constexpr unsigned kOpenaiText = kChats | kResponses;
+constexpr unsigned kText = kOpenaiText | kMessages;
+constexpr unsigned kAny = kText | kEmbeddings;
+
+bool is_control(char c) {
+    auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+}
+
+class Reader {
+public:
+    Reader(Endpoint endpoint, const Document& doc)
+        : doc_(doc), text_(doc, request) {
+        request.endpoint = endpoint;
+        request.family = family_of(endpoint);
+    }
+
+    bool run();
+
+    Request request;
+    ApiError error;
+
+private:
+    struct Known {
+        Bytes key;
+        unsigned endpoints;
+        bool (Reader::*read)(NodeId);
+    };
+    static const Known kKnown[];
+
+    bool refuse(Bytes param, Bytes message) {
+        error.message = message;
+        error.param = param;
+        return false;
+    }
+    bool refuse_type(NodeId value, Bytes wanted) {
+        std::string message = "'";
+        message += doc_.key(value);
+        message += "' must be ";
+        message += wanted;
+        message += '.';
+        return refuse(doc_.key(value), message);
+    }
+    bool is_null(NodeId value) const { return doc_.is(value, Type::kNull); }
+    Span span(NodeId value) const {
+        return {doc_.offset(value), doc_.raw(value).size()};
+    }
+    void flag(Bytes effect) {
+        if (request.side_effect.empty()) {
+            request.side_effect = effect;
+        }
+    }
+
+    bool read_model(NodeId value);
+    bool read_stream(NodeId value);
+    bool read_stream_options(NodeId value);
+    bool read_count(NodeId value);
+    bool read_max_tokens(NodeId value);
+    bool read_temperature(NodeId value);
+    bool read_store(NodeId value);
+    bool read_tools(NodeId value);
+    bool read_messages(NodeId value);
+    bool read_prompt(NodeId value);
+    bool read_input(NodeId value);
+    bool read_content(NodeId value);
+    bool read_effect(NodeId value);
+    bool check_complete();
+
+    const Document& doc_;
+    RequestText text_;
+    bool has_model_ = false;
+    bool has_content_ = false;
+    bool has_prompt_ = false;  // stored at the provider, with its model
+    bool has_state_ = false;   // or a response, a conversation
+};
+
+const Reader::Known Reader::kKnown[] = {
+    {"model", kAny, &Reader::read_model},
+    {"messages", kChat | kMessages | kEmbeddings, &Reader::read_messages},
+    {"stream", kText, &Reader::read_stream},
+    {"stream_options", kOpenaiText, &Reader::read_stream_options},
+    {"temperature", kText, &Reader::read_temperature},
+    {"max_tokens", kChats | kMessages, &Reader::read_max_tokens},
+    {"max_completion_tokens", kChats, &Reader::read_max_tokens},
+    {"max_output_tokens", kResponses, &Reader::read_max_tokens},
+    {"n", kChats, &Reader::read_count},
+    {"best_of", kCompletions, &Reader::read_count},
+    {"tools", kText, &Reader::read_tools},
+    {"functions", kChat, &Reader::read_tools},
+    {"system", kMessages, &Reader::read_content},
+    {"instructions", kResponses, &Reader::read_content},
+    {"suffix", kCompletions, &Reader::read_content},
+    {"prompt", kCompletions, &Reader::read_prompt},
+    {"input", kEmbeddings | kResponses, &Reader::read_input},
+    {"store", kOpenaiText, &Reader::read_store},
+    {"background", kResponses, &Reader::read_effect},
+    {"conversation", kResponses, &Reader::read_effect},
+    {"previous_response_id", kResponses, &Reader::read_effect},
+    {"prompt", kResponses, &Reader::read_effect},
+    {"web_search_options", kChat, &Reader::read_effect},
+    {"search_parameters", kChat, &Reader::read_effect},
+    {"plugins", kOpenaiText, &Reader::read_effect},
+    {"enable_search", kChat, &Reader::read_effect},
+    {"mcp_servers", kMessages, &Reader::read_effect},
+    {"container", kMessages, &Reader::read_effect},
+};
+
+bool Reader::run() {
+    if (doc_.empty() || !doc_.is(kRoot, Type::kObject)) {
+        return refuse("", "The request body must be a JSON object.");
+    }
+    request.insert_at = doc_.offset(kRoot) + 1;
+    request.empty_object = doc_.size(kRoot) == 0;
+    unsigned endpoint = bit(request.endpoint);
+    for (NodeId member : doc_.children(kRoot)) {
+        Bytes key = doc_.key(member);
+        for (const Known& known : kKnown) {
+            if (known.key == key && (known.endpoints & endpoint) != 0) {
+                if (!(this->*known.read)(member)) {
+                    return false;
+                }
+                break;
+            }
+        }
+    }
+    return check_complete();
+}
+
+bool Reader::check_complete() {
+    if (!has_model_ && !has_prompt_) {
+        return refuse("model", "You must provide a 'model'.");
+    }
+    switch (request.endpoint) {
+    case Endpoint::kChat:
+    case Endpoint::kMessages:
+        return has_content_
+               || refuse("messages", "You must provide 'messages'.");
+    case Endpoint::kEmbeddings:
+    case Endpoint::kResponses:
+        return has_content_ || has_state_
+               || refuse("input", "You must provide an 'input'.");
+    default:
+        return true;
+    }
+}
+
+bool Reader::read_model(NodeId value) {
+    if (!doc_.is(value, Type::kString)) {
+        return refuse_type(value, "a string");
+    }
+    std::string scratch;
+    Bytes name = doc_.string(value, scratch);
+    if (name.empty()) {
+        return refuse("model", "'model' must not be empty.");
+    }
+    if (name.size() > Request::kMaxModel) {
+        return refuse("model", "'model' is too long.");
+    }
+    if (std::any_of(name.begin(), name.end(), is_control)) {
+        return refuse("model", "'model' must not hold control characters.");
+    }
+    request.model = name;
+    request.model_span = span(value);
+    has_model_ = true;
+    return true;
+}
+
+bool Reader::read_stream(NodeId value) {
+    request.stream_span = span(value);
+    request.stream = doc_.is(value, Type::kTrue);
+    return request.stream || doc_.is(value, Type::kFalse) || is_null(value)
+           || refuse_type(value, "a boolean");
+}
+
+bool Reader::read_stream_options(NodeId value) {
+    request.stream_options_span = span(value);
+    if (is_null(value)) {
+        return true;
+    }
+    if (!doc_.is(value, Type::kObject)) {
+        return refuse_type(value, "an object");
+    }
+    NodeId usage = doc_.find(value, "include_usage");
+    if (usage == kNoNode) {
+        return true;
+    }
+    request.include_usage_span = span(usage);
+    request.include_usage = doc_.is(usage, Type::kTrue);
+    return request.include_usage || doc_.is(usage, Type::kFalse)
+           || is_null(usage)
+           || refuse("stream_options.include_usage",
+                     "'stream_options.include_usage' must be a boolean.");
+}
+
+bool Reader::read_count(NodeId value) {
+    if (is_null(value)) {
+        return true;
+    }
+    if (!doc_.is(value, Type::kNumber)) {
+        return refuse_type(value, "a number");
+    }
+    int64_t count = std::clamp<int64_t>(doc_.as_int64(value), 1,
+                                        Request::kMaxCount);
+    request.n = std::max(request.n, count);
+    return true;
+}
+
+bool Reader::read_max_tokens(NodeId value) {
+    if (is_null(value)) {
+        return true;
+    }
+    if (!doc_.is(value, Type::kNumber)) {
+        return refuse_type(value, "a number");
+    }
+    int64_t tokens = std::clamp<int64_t>(doc_.as_int64(value), 0,
+                                         Request::kMaxTokens);
+    request.max_output_tokens =
+        std::min(request.max_output_tokens.value_or(tokens), tokens);
+    return true;
+}
+
+bool Reader::read_temperature(NodeId value) {
+    if (is_null(value)) {
+        return true;
+    }
+    if (!doc_.is(value, Type::kNumber)) {
+        return refuse_type(value, "a number");
+    }
+    request.temperature = doc_.as_double(value);
+    return true;
+}
+
+// Whatever is not plainly false may be taken as true by somebody.
+bool Reader::read_store(NodeId value) {
+    if (is_null(value)) {
+        return true;
+    }
+    if (doc_.is(value, Type::kFalse)) {
+        request.store = Tri::kFalse;
+        return true;
+    }
+    request.store = Tri::kTrue;
+    flag("store");
+    return true;
+}
+
+bool Reader::read_tools(NodeId value) {
+    if (is_null(value)) {
+        return true;
+    }
+    request.tools_bytes += doc_.raw(value).size();
+    if (doc_.is(value, Type::kArray)) {
+        request.has_tools |= doc_.size(value) > 0;
+        flag(effect_of_tools(request.endpoint, doc_, value));
+    } else {
+        request.has_tools = true;
+        flag("tools:server");
+    }
+    return true;
+}
+
+bool Reader::read_messages(NodeId value) {
+    if (!doc_.is(value, Type::kArray)) {
+        return refuse_type(value, "an array");
+    }
+    has_content_ = true;
+    text_.add_messages(value);
+    return true;
+}
+
+bool Reader::read_prompt(NodeId value) {
+    if (is_null(value)) {
+        return true;
+    }
+    if (!doc_.is(value, Type::kString) && !doc_.is(value, Type::kArray)) {
+        return refuse_type(value, "a string or an array");
+    }
+    text_.add_prompt(value);
+    return true;
+}
+
+bool Reader::read_input(NodeId value) {
+    if (!doc_.is(value, Type::kString) && !doc_.is(value, Type::kArray)) {
+        if (is_null(value) && request.endpoint == Endpoint::kResponses) {
+            return true;
+        }
+        return refuse_type(value, "a string or an array");
+    }
+    has_content_ = true;
+    if (request.endpoint == Endpoint::kResponses
+        && doc_.is(value, Type::kArray)) {
+        text_.add_messages(value);
+    } else {
+        text_.add_prompt(value);
+    }
+    return true;
+}
+
+bool Reader::read_content(NodeId value) {
+    text_.add_content(value);
+    return true;
+}
+
+// The member's own name is the reason, unless it says nothing or no.
+bool Reader::read_effect(NodeId value) {
+    bool nothing = is_null(value) || doc_.is(value, Type::kFalse)
+                   || (doc_.is(value, Type::kArray) && doc_.size(value) == 0);
+    if (nothing) {
+        return true;
+    }
+    Bytes key = doc_.key(value);
+    for (const Known& known : kKnown) {
+        if (known.read == &Reader::read_effect && known.key == key) {
+            flag(known.key);
+        }
+    }
+    has_prompt_ |= key == "prompt";
+    has_state_ |= has_prompt_ || key == "conversation"
+                  || key == "previous_response_id";
+    return true;
+}
+
+}  // namespace
+
+Result<Request> parse_request(Endpoint endpoint, const Document& doc,
+                              ApiError* why) {
+    Reader reader(endpoint, doc);
+    if (!reader.run()) {
+        Error error{Errc::kInvalid, reader.error.message};
+        if (why != nullptr) {
+            *why = std::move(reader.error);
+        }
+        return error;
+    }
+    return std::move(reader.request);
+}
+
+ApiError body_error(const Error& error) {
+    if (error.code == Errc::kNoSpace) {
+        return {500, "The request could not be read.", "", "", ""};
+    }
+    return {400, "The request body is not JSON that can be read: "
+                     + error.message + ".", "", "", ""};
+}
+
+}  // namespace llm::api
