@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "src/api/protocols.hpp"
+#include "src/api/raw_json.hpp"
+#include "src/api/responses.hpp"
+
+namespace llm::api {
+namespace {
+
+using json::kNoNode;
+using json::kRoot;
+using json::NodeId;
+using json::Type;
+
+bool is_terminal(Bytes type) {
+    return type == "response.completed" || type == "response.incomplete" ||
+           type == "response.failed" || type == "response.cancelled";
+}
+
+class ResponsesReader final : public StreamReader {
+public:
+    explicit ResponsesReader(size_t max_bytes)
+        : StreamReader(Endpoint::kResponses, max_bytes) {
+        answer_.choices.emplace_back();
+    }
+
+    EventInfo on_event(const sse::Event& event) override;
+
+private:
+    struct Item {
+        int64_t index;
+        std::string json;
+    };
+
+    void dispatch(Bytes type, EventInfo& info);
+    void on_item_added(EventInfo& info);
+    void on_item_done();
+    void on_delta(Bytes type, EventInfo& info);
+    void on_end(Bytes type, EventInfo& info);
+    void on_error(EventInfo& info);
+
+    void count(size_t bytes, EventInfo& info);
+    bool keep_document(NodeId response);
+    std::string output_of_items();
+    void overflow() {
+        overflow_ = true;
+        items_.clear();
+    }
+
+    json::Document doc_;
+    std::string scratch_;
+    std::vector<Item> items_;  // for a final response that leaves them out
+    size_t kept_ = 0;
+    bool done_ = false;
+};
+
+EventInfo ResponsesReader::on_event(const sse::Event& event) {
+    EventInfo info;
+    // Some servers end this stream as they end those of chat.
+    if (!event.has_data || event.data.empty() || event.data == "[DONE]") {
+        return info;
+    }
+    if (!doc_.parse(event.data) || !doc_.is(kRoot, Type::kObject)) {
+        if (!done_) {
+            info.malformed = true;
+            info.error = event.type == "error";
+            lossy_ = true;
+        }
+        return info;
+    }
+    std::string type = raw::text_of(doc_, kRoot, "type");
+    if (type.empty()) {
+        type = event.type;
+    }
+    if (is_terminal(type)) {
+        on_end(type, info);
+    } else if (type == "error" ||
+               (type.empty() &&
+                doc_.is(doc_.find(kRoot, "error"), Type::kObject))) {
+        on_error(info);
+    } else if (!done_) {
+        dispatch(type, info);
+    }
+    return info;
+}
+
+void ResponsesReader::dispatch(Bytes type, EventInfo& info) {
+    if (type == "response.created" || type == "response.in_progress" ||
+        type == "response.queued") {
+        // Its usage, where a server fills it in, is no result yet.
+        responses::read_head(doc_, doc_.find(kRoot, "response"), answer_);
+    } else if (type == "response.output_item.added") {
+        on_item_added(info);
+    } else if (type == "response.output_item.done") {
+        on_item_done();
+    } else if (type.ends_with(".delta")) {
+        on_delta(type, info);
+    }
+}
+
+void ResponsesReader::count(size_t bytes, EventInfo& info) {
+    content_bytes_ += bytes;
+    info.content = info.content || bytes > 0;
+    if (content_bytes_ > max_bytes_) {
+        overflow();
+    }
+}
+
+// A call's name is its first token, its arguments follow as deltas.
+void ResponsesReader::on_item_added(EventInfo& info) {
+    const NodeId item = doc_.find(kRoot, "item");
+    const NodeId name = doc_.find(item, "name");
+    if (doc_.is(name, Type::kString)) {
+        count(doc_.string(name, scratch_).size(), info);
+    }
+}
+
+void ResponsesReader::on_item_done() {
+    const NodeId item = doc_.find(kRoot, "item");
+    const NodeId index = doc_.find(kRoot, "output_index");
+    if (!doc_.is(item, Type::kObject)) {
+        lossy_ = true;
+        return;
+    }
+    if (overflow_) {
+        return;
+    }
+    kept_ += sizeof(Item) + doc_.raw(item).size();
+    if (kept_ > max_bytes_) {
+        overflow();
+        return;
+    }
+    const int64_t place = doc_.is(index, Type::kNumber)
+                              ? doc_.as_int64(index)
+                              : static_cast<int64_t>(items_.size());
+    items_.push_back({place, raw::compact(doc_.raw(item))});
+}
+
+void ResponsesReader::on_delta(Bytes type, EventInfo& info) {
+    const NodeId delta = doc_.find(kRoot, "delta");
+    if (!doc_.is(delta, Type::kString)) {
+        return;
+    }
+    if (type == "response.audio.delta") {
+        info.content = true;  // encoded sound says nothing about tokens
+        return;
+    }
+    count(doc_.string(delta, scratch_).size(), info);
+}
+
+std::string ResponsesReader::output_of_items() {
+    std::stable_sort(
+        items_.begin(), items_.end(),
+        [](const Item& a, const Item& b) { return a.index < b.index; });
+    std::string output = "[";
+    for (const Item& item : items_) {
+        output += output.size() > 1 ? "," : "";
+        output += item.json;
+    }
+    output += ']';
+    return output;
+}
+
+// Some servers leave the output out of the final response and have sent it
+// before; the document gets it back. False when it is lost.
+bool ResponsesReader::keep_document(NodeId response) {
+    std::string& document = answer_.document;
+    const NodeId output = doc_.find(response, "output");
+    const bool empty =
+        !doc_.is(output, Type::kArray) || doc_.size(output) == 0;
+    if (!empty || (items_.empty() && content_bytes_ == 0)) {
+        document = raw::compact(doc_.raw(response));
+        return true;
+    }
+    if (items_.empty()) {
+        return false;
+    }
+    const std::string items = output_of_items();
+    raw::append_replaced(document, doc_, response, {{"output", items}});
+    if (output == kNoNode) {
+        document.pop_back();
+        document += document.size() > 1 ? "," : "";
+        document += "\"output\":" + items + '}';
+    }
+    return true;
+}
+
+void ResponsesReader::on_end(Bytes type, EventInfo& info) {
+    info.terminal = true;
+    info.error = type == "response.failed";
+    const NodeId response = doc_.find(kRoot, "response");
+    info.usage = doc_.is(doc_.find(response, "usage"), Type::kObject);
+    const std::string reason = answer_.choices[0].finish_reason;
+    responses::read_response(doc_, response, answer_);
+    if (std::exchange(done_, true)) {
+        answer_.choices[0].finish_reason = reason;
+        return;
+    }
+    if (answer_.choices[0].finish_reason.empty()) {
+        answer_.choices[0].finish_reason =
+            type.substr(Bytes("response.").size());
+    }
+    if (!doc_.is(response, Type::kObject)) {
+        lossy_ = true;
+    } else if (doc_.raw(response).size() > max_bytes_) {
+        overflow();
+    } else if (!overflow_ && !keep_document(response)) {
+        lossy_ = true;
+    }
+    items_ = {};
+    answer_.complete = !lossy_ && !overflow_;
+}
+
+// {"type":"error","code":…,"message":…,"param":…}, or the same one level down.
+void ResponsesReader::on_error(EventInfo& info) {
+    info.error = true;
+    answer_.complete = false;
+    const NodeId inner = doc_.find(kRoot, "error");
+    if (doc_.is(inner, Type::kObject)) {
+        answer_.error = responses::read_error(doc_, inner);
+        return;
+    }
+    answer_.error = responses::read_error(doc_, kRoot);
+    answer_.error->type.clear();  // the event's own
+}
+
+}  // namespace
+
+std::unique_ptr<StreamReader> make_responses_reader(size_t max_bytes) {
+    return std::make_unique<ResponsesReader>(max_bytes);
+}
+
+}  // namespace llm::api
