@@ -49,6 +49,16 @@ struct Label {
     std::span<const Bytes> allowed = {};
 };
 
+// Tells families apart in shared memory: FNV-1a over the name, which can be
+// worked out when the program is compiled.
+constexpr uint64_t family_id(Bytes name) {
+    uint64_t hash = 0xcbf29ce484222325;
+    for (char c : name) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    }
+    return hash;
+}
+
 struct Family {
     Bytes name;
     Bytes help;
@@ -58,6 +68,7 @@ struct Family {
     // bucket above them is implied.
     std::span<const int64_t> buckets = {};
     int decimals = 0;
+    uint64_t id = family_id(name);
 
     // A histogram's cells: the buckets, the one above, the sum.
     constexpr size_t cells() const {

@@ -18,59 +18,63 @@ void append_escaped(std::string& out, Bytes text, bool quote) {
     }
 }
 
-// {a="x",b="y"}; labels without a value are not there.
-void append_labels(std::string& out, const Family& family,
-                   const Series& series, Bytes bound) {
-    char before = '{';
-    auto append = [&](Bytes name, Bytes value) {
-        out += before;
-        out.append(name);
-        out += "=\"";
-        append_escaped(out, value, true);
-        out += '"';
-        before = ',';
-    };
+// a="x",b="y"; labels without a value are not there.
+std::string labels_of(const Family& family, const Series& series) {
+    std::string out;
     for (size_t at = 0; at < family.labels.size(); ++at) {
-        if (!series.values[at].empty()) {
-            append(family.labels[at].name, series.values[at]);
+        if (series.values[at].empty()) {
+            continue;
         }
+        if (!out.empty()) {
+            out += ',';
+        }
+        out.append(family.labels[at].name);
+        out += "=\"";
+        append_escaped(out, series.values[at], true);
+        out += '"';
     }
-    if (!bound.empty()) {
-        append("le", bound);
-    }
-    if (before == ',') {
+    return out;
+}
+
+// name + suffix {labels,le="bound"} and a space.
+void append_name(std::string& out, const Family& family, Bytes suffix,
+                 const std::string& labels, Bytes bound = {}) {
+    out.append(family.name);
+    out.append(suffix);
+    if (!labels.empty() || !bound.empty()) {
+        out += '{';
+        out += labels;
+        if (!bound.empty()) {
+            out += labels.empty() ? "le=\"" : ",le=\"";
+            out.append(bound);
+            out += '"';
+        }
         out += '}';
     }
+    out += ' ';
 }
 
 void append_histogram(std::string& out, const Family& family,
                       const Series& series) {
+    std::string labels = labels_of(family, series);
+    std::string bound;
     uint64_t count = 0;
     for (size_t at = 0; at <= family.buckets.size(); ++at) {
         count += series.cells[at];
-        std::string bound;
+        bound.clear();
         if (at < family.buckets.size()) {
             append_scaled_signed(bound, family.buckets[at], family.decimals);
         } else {
             bound = "+Inf";
         }
-        out.append(family.name);
-        out += "_bucket";
-        append_labels(out, family, series, bound);
-        out += ' ';
+        append_name(out, family, "_bucket", labels, bound);
         append_scaled(out, count, 0);
         out += '\n';
     }
-    out.append(family.name);
-    out += "_sum";
-    append_labels(out, family, series, "");
-    out += ' ';
+    append_name(out, family, "_sum", labels);
     append_scaled(out, series.histogram_sum(), family.decimals);
     out += '\n';
-    out.append(family.name);
-    out += "_count";
-    append_labels(out, family, series, "");
-    out += ' ';
+    append_name(out, family, "_count", labels);
     append_scaled(out, count, 0);
     out += '\n';
 }
@@ -98,9 +102,7 @@ void append_prometheus(std::string& out, const Snapshot& snapshot) {
                 append_histogram(out, family, series);
                 continue;
             }
-            out.append(family.name);
-            append_labels(out, family, series, "");
-            out += ' ';
+            append_name(out, family, "", labels_of(family, series));
             append_single(out, family, series);
             out += '\n';
         }

@@ -48,7 +48,7 @@ Snapshot collect(const Table& table, std::span<const Family* const> families,
                  std::span<const Sample> samples) {
     std::unordered_map<uint64_t, size_t> index;
     for (size_t at = 0; at < families.size(); ++at) {
-        index.emplace(family_id(*families[at]), at);
+        index.emplace(families[at]->id, at);
     }
     std::vector<ByValues> found(families.size());
     table.for_each([&](const SeriesView& view) {
@@ -72,7 +72,7 @@ Snapshot collect(const Table& table, std::span<const Family* const> families,
     for (const Sample& sample : samples) {
         auto place = sample.family == nullptr
                          ? index.end()
-                         : index.find(family_id(*sample.family));
+                         : index.find(sample.family->id);
         if (place != index.end() && sample.family->cells() == 1) {
             add_sample(found[place->second], sample);
         }

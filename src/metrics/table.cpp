@@ -58,7 +58,7 @@ struct Table::Block {
 
 struct Table::Key {
     Key(const Family& family, Values given)
-        : id(family_id(family)),
+        : id(family.id),
           hash(id),
           cells(family.cells()),
           count(std::min(family.labels.size(), kMaxLabels)) {
@@ -108,10 +108,8 @@ struct Table::Key {
     std::array<Bytes, kMaxLabels> values;
 };
 
-uint64_t family_id(const Family& family) { return hash64(family.name); }
-
 uint64_t Table::layout_hash(size_t size) {
-    const uint64_t parts[] = {kVersion, sizeof(Header), sizeof(Block),
+    const uint64_t parts[] = {kVersion, kHeaderSize, sizeof(Block),
                               kUnit,    slots_for(size), size};
     return hash64({reinterpret_cast<const char*>(parts), sizeof(parts)});
 }
@@ -122,12 +120,13 @@ Result<Table> Table::attach(void* memory, size_t size, bool fresh) {
         || size / kUnit > UINT32_MAX) {
         return Error{Errc::kInvalid, "metrics: unusable memory region"};
     }
+    static_assert(sizeof(Header) == kHeaderSize);
     Table table;
     table.memory_ = static_cast<char*>(memory);
     table.size_ = size;
     table.slots_ = slots_for(size);
     Header& head = table.header();
-    size_t begin = round_up(sizeof(Header) + table.slots_ * sizeof(uint64_t));
+    size_t begin = round_up(kHeaderSize + table.slots_ * sizeof(uint64_t));
     if (fresh) {
         std::memset(memory, 0, begin);
         head.layout = layout_hash(size);
@@ -149,14 +148,9 @@ Table::Header& Table::header() const {
     return *reinterpret_cast<Header*>(memory_);
 }
 
-std::atomic_ref<uint64_t> Table::slot(size_t at) const {
-    auto* slots = reinterpret_cast<uint64_t*>(memory_ + sizeof(Header));
-    return std::atomic_ref(slots[at]);
-}
-
 Table::Block* Table::block_of(uint64_t word) const {
     size_t offset = (word & 0xffffffff) * kUnit;
-    size_t begin = sizeof(Header) + slots_ * sizeof(uint64_t);
+    size_t begin = kHeaderSize + slots_ * sizeof(uint64_t);
     if (offset < begin || offset > size_ - sizeof(Block)) {
         return nullptr;
     }
@@ -170,9 +164,8 @@ Table::Block* Table::block_of(uint64_t word) const {
     return block;
 }
 
-bool Table::read_slot(size_t at, SeriesView& view) const {
-    uint64_t word = slot(at).load(std::memory_order_acquire);
-    Block* block = word == 0 ? nullptr : block_of(word);
+bool Table::read_block(uint64_t word, SeriesView& view) const {
+    Block* block = block_of(word);
     if (block == nullptr) {
         return false;
     }

@@ -37,7 +37,7 @@ using Values = std::span<const Bytes>;
 
 // One series as found in the table. The views point into the region.
 struct SeriesView {
-    uint64_t family = 0;  // family_id()
+    uint64_t family = 0;  // Family::id
     size_t value_count = 0;
     std::array<Bytes, kMaxLabels> values;
     const uint64_t* cells = nullptr;
@@ -49,8 +49,6 @@ struct SeriesView {
             .load(std::memory_order_relaxed);
     }
 };
-
-uint64_t family_id(const Family& family);
 
 class Table {
 public:
@@ -83,8 +81,12 @@ public:
     template <typename Visit>
     void for_each(Visit visit) const {
         for (size_t at = 0; at < slots_; ++at) {
+            uint64_t word = slot(at).load(std::memory_order_acquire);
+            if (word == 0) {
+                continue;
+            }
             SeriesView view;
-            if (read_slot(at, view)) {
+            if (read_block(word, view)) {
                 visit(view);
             }
         }
@@ -95,14 +97,19 @@ public:
     size_t used() const;
 
 private:
+    static constexpr size_t kHeaderSize = 128;
+
     struct Header;
     struct Block;
     struct Key;
 
     Header& header() const;
-    std::atomic_ref<uint64_t> slot(size_t at) const;
+    std::atomic_ref<uint64_t> slot(size_t at) const {
+        return std::atomic_ref(reinterpret_cast<uint64_t*>(
+            memory_ + kHeaderSize)[at]);
+    }
     Block* block_of(uint64_t word) const;
-    bool read_slot(size_t at, SeriesView& view) const;
+    bool read_block(uint64_t word, SeriesView& view) const;
     uint64_t* find_or_insert(const Family& family, Values values);
     Block* find(const Key& key) const;
     Block* insert(const Key& key, bool overflow);

@@ -212,7 +212,8 @@ uint64_t Estimator::estimate(uint64_t model, Word word,
         return 0;
     }
     Weights weights;
-    Entry* entry = memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
+    Entry* entry =
+        memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
     if (entry != nullptr) {
         weights = Weights::unpack(
             atomic(entry->*word).load(std::memory_order_relaxed));

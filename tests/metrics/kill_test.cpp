@@ -87,7 +87,7 @@ void expect_exact(const Table& table, std::span<Notes> notes) {
 }
 
 TEST(MetricsKill, EveryFinishedOperationIsCounted) {
-    constexpr int kChildren = 300;
+    constexpr int kChildren = 200;
     SharedMemory memory(16 << 20);
     SharedMemory side(kChildren * sizeof(Notes));
     std::span notes(static_cast<Notes*>(side.data()), kChildren);
@@ -118,7 +118,7 @@ TEST(MetricsKill, EveryFinishedOperationIsCounted) {
 
     std::map<std::string, uint64_t> own;
     table.for_each([&](const SeriesView& view) {
-        if (view.family == family_id(kTimes)) {
+        if (view.family == kTimes.id) {
             auto [place, fresh] =
                 own.emplace(std::string(view.values[0]), view.cell(0));
             EXPECT_TRUE(fresh) << place->first << " is there twice";

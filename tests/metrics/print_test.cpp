@@ -181,7 +181,7 @@ TEST(MetricsFamilies, AreWellFormed) {
     for (const Family* family : all_families()) {
         SCOPED_TRACE(family->name);
         EXPECT_TRUE(names.insert(family->name).second);
-        EXPECT_TRUE(ids.insert(family_id(*family)).second);
+        EXPECT_TRUE(ids.insert(family->id).second);
         EXPECT_FALSE(family->help.empty());
         EXPECT_LE(family->labels.size(), kMaxLabels);
         EXPECT_LE(family->buckets.size(), kMaxBuckets);

@@ -54,7 +54,7 @@ inline uint64_t total(const Table& table, const Family& family,
                       size_t at = 0) {
     uint64_t sum = 0;
     table.for_each([&](const SeriesView& view) {
-        if (view.family == family_id(family)) {
+        if (view.family == family.id) {
             sum += view.cell(at);
         }
     });
@@ -66,7 +66,7 @@ inline const uint64_t* cells_of(const Table& table, const Family& family,
                                 std::initializer_list<Bytes> values) {
     const uint64_t* found = nullptr;
     table.for_each([&](const SeriesView& view) {
-        if (view.family == family_id(family)
+        if (view.family == family.id
             && std::equal(values.begin(), values.end(), view.values.begin(),
                           view.values.begin() + view.value_count)) {
             found = view.cells;
