@@ -18,22 +18,40 @@ void set_state(Slot& slot, SlotState state) {
 // behind is then a prefix of what stands in the program.
 void fence() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
+// Runs over a chain some chunks ahead of whoever reads it, so that their
+// memory is on its way by then: one after the other, each would cost a miss.
+class Scout {
+public:
+    Scout(const Shard& shard, uint32_t chunk) : shard_(shard), next_(chunk) {
+        for (int i = 0; i < 10; i++) {
+            step();
+        }
+    }
+    void step() {
+        if (next_ < shard_.head->high) {
+            const char* chunk = shard_.chunks + size_t{next_} * kChunkSize;
+            __builtin_prefetch(chunk);
+            __builtin_prefetch(chunk + 64);
+            next_ = shard_.links[next_] & kIndexMask;
+        }
+    }
+
+private:
+    const Shard& shard_;
+    uint32_t next_;
+};
+
 // Applies f(bytes in the chunk, length) to a body's range [begin, begin+size).
 template <typename F>
 bool each_part(const Shard& shard, uint32_t chunk, uint32_t begin,
                uint64_t size, F&& f) {
+    Scout scout(shard, chunk);
     uint64_t at = sizeof(Slot) + begin;
     while (size > 0) {
         if (chunk >= shard.head->high) {
             return false;
         }
-        uint32_t next = shard.links[chunk] & kIndexMask;
-        if (next < shard.head->high) {
-            const char* soon = shard.chunks + size_t{next} * kChunkSize;
-            __builtin_prefetch(soon);
-            __builtin_prefetch(soon + 64);
-            __builtin_prefetch(&shard.links[next]);
-        }
+        scout.step();
         if (at < kChunkSize) {
             uint64_t n = std::min<uint64_t>(size, kChunkSize - at);
             f(shard.chunks + size_t{chunk} * kChunkSize + at, n);
@@ -41,7 +59,7 @@ bool each_part(const Shard& shard, uint32_t chunk, uint32_t begin,
             at = kChunkSize;
         }
         at -= kChunkSize;
-        chunk = next;
+        chunk = shard.links[chunk] & kIndexMask;
     }
     return true;
 }
@@ -96,6 +114,9 @@ uint32_t Shard::find(const Digest& digest) {
     uint32_t chunk = bucket(digest);
     bool repaired = false;
     for (uint32_t steps = 0; chunk != kNoChunk; steps++) {
+        // Its link is read first, in another place.
+        __builtin_prefetch(&slot(chunk));
+        __builtin_prefetch(&slot(chunk).tenant);
         if (steps > head->entries || !is_head(chunk)) {
             if (repaired) {
                 return kNoChunk;
@@ -309,7 +330,7 @@ bool Shard::copy_out(uint32_t chunk, char* out, uint32_t size) const {
 }
 
 void Shard::sweep(uint32_t from, uint32_t to) {
-    constexpr uint32_t kAhead = 24;  // about two entries of 1 KB
+    constexpr uint32_t kAhead = 128;  // some entries of 1 KB
     to = std::min(to, head->high);
     for (uint32_t i = from; i < to; i++) {
         if (is_head(i + kAhead)) {

@@ -1,0 +1,57 @@
+// Entry: one stored answer and what is known about it, and its form in the
+// store. The form is ours (msgpack, https://github.com/msgpack/msgpack spec):
+//
+//   [ version, { key: value, … } ]  then the content's bytes, raw
+//
+// so that the content is neither copied nor escaped. Keys are small integers;
+// a reader skips those that it does not know, so fields may be added without
+// a new version. A version that it does not know is kUnsupported: a miss.
+//
+// encode() leaves the content where it is: a put takes header and content as
+// two pieces. decode() copies nothing: every Bytes points into what it was
+// given and lives as long. Any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/api/protocol.hpp"
+#include "src/api/usage.hpp"
+#include "src/base/bytes.hpp"
+#include "src/base/result.hpp"
+
+namespace llm::cache {
+
+struct Entry {
+    static constexpr size_t kMaxTags = 16;
+    static constexpr size_t kMaxHeader = 64 << 10;  // bytes before content
+
+    api::Endpoint endpoint = api::Endpoint::kNone;
+    Bytes answer_id;        // the answer's own "id"
+    Bytes model;            // as served
+    Bytes requested_model;  // as the client asked
+    Bytes finish_reason;
+    Bytes tenant;
+    api::Usage usage;
+    int64_t created_wall_s = 0;  // seconds since 1970, for the reader's eyes;
+                                 // age and expiry are the store's
+    std::vector<Bytes> tags;
+    bool tenant_scoped = false;  // leaves with Cache-Control: private
+    Bytes content;               // the answer as its endpoint's JSON document
+
+    std::array<Bytes, 2> pieces(const std::string& header) const {
+        return {Bytes(header), content};
+    }
+};
+
+// The header, in place of what `header` held. kInvalid: no endpoint;
+// kTooLarge: too many tags, or the strings together pass kMaxHeader.
+Result<void> encode(const Entry& entry, std::string& header);
+
+// kCorrupt for whatever is not exactly such a form, kUnsupported for one of
+// another version.
+Result<Entry> decode(Bytes stored);
+
+}  // namespace llm::cache

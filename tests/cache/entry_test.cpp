@@ -1,0 +1,199 @@
+#include "src/cache/entry.hpp"
+
+#include <gtest/gtest.h>
+
+namespace llm::cache {
+namespace {
+
+Entry sample() {
+    Entry entry;
+    entry.endpoint = api::Endpoint::kMessages;
+    entry.answer_id = "msg_01XFDUDYJgAACzvnptvVoYEL";
+    entry.model = "claude-sonnet-4-5-20250929";
+    entry.requested_model = "claude-sonnet-4-5";
+    entry.finish_reason = "end_turn";
+    entry.tenant = "acme/\xc3\xa9quipe";
+    entry.usage.input = 2095;
+    entry.usage.output = 503;
+    entry.usage.cached_input = 1024;
+    entry.usage.cache_write = 70000;
+    entry.usage.cache_write_1h = 300;
+    entry.usage.reasoning = 17;
+    entry.usage.audio_input = 1;
+    entry.usage.audio_output = api::Usage::kMax;
+    entry.usage.absurd = true;
+    entry.created_wall_s = 1753357200;
+    entry.tags = {"docs", "", "release:2.4"};
+    entry.tenant_scoped = true;
+    entry.content = R"({"id":"msg_01","content":[]})";
+    return entry;
+}
+
+std::string stored(const Entry& entry) {
+    std::string header;
+    auto encoded = encode(entry, header);
+    EXPECT_TRUE(encoded.ok());
+    auto pieces = entry.pieces(header);
+    return std::string(pieces[0]) + std::string(pieces[1]);
+}
+
+void expect_equal(const Entry& a, const Entry& b) {
+    EXPECT_EQ(a.endpoint, b.endpoint);
+    EXPECT_EQ(a.answer_id, b.answer_id);
+    EXPECT_EQ(a.model, b.model);
+    EXPECT_EQ(a.requested_model, b.requested_model);
+    EXPECT_EQ(a.finish_reason, b.finish_reason);
+    EXPECT_EQ(a.tenant, b.tenant);
+    EXPECT_EQ(a.usage.input, b.usage.input);
+    EXPECT_EQ(a.usage.output, b.usage.output);
+    EXPECT_EQ(a.usage.cached_input, b.usage.cached_input);
+    EXPECT_EQ(a.usage.cache_write, b.usage.cache_write);
+    EXPECT_EQ(a.usage.cache_write_1h, b.usage.cache_write_1h);
+    EXPECT_EQ(a.usage.reasoning, b.usage.reasoning);
+    EXPECT_EQ(a.usage.audio_input, b.usage.audio_input);
+    EXPECT_EQ(a.usage.audio_output, b.usage.audio_output);
+    EXPECT_EQ(a.usage.absurd, b.usage.absurd);
+    EXPECT_EQ(a.usage.estimated, b.usage.estimated);
+    EXPECT_EQ(a.created_wall_s, b.created_wall_s);
+    EXPECT_EQ(a.tags, b.tags);
+    EXPECT_EQ(a.tenant_scoped, b.tenant_scoped);
+    EXPECT_EQ(a.content, b.content);
+}
+
+TEST(Entry, ComesBackAsItWas) {
+    std::string bytes = stored(sample());
+    auto entry = decode(bytes);
+    ASSERT_TRUE(entry.ok()) << entry.error().message;
+    expect_equal(*entry, sample());
+    // Nothing was copied.
+    EXPECT_EQ(entry->content.data() + entry->content.size(),
+              bytes.data() + bytes.size());
+    EXPECT_GE(entry->model.data(), bytes.data());
+    EXPECT_LE(entry->model.data(), bytes.data() + bytes.size());
+}
+
+TEST(Entry, SmallestAndNegative) {
+    Entry entry;
+    entry.endpoint = api::Endpoint::kEmbeddings;
+    entry.created_wall_s = -5;
+    std::string bytes = stored(entry);
+    EXPECT_LT(bytes.size(), 48u);
+    auto back = decode(bytes);
+    ASSERT_TRUE(back.ok());
+    expect_equal(*back, entry);
+    EXPECT_EQ(back->usage.input, api::Usage::kUnknown);
+    EXPECT_FALSE(back->usage.known());
+}
+
+TEST(Entry, ContentOfAnyKind) {
+    Entry entry = sample();
+    std::string content(1 << 20, '\xc1');  // no msgpack value at all
+    entry.content = content;
+    auto back = decode(stored(entry));
+    ASSERT_TRUE(back.ok());
+    entry.content = "";
+    ASSERT_TRUE(decode(stored(entry)).ok());
+}
+
+TEST(Entry, RequestedModelThatIsTheServedOne) {
+    Entry entry = sample();
+    entry.requested_model = entry.model;
+    std::string same = stored(entry);
+    EXPECT_EQ(decode(same)->requested_model, entry.model);
+    entry.requested_model = "";
+    EXPECT_EQ(decode(stored(entry))->requested_model, "");
+}
+
+TEST(Entry, EncodeRefuses) {
+    std::string header;
+    Entry entry = sample();
+    entry.endpoint = api::Endpoint::kNone;
+    EXPECT_EQ(encode(entry, header).error().code, Errc::kInvalid);
+    entry = sample();
+    entry.tags.assign(17, "t");
+    EXPECT_EQ(encode(entry, header).error().code, Errc::kTooLarge);
+    entry = sample();
+    std::string huge(Entry::kMaxHeader, 'x');
+    entry.model = huge;
+    EXPECT_EQ(encode(entry, header).error().code, Errc::kTooLarge);
+    std::string most(Entry::kMaxHeader - 1024, 'x');
+    entry.model = most;
+    auto back = decode(stored(entry));
+    ASSERT_TRUE(back.ok());
+}
+
+// Fault cases 77 and 81: truncated, flipped, of another kind.
+TEST(Entry, EveryTruncationIsCorrupt) {
+    std::string bytes = stored(sample());
+    for (size_t size = 0; size < bytes.size(); size++) {
+        // A copy of that very size, so that ASan sees a read past its end.
+        std::string part(bytes, 0, size);
+        part.shrink_to_fit();
+        auto entry = decode(part);
+        ASSERT_FALSE(entry.ok()) << size;
+        EXPECT_EQ(entry.error().code, Errc::kCorrupt);
+    }
+    EXPECT_FALSE(decode(bytes + "x").ok());
+}
+
+TEST(Entry, EveryFlippedBitIsSurvived) {
+    std::string bytes = stored(sample());
+    for (size_t bit = 0; bit < bytes.size() * 8; bit++) {
+        std::string other = bytes;
+        other[bit / 8] = static_cast<char>(other[bit / 8] ^ 1 << bit % 8);
+        auto entry = decode(other);
+        if (entry.ok()) {
+            EXPECT_EQ(entry->content.size(), sample().content.size());
+        }
+    }
+}
+
+TEST(Entry, ClaimsOfGreatSizeCostNothing) {
+    using namespace std::string_literals;
+    for (const std::string& bytes : {
+             "\xdd\xff\xff\xff\xff"s,                  // array of 2^32-1
+             "\xdf\xff\xff\xff\xff"s,                  // map of 2^32-1
+             "\xdb\xff\xff\xff\xff"s,                  // str
+             "\xc6\xff\xff\xff\xff"s,                  // bin
+             "\xc9\xff\xff\xff\xff\x01"s,              // ext
+             "\x92\x01\xdf\x80\x00\x00\x00"s,          // in the second place
+             "\xdc\xff\xff"s + std::string(1000, '\x90'),
+             std::string(60000, '\x91') + "\x01",      // deep
+             "\xc1"s, "\x92\x01\xc1"s, ""s, "\x01"s, "\x92"s}) {
+        auto entry = decode(bytes);
+        ASSERT_FALSE(entry.ok());
+        EXPECT_EQ(entry.error().code, Errc::kCorrupt);
+    }
+}
+
+TEST(Entry, VersionsAndUnknownFields) {
+    std::string bytes = stored(sample());
+    ASSERT_EQ(bytes[0], '\x92');
+    ASSERT_EQ(bytes[1], '\x01');
+    std::string newer = bytes;
+    newer[1] = '\x02';
+    EXPECT_EQ(decode(newer).error().code, Errc::kUnsupported);
+    // Two more fields, one of them nested: skipped.
+    ASSERT_EQ(bytes[2], '\x8b');  // map of 11
+    std::string more = bytes;
+    more[2] = '\x8d';
+    more.insert(3, std::string("\x63\x82\x01\x93\xc0\xc2\xcb"
+                               "12345678\xa1x\xd6\x01"
+                               "abcd"
+                               "\xcd\x12\x34\xc4\x02hi",
+                               30));
+    auto entry = decode(more);
+    ASSERT_TRUE(entry.ok()) << entry.error().message;
+    expect_equal(*entry, sample());
+}
+
+TEST(Entry, NumbersOutOfTheirBounds) {
+    Entry entry = sample();
+    for (int64_t bad : {int64_t{-2}, api::Usage::kMax + 1, INT64_MIN}) {
+        entry.usage.output = bad;
+        EXPECT_EQ(decode(stored(entry)).error().code, Errc::kCorrupt) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace llm::cache
