@@ -227,6 +227,11 @@ bool Accumulator::has(Bytes key) const {
     return root_ != nullptr && root_->find(key) != nullptr;
 }
 
+bool Accumulator::is_null(Bytes key) const {
+    const Value* value = root_ == nullptr ? nullptr : root_->find(key);
+    return value != nullptr && value->type == Type::kNull;
+}
+
 void Accumulator::erase(Bytes key) {
     if (root_ == nullptr) {
         return;

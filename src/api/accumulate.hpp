@@ -42,6 +42,7 @@ public:
              Merge mode);
 
     bool has(Bytes key) const;
+    bool is_null(Bytes key) const;
     void erase(Bytes key);
     // Roughly the memory held.
     size_t bytes() const { return bytes_; }
