@@ -18,13 +18,14 @@ namespace {
 constexpr std::size_t kReadSize = 65536;
 constexpr std::size_t kMaxAhead = 1U << 20;  // pipelined bytes held back
 constexpr std::uint64_t kListener = 0;
+constexpr std::uint64_t kMaxWaitMs = 86400000;
 constexpr int kIdleMs = 1000;  // bounds the race of a signal with the wait
 
-std::uint64_t monotonic_ms() {
+std::uint64_t monotonic_us() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1000
-           + static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+    return static_cast<std::uint64_t>(now.tv_sec) * 1000000
+           + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 }  // namespace
@@ -96,9 +97,9 @@ bool Server::start() {
 
 void Server::run(const volatile int& stop) {
     while (stop == 0) {
-        now_ms_ = monotonic_ms();
+        now_us_ = monotonic_us();
         turn(next_timeout());
-        now_ms_ = monotonic_ms();
+        now_us_ = monotonic_us();
         fire_timers();
     }
 }
@@ -108,15 +109,14 @@ int Server::next_timeout() const {
         return kIdleMs;
     }
     std::uint64_t due = timers_.begin()->first;
-    return due <= now_ms_ ? 0
-                          : static_cast<int>(std::min<std::uint64_t>(
-                                due - now_ms_, kIdleMs));
+    std::uint64_t left = due <= now_us_ ? 0 : (due - now_us_ + 999) / 1000;
+    return static_cast<int>(std::min<std::uint64_t>(left, kIdleMs));
 }
 
 void Server::turn(int timeout_ms) {
     epoll_event events[256];
     int count = epoll_wait(epoll_, events, 256, timeout_ms);
-    now_ms_ = monotonic_ms();
+    now_us_ = monotonic_us();
     for (int i = 0; i < count; ++i) {
         if (events[i].data.u64 == kListener) {
             accept_all();
@@ -338,7 +338,8 @@ void Server::watch(Connection& connection) {
 }
 
 void Server::arm(Connection& connection, std::uint64_t after_ms) {
-    connection.timer = timers_.emplace(now_ms_ + after_ms, connection.id);
+    std::uint64_t after_us = std::min(after_ms, kMaxWaitMs) * 1000;
+    connection.timer = timers_.emplace(now_us_ + after_us, connection.id);
     connection.timed = true;
 }
 
@@ -347,12 +348,12 @@ void Server::arm(Connection& connection, std::uint64_t after_ms) {
 void Server::fire_timers() {
     std::size_t due = 0;
     for (auto at = timers_.begin();
-         at != timers_.end() && at->first <= now_ms_; ++at) {
+         at != timers_.end() && at->first <= now_us_; ++at) {
         ++due;
     }
     for (; due > 0 && !timers_.empty(); --due) {
         auto at = timers_.begin();
-        if (at->first > now_ms_) {
+        if (at->first > now_us_) {
             return;
         }
         Connection& connection = *connections_.at(at->second);

@@ -1,5 +1,5 @@
 // The event loop of the mock upstream: one thread, epoll, connections with
-// keep-alive and pipelining. Time is milliseconds of the monotonic clock.
+// keep-alive and pipelining. Time is microseconds of the monotonic clock.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ private:
     int listener_;
     int epoll_ = -1;
     std::uint64_t next_id_ = 1;
-    std::uint64_t now_ms_ = 0;
+    std::uint64_t now_us_ = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>>
         connections_;
     Timers timers_;
