@@ -1,0 +1,95 @@
+# The official clients, from npm, as they come: t/sdk/*.mjs ask nginx for
+# every kind of answer, as a miss and as a hit, in each form after each form.
+#
+# LLM_SDK_DIRECT=1 asks the mock upstream itself: what fails then is not
+# nginx's doing.
+
+use lib 't/lib';
+use LLM::Test;
+
+use File::Copy qw(copy);
+use File::Path qw(make_path);
+
+my @clients = (
+    ['openai.mjs', 'openai'],
+    ['openai.mjs', 'openai-4'],
+    ['anthropic.mjs', '@anthropic-ai/sdk'],
+    ['anthropic.mjs', 'anthropic-0'],
+    ['ai.mjs'],
+);
+
+my $direct = $ENV{LLM_SDK_DIRECT};
+my $home   = build_dir . '/sdk';
+my $t      = LLM::Test->new(plain => $direct);
+
+# The packages into build/sdk, once for one package.json.
+sub install {
+    for my $program (qw(node npm)) {
+        return "$program is not installed" unless $t->has_program($program);
+    }
+    my (undef, $version) = $t->command(qw(node --version));
+    my ($major) = $version =~ /^v(\d+)/;
+    return "node is $version, the clients need 20" unless ($major // 0) >= 20;
+    make_path $home;
+    my $wanted = slurp(root_dir . '/t/sdk/package.json');
+    if (slurp("$home/installed") ne $wanted) {
+        diag 'npm installs the clients into build/sdk';
+        copy(root_dir . '/t/sdk/package.json', $home) or die $!;
+        my ($status, $out) = $t->command(qw(npm install --no-audit --no-fund
+            --no-package-lock --loglevel=error --fetch-retries=1 --prefix),
+            $home);
+        return 'npm install failed: ' . substr $out =~ s/\s+/ /gr, 0, 300
+            if $status;
+        copy("$home/package.json", "$home/installed") or die $!;
+    }
+    for my $script (qw(lib openai anthropic ai)) {
+        copy(root_dir . "/t/sdk/$script.mjs", $home) or die "$script: $!";
+    }
+    return '';
+}
+
+if (my $reason = install()) {
+    plan skip_all => $reason;
+}
+
+my $mock_url = 'http://127.0.0.1:' . $t->mock;
+$t->start(<<'END') unless $direct;
+    llm_zone edge:32m;
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        client_body_buffer_size 1m;
+        location /v1/ {
+            llm             on;
+            llm_cache       edge;
+            llm_cache_scope $http_x_scope;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Accept-Encoding "";
+        }
+    }
+END
+my $url = $direct ? $mock_url : 'http://127.0.0.1:' . $t->port('http');
+
+for my $client (@clients) {
+    my ($script, @args) = @$client;
+    local $ENV{LLM_URL}      = $url;
+    local $ENV{LLM_MOCK_URL} = $mock_url;
+    local $ENV{LLM_DIRECT}   = $direct ? 1 : '';
+    my ($status, $out) = $t->command('node', "$home/$script", @args);
+    my ($passed, $finished) = (0, 0);
+    for my $line (split /\n/, $out) {
+        if ($line =~ /^(not )?ok - (.*)/) {
+            ok !$1, $2;
+            $passed++ unless $1;
+        } elsif ($line eq 'done') {
+            $finished = 1;
+        } else {
+            diag $line;
+        }
+    }
+    ok $status == 0 && $finished && $passed > 20,
+        "@$client came to its end ($passed passed)";
+}
+
+done_testing;
