@@ -1,6 +1,9 @@
-// The way of every body: parse, canonical form, SHA-256.
+// The way of every body: parse, canonical form, SHA-256; and with what is
+// read of the request, to the fingerprint.
 #include <benchmark/benchmark.h>
 
+#include "src/api/request.hpp"
+#include "src/cache/fingerprint.hpp"
 #include "src/json/canonical.hpp"
 
 namespace {
@@ -100,6 +103,26 @@ void run_digest(benchmark::State& state, const std::string& body) {
     report(state, body);
 }
 
+void run_request(benchmark::State& state, const std::string& body) {
+    Document doc;
+    Hasher hasher;
+    constexpr Bytes kScope[] = {"tenant-4711"};
+    for (auto _ : state) {
+        bool parsed = doc.parse(body).ok();
+        auto request = parse_request(llm::api::Endpoint::kChat, doc);
+        if (!parsed || !request.ok()) {
+            state.SkipWithError("the body is refused");
+            break;
+        }
+        llm::cache::KeyParts parts;
+        parts.endpoint = llm::api::Endpoint::kChat;
+        parts.model = request->model;
+        parts.scope = kScope;
+        benchmark::DoNotOptimize(fingerprint(doc, parts, hasher));
+    }
+    report(state, body);
+}
+
 void BM_json_parse_chat(benchmark::State& state) {
     run_parse(state, chat_body(static_cast<size_t>(state.range(0))));
 }
@@ -124,5 +147,15 @@ void BM_json_parse_canonical_digest_tools(benchmark::State& state) {
     run_canonical(state, tools_body(static_cast<size_t>(state.range(0))));
 }
 BENCHMARK(BM_json_parse_canonical_digest_tools)->Arg(1000)->Arg(100000);
+
+void BM_request_to_fingerprint_chat(benchmark::State& state) {
+    run_request(state, chat_body(static_cast<size_t>(state.range(0))));
+}
+BENCHMARK(BM_request_to_fingerprint_chat)->Arg(1000)->Arg(100000);
+
+void BM_request_to_fingerprint_tools(benchmark::State& state) {
+    run_request(state, tools_body(static_cast<size_t>(state.range(0))));
+}
+BENCHMARK(BM_request_to_fingerprint_tools)->Arg(1000)->Arg(100000);
 
 }  // namespace

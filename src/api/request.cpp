@@ -32,6 +32,30 @@ bool is_control(char c) {
     return byte < 0x20 || byte == 0x7f;
 }
 
+// Names that some JSON decoders (Go's) take for one another: in ASCII lower
+// case, with the two letters beyond ASCII that fold into it.
+std::string folded(Bytes key) {
+    std::string out;
+    for (size_t i = 0; i < key.size(); i++) {
+        if (key.substr(i).starts_with("\u017f")) {
+            out += 's';
+            i += 1;
+        } else if (key.substr(i).starts_with("\u212a")) {
+            out += 'k';
+            i += 2;
+        } else {
+            out += ascii_lower(key[i]);
+        }
+    }
+    return out;
+}
+
+bool is_lower_ascii(Bytes key) {
+    return std::none_of(key.begin(), key.end(), [](char c) {
+        return (c >= 'A' && c <= 'Z') || static_cast<signed char>(c) < 0;
+    });
+}
+
 class Reader {
 public:
     Reader(Endpoint endpoint, const Document& doc)
@@ -52,6 +76,9 @@ private:
         bool (Reader::*read)(NodeId);
     };
     static const Known kKnown[];
+    static constexpr size_t kLongestKey = 64;  // folded; more than all known
+
+    const Known* find_known(Bytes key) const;
 
     bool refuse(Bytes param, Bytes message) {
         error.message = message;
@@ -136,19 +163,33 @@ bool Reader::run() {
     }
     request.insert_at = doc_.offset(kRoot) + 1;
     request.empty_object = doc_.size(kRoot) == 0;
-    unsigned endpoint = bit(request.endpoint);
     for (NodeId member : doc_.children(kRoot)) {
         Bytes key = doc_.key(member);
-        for (const Known& known : kKnown) {
-            if (known.key == key && (known.endpoints & endpoint) != 0) {
-                if (!(this->*known.read)(member)) {
-                    return false;
-                }
-                break;
+        const Known* known = find_known(key);
+        if (known != nullptr) {
+            if (!(this->*known->read)(member)) {
+                return false;
+            }
+        } else if (!is_lower_ascii(key) && key.size() <= kLongestKey) {
+            known = find_known(folded(key));
+            if (known != nullptr) {
+                return refuse(known->key, "A member's name differs from '"
+                                              + std::string(known->key)
+                                              + "' in its case alone.");
             }
         }
     }
     return check_complete();
+}
+
+const Reader::Known* Reader::find_known(Bytes key) const {
+    unsigned endpoint = bit(request.endpoint);
+    for (const Known& known : kKnown) {
+        if (known.key == key && (known.endpoints & endpoint) != 0) {
+            return &known;
+        }
+    }
+    return nullptr;
 }
 
 bool Reader::check_complete() {

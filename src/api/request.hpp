@@ -1,6 +1,7 @@
 // Request: what we need to know of a client's body, the same for every
 // protocol, and where each value stands in its bytes. Fields that we do not
-// know are not our business and pass.
+// know are not our business and pass, unless their name differs from one
+// that we know in its case alone: upstreams written in Go would read them.
 //
 // Sources: OpenAI API reference, Anthropic API reference, vLLM's request
 // models for what compatible servers add.
