@@ -2,11 +2,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 
+#include <deque>
 #include <map>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "src/metrics/table.hpp"
@@ -16,6 +17,7 @@ namespace llm::metrics {
 namespace {
 
 constexpr int kShared = 16;  // series that every child adds to
+constexpr int kOwnEvery = 4;  // operations a child makes a series of its own
 
 // What a child notes beside each operation on the table.
 struct Notes {
@@ -25,9 +27,6 @@ struct Notes {
     uint64_t own_done;
 };
 
-uint64_t read(uint64_t& word) {
-    return std::atomic_ref(word).load(std::memory_order_acquire);
-}
 void bump(uint64_t& word) {
     std::atomic_ref(word).fetch_add(1, std::memory_order_acq_rel);
 }
@@ -43,7 +42,7 @@ std::string own_name(int child, uint64_t n) {
         bump(notes.started[at]);
         table.counter(kLabelled, {"s" + std::to_string(at), "red"}).add(1);
         bump(notes.done[at]);
-        if (i % 8 == 0 && read(notes.own_done) < 40) {
+        if (i % kOwnEvery == 0) {
             bump(notes.own_started);
             table.histogram(kTimes, {own_name(child, notes.own_done), "red"})
                 .observe(5);
@@ -53,9 +52,27 @@ std::string own_name(int child, uint64_t n) {
     _exit(0);
 }
 
+// SIGKILL to the calling process after so long.
+void die_after(int64_t ns) {
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGKILL;
+    timer_t timer;
+    itimerspec when{{}, {0, ns}};
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0
+        || timer_settime(timer, 0, &when, nullptr) != 0) {
+        _exit(1);
+    }
+}
+
+// Without a number of operations the child works until it is killed.
 pid_t spawn(Table table, Notes& notes, int child, int operations) {
     pid_t pid = fork();
     if (pid == 0) {
+        if (operations == 0) {
+            std::mt19937 random(static_cast<unsigned>(child) + 1000);
+            die_after(20000 + random() % 400000);
+        }
         work(table, notes, child, operations);
     }
     return pid;
@@ -87,30 +104,21 @@ void expect_exact(const Table& table, std::span<Notes> notes) {
 }
 
 TEST(MetricsKill, EveryFinishedOperationIsCounted) {
-    constexpr int kChildren = 200;
-    SharedMemory memory(16 << 20);
+    constexpr int kChildren = 400;
+    constexpr int kAtOnce = 3;
+    SharedMemory memory(128 << 20);
     SharedMemory side(kChildren * sizeof(Notes));
     std::span notes(static_cast<Notes*>(side.data()), kChildren);
     Table table = memory.fresh_table();
-    std::mt19937 random(7);
-    std::vector<pid_t> alive;
+    std::deque<pid_t> alive;
     for (int child = 0; child < kChildren; ++child) {
         alive.push_back(spawn(table, notes[child], child, 0));
-        // Let the newest do something, then kill one at an odd moment.
-        while (read(notes[child].own_done) == 0) {
-            std::this_thread::yield();
-        }
-        for (unsigned spin = random() % 20000; spin > 0; --spin) {
-            std::atomic_signal_fence(std::memory_order_seq_cst);
-        }
-        if (alive.size() == 3) {
-            kill(alive.front(), SIGKILL);
+        if (alive.size() == kAtOnce) {
             wait_for(alive.front());
-            alive.erase(alive.begin());
+            alive.pop_front();
         }
     }
     for (pid_t pid : alive) {
-        kill(pid, SIGKILL);
         wait_for(pid);
     }
     expect_exact(table, notes);
@@ -136,12 +144,14 @@ TEST(MetricsKill, EveryFinishedOperationIsCounted) {
         EXPECT_LE(note.own_started - note.own_done, 1u);
     }
     EXPECT_LE(own.size(), done + kChildren);
+    printf("%zu series made, %zu by children killed over it\n", own.size(),
+           own.size() - done);
 }
 
 TEST(MetricsKill, SurvivorsAreExact) {
     constexpr int kChildren = 8;
     constexpr int kOperations = 5000;
-    SharedMemory memory(1 << 20);
+    SharedMemory memory(4 << 20);
     SharedMemory side(kChildren * sizeof(Notes));
     std::span notes(static_cast<Notes*>(side.data()), kChildren);
     Table table = memory.fresh_table();
@@ -154,7 +164,8 @@ TEST(MetricsKill, SurvivorsAreExact) {
     }
     expect_exact(table, notes);
     EXPECT_EQ(uint64_t{kChildren} * kOperations, total(table, kLabelled));
-    EXPECT_EQ(size_t{kShared} + kChildren * 40, table.used());
+    EXPECT_EQ(size_t{kShared} + kChildren * kOperations / kOwnEvery,
+              table.used());
 }
 
 }  // namespace
