@@ -30,12 +30,18 @@ namespace llm::api::messages {
 // Whose input comes in fragments of a stream and is an object in a body.
 bool is_tool_use(Bytes type);
 
+// Members that message_start alone reports and that are no extras.
+bool is_start_member(Bytes key);
+
+// Members that a block of this kind has fields for.
+bool is_block_field(Block::Kind kind, Bytes key);
+
 // Members of message_delta.delta and of message_delta itself.
 bool is_delta_member(Bytes key);
 bool is_event_member(Bytes key);
 
-// Fills id, model, object, role, extras and, of a body, stop_reason and
-// usage_raw. Leaves content and Usage alone. `answer` has one choice.
+// Fills id, model, object, role, extras, stop_reason and usage_raw. Leaves
+// content and Usage alone. `answer` has one choice.
 void read_message(const json::Document& doc, json::NodeId message,
                   Answer& answer);
 

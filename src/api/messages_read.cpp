@@ -20,6 +20,24 @@ bool is_tool_use(Bytes type) {
     return type == "tool_use" || type == "server_tool_use";
 }
 
+bool is_start_member(Bytes key) {
+    return key == "id" || key == "type" || key == "role" || key == "model" ||
+           key == "content" || key == "usage";
+}
+
+bool is_block_field(Block::Kind kind, Bytes key) {
+    switch (kind) {
+        case Block::Kind::kOther:
+            return false;
+        case Block::Kind::kToolCall:
+            return key == "id" || key == "name" || key == "input";
+        case Block::Kind::kReasoning:
+            return key == "thinking" || key == "signature";
+        default:
+            return key == "text";
+    }
+}
+
 bool is_delta_member(Bytes key) {
     return key == "stop_reason" || key == "stop_sequence" ||
            key == "stop_details" || key == "container";
@@ -82,12 +100,12 @@ Block whole_block(const Document& doc, NodeId node) {
 // The member that holds a block's text.
 Bytes text_key(Block::Kind kind) {
     switch (kind) {
-    case Block::Kind::kText:
-        return "text";
-    case Block::Kind::kReasoning:
-        return "thinking";
-    default:
-        return "input";
+        case Block::Kind::kText:
+            return "text";
+        case Block::Kind::kReasoning:
+            return "thinking";
+        default:
+            return "input";
     }
 }
 

@@ -32,7 +32,7 @@ private:
     // What a block needs besides itself while it grows.
     struct Growing {
         bool fragments = false;  // text holds fragments of the input
-        std::unique_ptr<Accumulator> members;  // of raw, or more of extra
+        std::unique_ptr<Accumulator> members;  // of raw, or besides extra
     };
 
     void on_start(EventInfo& info);
@@ -47,12 +47,11 @@ private:
     bool append_text(std::string& text, NodeId node);
     void grow_unknown(Block& block, Growing& growing, NodeId delta,
                       Bytes type);
-    void seed(const Block& block, Accumulator& members);
     void count_strings(NodeId delta, EventInfo& info);
     void take_usage(NodeId node, bool provisional, EventInfo& info);
-    void take_member(Extras& extras, NodeId member);
-    void take_members_but(NodeId object,
-                          std::initializer_list<Bytes> known);
+    void set_member(Extras& extras, NodeId member);
+    void take_member(NodeId member, Extras& usual);
+    void take_event_members();
     bool close_block(Block& block, Growing& growing);
     bool keep(size_t bytes);
     void count(size_t bytes, EventInfo& info) {
@@ -81,8 +80,11 @@ EventInfo MessagesReader::on_event(const sse::Event& event) {
     if (!doc_.parse(data) || !doc_.is(kRoot, Type::kObject)) {
         if (!done_) {
             info.malformed = true;
-            info.error = event.type == "error";
             lossy_ = true;
+            info.error = event.type == "error";
+            if (info.error) {
+                answer_.error.emplace().status = 500;
+            }
         }
         return info;
     }
@@ -137,24 +139,26 @@ void MessagesReader::on_start(EventInfo& info) {
         for (const NodeId node : doc_.children(content)) {
             add_block(node, info);
         }
+    } else if (content != kNoNode && !doc_.is(content, Type::kNull)) {
+        lossy_ = true;
     }
 }
 
 void MessagesReader::add_block(NodeId node, EventInfo& info) {
     Block block = messages::read_block(doc_, node, true);
     switch (block.kind) {
-    case Block::Kind::kToolCall:
-        count(block.name.size(), info);
-        break;
-    case Block::Kind::kOther:
-        info.content = true;
-        if (block.type == "redacted_thinking") {
-            count(block.raw.size(), info);
-        }
-        break;
-    default:
-        count(block.text.size(), info);
-        break;
+        case Block::Kind::kToolCall:
+            count(block.name.size(), info);
+            break;
+        case Block::Kind::kOther:
+            info.content = true;
+            if (block.type == "redacted_thinking") {
+                count(block.raw.size(), info);
+            }
+            break;
+        default:
+            count(block.text.size(), info);
+            break;
     }
     if (keep(sizeof(Block) + doc_.raw(node).size())) {
         block.index = static_cast<int64_t>(choice().blocks.size());
@@ -267,13 +271,28 @@ void MessagesReader::grow_unknown(Block& block, Growing& growing,
                                   NodeId delta, Bytes type) {
     if (growing.members == nullptr) {
         growing.members = std::make_unique<Accumulator>();
-        seed(block, *growing.members);
+        const bool whole = block.kind == Block::Kind::kOther &&
+                           inner_.parse(block.raw) &&
+                           inner_.is(kRoot, Type::kObject);
+        if (whole) {
+            for (const NodeId member : inner_.children(kRoot)) {
+                if (!growing.members->add(inner_.key(member), inner_, member,
+                                          Merge::kDelta)) {
+                    lossy_ = true;
+                }
+            }
+        }
     }
     Accumulator& members = *growing.members;
     const size_t before = members.bytes();
     for (const NodeId member : doc_.children(delta)) {
         const Bytes key = doc_.key(member);
         if (key == "type") {
+            continue;
+        }
+        if (messages::is_block_field(block.kind, key) ||
+            raw::find(block.extra, key) != nullptr) {
+            lossy_ = true;
             continue;
         }
         if (type == "compaction_delta") {
@@ -286,31 +305,6 @@ void MessagesReader::grow_unknown(Block& block, Growing& growing,
     keep(members.bytes() - std::min(before, members.bytes()));
 }
 
-// The members that a delta may continue.
-void MessagesReader::seed(const Block& block, Accumulator& members) {
-    const auto add = [&](NodeId object) {
-        for (const NodeId member : inner_.children(object)) {
-            if (!members.add(inner_.key(member), inner_, member,
-                             Merge::kDelta)) {
-                lossy_ = true;
-            }
-        }
-    };
-    if (block.kind == Block::Kind::kOther) {
-        if (inner_.parse(block.raw) && inner_.is(kRoot, Type::kObject)) {
-            add(kRoot);
-        }
-        return;
-    }
-    std::string object;
-    raw::Object writer(object);
-    writer.extras(block.extra);
-    writer.end();
-    if (inner_.parse(object)) {
-        add(kRoot);
-    }
-}
-
 // Generated text that has no place in the answer is billed all the same.
 void MessagesReader::count_strings(NodeId delta, EventInfo& info) {
     for (const NodeId member : doc_.children(delta)) {
@@ -321,7 +315,7 @@ void MessagesReader::count_strings(NodeId delta, EventInfo& info) {
 }
 
 // A later value wins; null says only that there is none to report.
-void MessagesReader::take_member(Extras& extras, NodeId member) {
+void MessagesReader::set_member(Extras& extras, NodeId member) {
     const Bytes key = doc_.key(member);
     const bool present = raw::find(extras, key) != nullptr;
     if (present && doc_.is(member, Type::kNull)) {
@@ -343,46 +337,63 @@ void MessagesReader::take_usage(NodeId node, bool provisional,
     }
     info.usage = true;
     messages::merge_usage(doc_, node, provisional, answer_.usage);
-    for (const NodeId member : doc_.children(node)) {
-        take_member(usage_, member);
+    if (!done_) {
+        for (const NodeId member : doc_.children(node)) {
+            set_member(usage_, member);
+        }
     }
-    answer_.usage_raw.clear();
-    raw::Object object(answer_.usage_raw);
-    object.extras(usage_);
-    object.end();
 }
 
-void MessagesReader::take_members_but(NodeId object,
-                                      std::initializer_list<Bytes> known) {
-    for (const NodeId member : doc_.children(object)) {
-        bool skip = false;
-        for (const Bytes key : known) {
-            skip = skip || key == doc_.key(member);
+// A member of the message that an event after the first one reports. It
+// stays where it was reported first: a body has room for one of each name.
+void MessagesReader::take_member(NodeId member, Extras& usual) {
+    const Bytes key = doc_.key(member);
+    if (key == "type") {
+        return;
+    }
+    const bool string = doc_.is(member, Type::kString);
+    if (key == "stop_reason" && string && doc_.raw(member).size() > 2) {
+        choice().finish_reason = doc_.string(member, scratch_);
+        raw::erase(choice().extra, key);
+        return;
+    }
+    const bool told = key == "stop_reason" && !choice().finish_reason.empty();
+    if (told || messages::is_start_member(key)) {
+        lossy_ = lossy_ || !doc_.is(member, Type::kNull);
+        return;
+    }
+    for (Extras* extras : {&answer_.extra, &choice().extra}) {
+        if (raw::find(*extras, key) != nullptr) {
+            set_member(*extras, member);
+            return;
         }
-        if (!skip) {
-            take_member(choice().message_extra, member);
+    }
+    const bool elsewhere = raw::find(choice().message_extra, key) != nullptr;
+    set_member(elsewhere ? choice().message_extra : usual, member);
+}
+
+void MessagesReader::take_event_members() {
+    for (const NodeId member : doc_.children(kRoot)) {
+        const Bytes key = doc_.key(member);
+        if (key != "delta" && key != "usage") {
+            take_member(member, choice().message_extra);
         }
     }
 }
 
 void MessagesReader::on_message_delta(EventInfo& info) {
     take_usage(doc_.find(kRoot, "usage"), false, info);
-    if (done_) {
+    if (done_ || !started_) {
+        lossy_ = lossy_ || !started_;
         return;
     }
     const NodeId delta = doc_.find(kRoot, "delta");
     if (doc_.is(delta, Type::kObject)) {
         for (const NodeId member : doc_.children(delta)) {
-            if (doc_.key(member) == "stop_reason" &&
-                doc_.is(member, Type::kString)) {
-                choice().finish_reason = doc_.string(member, scratch_);
-                raw::erase(choice().extra, "stop_reason");
-            } else {
-                take_member(choice().extra, member);
-            }
+            take_member(member, choice().extra);
         }
     }
-    take_members_but(kRoot, {"type", "delta", "usage"});
+    take_event_members();
 }
 
 // Puts a block that grew into the form of a body. False when it cannot be.
@@ -395,26 +406,25 @@ bool MessagesReader::close_block(Block& block, Growing& growing) {
     if (input && !inner_.parse(block.text)) {
         return false;
     }
+    Extras members;
     if (growing.members != nullptr) {
-        block.extra.clear();
-        growing.members->write(block.extra);
-        for (Extra& extra : block.extra) {
-            extra.raw = raw::compact(extra.raw);
-        }
+        growing.members->write(members);
     }
     if (block.kind != Block::Kind::kOther) {
+        for (const Extra& member : members) {
+            raw::set(block.extra, member.key, member.raw);
+        }
         return true;
     }
-    if (growing.members != nullptr) {
+    if (!members.empty()) {
         block.raw.clear();
         raw::Object object(block.raw);
-        object.extras(block.extra);
+        object.extras(members);
         object.end();
-        block.extra.clear();
     }
     if (growing.fragments && inner_.parse(block.raw)) {
         std::string whole;
-        raw::append_replaced(whole, inner_, kRoot, {{"input", block.text}});
+        raw::append_with(whole, inner_, kRoot, "input", block.text);
         block.raw = std::move(whole);
         block.text.clear();
     }
@@ -423,8 +433,16 @@ bool MessagesReader::close_block(Block& block, Growing& growing) {
 
 void MessagesReader::on_stop(EventInfo& info) {
     info.terminal = true;
+    take_usage(doc_.find(kRoot, "usage"), false, info);
+    take_event_members();
     done_ = true;
-    take_members_but(kRoot, {"type"});
+    if (!usage_.empty()) {
+        raw::erase(answer_.extra, "usage");  // a null that came first
+        answer_.usage_raw.clear();
+        raw::Object usage(answer_.usage_raw);
+        usage.extras(usage_);
+        usage.end();
+    }
     bool whole = started_ && !lossy_ && !overflow_ && !answer_.error;
     for (size_t i = 0; i < growing_.size(); ++i) {
         // An input that the token limit cut off is still what was answered.

@@ -250,10 +250,16 @@ void message_start(std::string& out, const Answer& answer) {
             object.json(key, "null");
         }
     }
-    extras_but(object, choice.extra,
-               {"stop_reason", "stop_sequence", "stop_details"});
+    // Their last values, for clients that read them here alone.
+    for (const Extras* extras : {&choice.extra, &choice.message_extra}) {
+        for (const Extra& extra : *extras) {
+            if (extra.key == "container" ||
+                messages::is_event_member(extra.key)) {
+                object.json(extra.key, extra.raw);
+            }
+        }
+    }
     extras_but(object, answer.extra, {"usage"});
-    object.extras(choice.message_extra);
     start_usage(object.key("usage"), answer);
     object.end();
     out += '}';

@@ -118,4 +118,15 @@ void append_replaced(std::string& out, const json::Document& doc,
     copy.end();
 }
 
+void append_with(std::string& out, const json::Document& doc,
+                 json::NodeId object, Bytes key, Bytes value) {
+    append_replaced(out, doc, object, {{key, value}});
+    if (doc.find(object, key) == json::kNoNode) {
+        out.pop_back();
+        out += doc.size(object) > 0 ? "," : "";
+        append_json_string(out, key);
+        out.append(":").append(value).append("}");
+    }
+}
+
 }  // namespace llm::api::raw

@@ -66,6 +66,10 @@ void append_replaced(std::string& out, const json::Document& doc,
                      json::NodeId object,
                      std::initializer_list<Replacement> with);
 
+// Copies an object with one member replaced, or added where it has none.
+void append_with(std::string& out, const json::Document& doc,
+                 json::NodeId object, Bytes key, Bytes value);
+
 // Opens an event whose data is one line of JSON, and ends it.
 inline void begin_event(std::string& out, Bytes type) {
     out.append("event: ").append(type).append("\ndata: ");

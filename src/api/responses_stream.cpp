@@ -9,7 +9,6 @@
 namespace llm::api {
 namespace {
 
-using json::kNoNode;
 using json::kRoot;
 using json::NodeId;
 using json::Type;
@@ -65,8 +64,11 @@ EventInfo ResponsesReader::on_event(const sse::Event& event) {
     if (!doc_.parse(event.data) || !doc_.is(kRoot, Type::kObject)) {
         if (!done_) {
             info.malformed = true;
-            info.error = event.type == "error";
             lossy_ = true;
+            info.error = event.type == "error";
+            if (info.error) {
+                answer_.error.emplace().status = 500;
+            }
         }
         return info;
     }
@@ -177,13 +179,7 @@ bool ResponsesReader::keep_document(NodeId response) {
     if (items_.empty()) {
         return false;
     }
-    const std::string items = output_of_items();
-    raw::append_replaced(document, doc_, response, {{"output", items}});
-    if (output == kNoNode) {
-        document.pop_back();
-        document += document.size() > 1 ? "," : "";
-        document += "\"output\":" + items + '}';
-    }
+    raw::append_with(document, doc_, response, "output", output_of_items());
     return true;
 }
 
@@ -213,7 +209,7 @@ void ResponsesReader::on_end(Bytes type, EventInfo& info) {
     answer_.complete = !lossy_ && !overflow_;
 }
 
-// {"type":"error","code":…,"message":…,"param":…}, or the same one level down.
+// {"type":"error","code":…,"message":…,"param":…} or all that in "error".
 void ResponsesReader::on_error(EventInfo& info) {
     info.error = true;
     answer_.complete = false;
