@@ -1,0 +1,110 @@
+// OpenAI completions: bodies and streams.
+#include <gtest/gtest.h>
+
+#include "tests/api/chunks.hpp"
+
+namespace llm::api {
+namespace {
+
+using namespace chunks;
+
+const std::string kBody = R"({
+  "id": "cmpl-1", "object": "text_completion", "created": 1700000001,
+  "model": "m", "system_fingerprint": "fp",
+  "choices": [
+    {"text": "one\n", "index": 0, "finish_reason": "stop",
+     "logprobs": {"tokens": ["one", "\n"], "token_logprobs": [-0.10, null],
+                  "top_logprobs": [{"one": -0.10}, null],
+                  "text_offset": [0, 3]}},
+    {"text": "", "index": 1, "logprobs": null, "finish_reason": "length",
+     "stop_reason": null, "prompt_logprobs": [null]}],
+  "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+})";
+
+const std::string kStream = stream_of({
+    R"({"id":"cmpl-1","object":"text_completion","created":5,"choices":[
+        {"text":"4","index":0,"logprobs":{"tokens":["4"],
+        "token_logprobs":[-1.0],"top_logprobs":null,"text_offset":[0]},
+        "finish_reason":null}],"model":"m","usage":null})",
+    R"({"id":"cmpl-1","object":"text_completion","created":5,"choices":[
+        {"text":"2","index":0,"logprobs":{"tokens":["2"],
+        "token_logprobs":[-2.0],"top_logprobs":null,"text_offset":[1]},
+        "finish_reason":null}],"model":"m","usage":null})",
+    R"({"id":"cmpl-1","object":"text_completion","created":5,"choices":[
+        {"text":"","index":0,"logprobs":null,"finish_reason":"stop"}],
+        "model":"m","usage":null})",
+    R"({"id":"cmpl-1","object":"text_completion","created":5,"choices":[],
+        "model":"m","usage":{"prompt_tokens":3,"completion_tokens":2,
+        "total_tokens":5}})",
+});
+
+TEST(Completions, BodySurvivesBothForms) {
+    auto answer = read_json(Endpoint::kCompletions, kBody);
+    ASSERT_TRUE(answer.ok());
+    ASSERT_EQ(answer->choices.size(), 2u);
+    EXPECT_EQ(answer->choices[0].blocks.at(0).text, "one\n");
+    EXPECT_EQ(answer->choices[1].blocks.at(0).text, "");
+    EXPECT_EQ(answer->finish_reason(), "length");
+    EXPECT_EQ(answer->usage.input, 5);
+    expect_body_survives(Endpoint::kCompletions, kBody);
+}
+
+TEST(Completions, Stream) {
+    Followed got = follow(Endpoint::kCompletions, kStream);
+    EXPECT_EQ(value_of(json_of(got.answer())), value_of(
+        R"({"id":"cmpl-1","object":"text_completion","created":5,"model":"m",
+            "choices":[{"text":"42","index":0,"finish_reason":"stop",
+            "logprobs":{"tokens":["4","2"],"token_logprobs":[-1.0,-2.0],
+            "top_logprobs":null,"text_offset":[0,1]}}],
+            "usage":{"prompt_tokens":3,"completion_tokens":2,
+            "total_tokens":5}})"));
+    EXPECT_EQ(got.count(&EventInfo::content), 2);
+    EXPECT_EQ(got.count(&EventInfo::usage_only), 1);
+    EXPECT_EQ(got.count(&EventInfo::terminal), 1);
+    expect_stream_survives(Endpoint::kCompletions, kStream);
+}
+
+TEST(Completions, ReplayHasNoRoleAndEndsWithItsReason) {
+    auto answer = read_json(Endpoint::kCompletions, kBody);
+    ASSERT_TRUE(answer.ok());
+    const auto events = replay::events_of(sse_of(*answer, false));
+    ASSERT_EQ(events.size(), 4u);
+    for (const auto& event : events) {
+        EXPECT_EQ(event.type, "");
+        EXPECT_EQ(event.data.find("role"), std::string::npos);
+        EXPECT_EQ(event.data.find("usage"), std::string::npos);
+    }
+    EXPECT_NE(events[1].data.find("\"finish_reason\":\"stop\""),
+              std::string::npos);
+    EXPECT_EQ(events[3].data, "[DONE]");
+}
+
+TEST(Completions, OddShapes) {
+    for (const char* choice : {
+             R"({"index":0,"text":null,"finish_reason":"stop"})",
+             R"({"index":0,"text":7,"finish_reason":null})",
+             R"({"index":0,"text":"x","token_ids":[1,2],
+                 "finish_reason":"stop"})",
+         }) {
+        SCOPED_TRACE(choice);
+        expect_body_survives(
+            Endpoint::kCompletions,
+            R"({"object":"text_completion","choices":[)" +
+                std::string(choice) + "]}");
+    }
+    EXPECT_FALSE(read_json(Endpoint::kCompletions, "{}").ok());
+    auto error = read_json(Endpoint::kCompletions, R"({"error":{}})");
+    ASSERT_TRUE(error.ok());
+    EXPECT_TRUE(error->error.has_value());
+}
+
+TEST(Completions, MalformedEventIsLossy) {
+    Followed got = follow(
+        Endpoint::kCompletions,
+        stream_of({R"({"choices":[{"index":0,"text":"a"}]})", "oops"}));
+    EXPECT_EQ(got.count(&EventInfo::malformed), 1);
+    EXPECT_FALSE(got.answer().complete);
+}
+
+}  // namespace
+}  // namespace llm::api

@@ -1,0 +1,131 @@
+// Usage objects of OpenAI's shape.
+#include <gtest/gtest.h>
+
+#include "src/api/usage_json.hpp"
+
+namespace llm::api {
+namespace {
+
+Usage merged(std::initializer_list<const char*> objects) {
+    Usage usage;
+    for (const char* object : objects) {
+        json::Document doc;
+        EXPECT_TRUE(doc.parse(object).ok()) << object;
+        merge_openai_usage(doc, json::kRoot, usage);
+    }
+    return usage;
+}
+
+TEST(OpenaiUsage, BothSpellings) {
+    for (const char* object : {
+             R"({"prompt_tokens":20,"completion_tokens":10,"total_tokens":30,
+                 "prompt_tokens_details":{"cached_tokens":8,"audio_tokens":1,
+                 "cache_write_tokens":3},"completion_tokens_details":
+                 {"reasoning_tokens":4,"audio_tokens":2}})",
+             R"({"input_tokens":20,"output_tokens":10,"total_tokens":30,
+                 "input_tokens_details":{"cached_tokens":8,"audio_tokens":1,
+                 "cache_write_tokens":3},"output_tokens_details":
+                 {"reasoning_tokens":4,"audio_tokens":2}})",
+         }) {
+        const Usage usage = merged({object});
+        EXPECT_EQ(usage.input, 20);
+        EXPECT_EQ(usage.output, 10);
+        EXPECT_EQ(usage.cached_input, 8);
+        EXPECT_EQ(usage.cache_write, 3);
+        EXPECT_EQ(usage.reasoning, 4);
+        EXPECT_EQ(usage.audio_input, 1);
+        EXPECT_EQ(usage.audio_output, 2);
+        EXPECT_FALSE(usage.absurd);
+        EXPECT_TRUE(usage.known());
+    }
+}
+
+TEST(OpenaiUsage, LastWinsAndNothingIsAdded) {
+    const Usage usage = merged({
+        R"({"prompt_tokens":20,"completion_tokens":1,
+            "prompt_tokens_details":{"cached_tokens":8}})",
+        R"({"prompt_tokens":20,"completion_tokens":9})",
+        R"({"completion_tokens":7})",
+    });
+    EXPECT_EQ(usage.input, 20);
+    EXPECT_EQ(usage.output, 7);
+    EXPECT_EQ(usage.cached_input, 8);
+}
+
+TEST(OpenaiUsage, ZeroIsKnownAndMissingIsNot) {
+    EXPECT_TRUE(
+        merged({R"({"prompt_tokens":0,"completion_tokens":0})"}).known());
+    EXPECT_FALSE(merged({R"({"prompt_tokens":0})"}).known());
+    EXPECT_FALSE(merged({"{}"}).known());
+    EXPECT_FALSE(merged({"null"}).known());
+    EXPECT_FALSE(merged({"[1]"}).known());
+}
+
+TEST(OpenaiUsage, AbsurdNumbersCountAsMissing) {
+    for (const char* number :
+         {"-1", "1.5", "12.0", "1e3", "\"7\"", "true", "{}", "[]", "1e999",
+          "9223372036854775808", "1099511627777", "-0"}) {
+        const std::string object = std::string(R"({"prompt_tokens":)") +
+                                   number + R"(,"completion_tokens":)" +
+                                   number + R"(,"total_tokens":)" + number +
+                                   R"(,"prompt_tokens_details":)"
+                                   R"({"cached_tokens":)" +
+                                   number + "}}";
+        const Usage alone = merged({object.c_str()});
+        EXPECT_TRUE(alone.absurd) << number;
+        EXPECT_FALSE(alone.known()) << number;
+        const Usage after = merged(
+            {R"({"prompt_tokens":5,"completion_tokens":6})", object.c_str()});
+        EXPECT_TRUE(after.absurd) << number;
+        EXPECT_EQ(after.input, 5) << number;
+        EXPECT_EQ(after.output, 6) << number;
+        EXPECT_EQ(after.cached_input, 0) << number;
+    }
+    EXPECT_EQ(merged({R"({"prompt_tokens":1099511627776})"}).input,
+              Usage::kMax);
+}
+
+TEST(OpenaiUsage, NullIsMissing) {
+    const Usage usage = merged(
+        {R"({"prompt_tokens":5,"completion_tokens":6,"total_tokens":null,
+             "prompt_tokens_details":null,"completion_tokens_details":
+             {"reasoning_tokens":null}})",
+         R"({"prompt_tokens":null,"completion_tokens":null})"});
+    EXPECT_EQ(usage.input, 5);
+    EXPECT_EQ(usage.output, 6);
+    EXPECT_FALSE(usage.absurd);
+}
+
+TEST(OpenaiUsage, TotalAboveTheSumIsOutput) {
+    const Usage usage = merged({R"({"prompt_tokens":35,"completion_tokens":12,
+                                    "total_tokens":109})"});
+    EXPECT_EQ(usage.input, 35);
+    EXPECT_EQ(usage.output, 74);
+    EXPECT_FALSE(usage.absurd);
+    // A total below the sum lowers nothing.
+    EXPECT_EQ(merged({R"({"prompt_tokens":35,"completion_tokens":12,
+                          "total_tokens":40})"}).output, 12);
+    EXPECT_EQ(merged({R"({"prompt_tokens":35,"completion_tokens":12,
+                          "total_tokens":3})"}).output, 12);
+    // Embeddings.
+    EXPECT_EQ(merged({R"({"prompt_tokens":8,"total_tokens":8})"}).output, 0);
+    EXPECT_EQ(merged({R"({"total_tokens":8})"}).output, Usage::kUnknown);
+}
+
+TEST(OpenaiUsage, APartIsNeverMoreThanItsWhole) {
+    const Usage usage = merged({R"({"prompt_tokens":5,"completion_tokens":6,
+        "prompt_tokens_details":{"cached_tokens":50},
+        "completion_tokens_details":{"reasoning_tokens":60}})"});
+    EXPECT_EQ(usage.cached_input, 5);
+    EXPECT_EQ(usage.reasoning, 6);
+    EXPECT_TRUE(usage.absurd);
+}
+
+TEST(OpenaiUsage, DeepSeekCacheHits) {
+    const Usage usage = merged({R"({"prompt_tokens":50,"completion_tokens":6,
+        "prompt_cache_hit_tokens":40,"prompt_cache_miss_tokens":10})"});
+    EXPECT_EQ(usage.cached_input, 40);
+}
+
+}  // namespace
+}  // namespace llm::api
