@@ -6,6 +6,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
+use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
@@ -532,7 +533,8 @@ subtest 'the form of the HTTP answer' => sub {
     is scalar @lengths, 2, 'dupcl';
     isnt $lengths[0], $lengths[1], 'contradictory';
     my $hints = ask($CHAT, chat('x'), 'early_hints');
-    like $hints->{bytes}, qr{^HTTP/1.1 103 .*?\r\n\r\nHTTP/1.1 200}s, 'early hints';
+    like $hints->{bytes}, qr{^HTTP/1.1 103 .*?\r\n\r\nHTTP/1.1 200}s,
+        'early hints';
     my $trailers = ask($CHAT, $STREAM, 'trailers');
     like $trailers->{trailers}, qr/^X-Mock-Trailer: end/, 'trailers';
     like ask($CHAT, chat('x'), 'bigheader=9000')->{head}, qr/^X-Big: b{9000}/m,
@@ -649,6 +651,35 @@ subtest 'the log' => sub {
     my $list = $json->decode(control('GET', '/mock/log'));
     is scalar @$list, 1000, 'the last thousand';
     is $list->[-1]{id} - $list->[0]{id}, 999, 'in order';
+};
+
+subtest 'several workers, a log file' => sub {
+    my $dir = File::Temp::tempdir(CLEANUP => 1);
+    my $child = open my $many, '-|', $binary, '--port', 0, '--workers', 2,
+        '--log', "$dir/log", '--latency-ms', 30, '--with-parent'
+        or die "cannot start $binary: $!";
+    my ($other) = <$many> =~ /:(\d+)$/;
+    my $first_port = $port;
+    $port = $other;
+    my @answers = map { ask($CHAT, chat("n$_")) } 1 .. 8;
+    $port = $first_port;
+    is scalar(grep { $_->{status} == 200 } @answers), 8, 'all answered';
+    is scalar(grep { $_->{seconds} < 0.03 } @answers), 0, '--latency-ms';
+    my $lines = wait_for(sub {
+        open my $in, '<', "$dir/log" or return;
+        my @lines = <$in>;
+        return @lines == 8 ? \@lines : undef;
+    });
+    is_deeply [sort map { $json->decode($json->decode($_)->{body})
+                              ->{messages}[0]{content} } @{$lines // []}],
+        [map { "n$_" } 1 .. 8], 'every request has its line';
+    kill TERM => $child;
+    close $many;
+    ok !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $other),
+        'the workers end with it';
+    is system("$binary --port x 2>/dev/null") >> 8, 2, 'wrong option';
+    is system("$binary --port 0 --knobs nonsense=1 2>/dev/null") >> 8, 2,
+        'wrong knob';
 };
 
 done_testing;

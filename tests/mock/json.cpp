@@ -250,8 +250,8 @@ bool read_hex4(std::string_view text, std::size_t at, std::uint32_t& code) {
     if (at + 4 > text.size()) {
         return false;
     }
-    auto end = std::from_chars(text.data() + at, text.data() + at + 4, code, 16);
-    return end.ptr == text.data() + at + 4;
+    const char* from = text.data() + at;
+    return std::from_chars(from, from + 4, code, 16).ptr == from + 4;
 }
 
 // `at` stands behind the "\u"; returns how many bytes were used.

@@ -37,7 +37,7 @@ Usage usage_of(const Ask& ask, const Content& content) {
 }
 
 std::string openai_usage(const Usage& usage) {
-    auto count = [&usage](std::uint64_t n) { return count_text(n, usage.mode); };
+    auto count = [&](std::uint64_t n) { return count_text(n, usage.mode); };
     std::string out = "{\"prompt_tokens\":" + count(usage.prompt);
     out += ",\"completion_tokens\":" + count(usage.completion);
     out += ",\"total_tokens\":" + count(usage.prompt + usage.completion);
@@ -179,8 +179,8 @@ Event error_event(const Ask& ask) {
         event.data = anthropic_error(ask, status, message, true);
     } else if (ask.api == Api::kResponses) {
         event.name = "error";
-        event.data = "{\"type\":\"error\",\"code\":\"server_error\",\"message\":"
-                     + quoted(message)
+        event.data = "{\"type\":\"error\",\"code\":\"server_error\","
+                     "\"message\":" + quoted(message)
                      + ",\"param\":null,\"sequence_number\":999}";
     } else {
         event.data = openai_error(ask, status, message);
