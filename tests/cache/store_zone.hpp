@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -50,11 +51,11 @@ inline Digest key_of(uint64_t n) {
 inline std::string body_of(uint64_t n, size_t size) {
     std::string out(size, '\0');
     uint64_t x = n * 0x9e3779b97f4a7c15 + 1;
-    for (char& c : out) {
+    for (size_t i = 0; i < size; i += sizeof(x)) {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        c = static_cast<char>(x);
+        std::memcpy(out.data() + i, &x, std::min(sizeof(x), size - i));
     }
     return out;
 }
