@@ -193,6 +193,13 @@ constexpr const Family* kAll[] = {
 
 std::span<const Family* const> all_families() { return kAll; }
 
+Bytes reason_label(Bytes reason) {
+    size_t colon = reason.find(':');
+    Bytes detail = colon == Bytes::npos ? Bytes() : reason.substr(colon + 1);
+    bool number = detail.find_first_of("0123456789") != Bytes::npos;
+    return number || detail.empty() ? reason.substr(0, colon) : reason;
+}
+
 void append_table_samples(const Table& table, std::vector<Sample>& samples) {
     samples.push_back({&kDroppedSeries, {},
                        static_cast<int64_t>(table.dropped())});

@@ -22,6 +22,10 @@ std::span<const Family* const> all_families();
 // What the table knows about itself, for collect()'s samples.
 void append_table_samples(const Table& table, std::vector<Sample>& samples);
 
+// What of $llm_cache_reason is a label: "below:0.93" is "below", while
+// "veto:number" stays, since its second half is one of few words.
+Bytes reason_label(Bytes reason);
+
 // Label values with a meaning of their own in more than one room.
 inline constexpr Bytes kInput = "input";
 inline constexpr Bytes kOutput = "output";
@@ -47,8 +51,8 @@ extern const Family kTimePerOutputToken;
 // Requests answered, by {api, status_class, cache}: api is the endpoint's
 // name, cache is $llm_cache_status or "none".
 extern const Family kRequests;
-// Cache look-ups by {status, reason}: reason is $llm_cache_reason up to its
-// number ("below:0.93" counts as "below").
+// Cache look-ups by {status, reason}: reason is
+// reason_label($llm_cache_reason).
 extern const Family kCacheRequests;
 // Ends of attempts to store an answer, by {result}.
 extern const Family kCacheStores;

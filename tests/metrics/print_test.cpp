@@ -201,6 +201,15 @@ TEST(MetricsFamilies, AreWellFormed) {
     }
 }
 
+TEST(MetricsFamilies, ReasonsLoseTheirNumbers) {
+    EXPECT_EQ("no_entry", reason_label("no_entry"));
+    EXPECT_EQ("veto:number", reason_label("veto:number"));
+    EXPECT_EQ("below", reason_label("below:0.93"));
+    EXPECT_EQ("below", reason_label("below:-.5"));
+    EXPECT_EQ("below", reason_label("below:"));
+    EXPECT_EQ("", reason_label(""));
+}
+
 TEST(MetricsFamilies, ConventionBucketsInBaseUnits) {
     std::string out = everything();
     for (const char* line :
