@@ -77,6 +77,8 @@ Hasher::Hasher() : ctx_(EVP_MD_CTX_new()) {
 }
 
 Hasher::~Hasher() = default;
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
 void Hasher::reset() {
     EVP_DigestInit_ex(ctx_.get(), nullptr, nullptr);

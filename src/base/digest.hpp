@@ -35,8 +35,8 @@ class Hasher {
 public:
     Hasher();
     ~Hasher();
-    Hasher(const Hasher&) = delete;
-    Hasher& operator=(const Hasher&) = delete;
+    Hasher(Hasher&&) noexcept;
+    Hasher& operator=(Hasher&&) noexcept;
 
     void reset();
     void update(Bytes bytes);

@@ -1,0 +1,118 @@
+#include "ngx_llm_module/body.hpp"
+
+namespace llm::door {
+namespace {
+
+// May be called inside ngx_http_read_client_request_body() or later.
+void on_body(ngx_http_request_t* r) {
+    Context* ctx = Context::find(r);
+    if (ctx != nullptr) {
+        ctx->body_ready = true;
+    }
+    // Whoever runs after us, a redirect to a fallback too, needs it again.
+    r->preserve_body = 1;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+Result<void> append(ngx_buf_t* buf, std::string& out) {
+    if (ngx_buf_in_memory(buf)) {
+        out.append(reinterpret_cast<char*>(buf->pos),
+                   static_cast<size_t>(buf->last - buf->pos));
+        return {};
+    }
+    size_t size = static_cast<size_t>(buf->file_last - buf->file_pos);
+    size_t at = out.size();
+    out.resize(at + size);
+    ssize_t n = ngx_read_file(buf->file,
+                              reinterpret_cast<u_char*>(out.data() + at),
+                              size, buf->file_pos);
+    if (n < 0 || static_cast<size_t>(n) != size) {
+        return Error{Errc::kIo, "reading the request body's temporary file"};
+    }
+    return {};
+}
+
+void drop_temp_file(ngx_http_request_t* r) {
+    auto* rb = r->request_body;
+    if (rb->temp_file != nullptr
+        && rb->temp_file->file.fd != NGX_INVALID_FILE) {
+        ngx_pool_run_cleanup_file(r->pool, rb->temp_file->file.fd);
+        rb->temp_file->file.fd = NGX_INVALID_FILE;
+    }
+    rb->temp_file = nullptr;
+}
+
+// $content_length and the upstream's header follow the new size.
+ngx_int_t set_content_length(ngx_http_request_t* r, size_t size) {
+    r->headers_in.content_length_n = static_cast<off_t>(size);
+    r->headers_in.chunked = 0;
+    if (r->headers_in.content_length == nullptr) {
+        return NGX_OK;
+    }
+    auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool,
+                                                  NGX_OFF_T_LEN + 1));
+    if (text == nullptr) {
+        return NGX_ERROR;
+    }
+    u_char* end = ngx_sprintf(text, "%uz", size);
+    *end = '\0';
+    r->headers_in.content_length->value = {
+        static_cast<size_t>(end - text), text};
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t ask_for_body(ngx_http_request_t* r, Context& ctx) {
+    ctx.body_asked = true;
+    r->request_body_in_single_buf = 1;
+    ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+    // Drops the reference that reading took.
+    ngx_http_finalize_request(r, NGX_DONE);
+    return NGX_DONE;
+}
+
+Result<Bytes> gather_body(ngx_http_request_t* r, std::string& scratch) {
+    ngx_chain_t* chain =
+        r->request_body == nullptr ? nullptr : r->request_body->bufs;
+    if (chain == nullptr) {
+        return Bytes{};
+    }
+    if (chain->next == nullptr && ngx_buf_in_memory(chain->buf)) {
+        ngx_buf_t* buf = chain->buf;
+        return Bytes(reinterpret_cast<char*>(buf->pos),
+                     static_cast<size_t>(buf->last - buf->pos));
+    }
+    scratch.clear();
+    for (; chain != nullptr; chain = chain->next) {
+        if (auto done = append(chain->buf, scratch); !done.ok()) {
+            return done.error();
+        }
+    }
+    return Bytes(scratch);
+}
+
+ngx_int_t replace_body(ngx_http_request_t* r, Bytes body,
+                       const route::Edits& edits) {
+    size_t size = edits.size_after(body.size());
+    // start == pos: ngx_http_upstream_reinit() rewinds to start on a retry.
+    ngx_buf_t* buf = ngx_create_temp_buf(r->pool, size > 0 ? size : 1);
+    ngx_chain_t* link = ngx_alloc_chain_link(r->pool);
+    if (buf == nullptr || link == nullptr) {
+        return NGX_ERROR;
+    }
+    edits.apply(body, reinterpret_cast<char*>(buf->pos));
+    buf->last = buf->pos + size;
+    link->buf = buf;
+    link->next = nullptr;
+    r->request_body->bufs = link;
+    r->request_body->buf = nullptr;
+    drop_temp_file(r);
+    return set_content_length(r, size);
+}
+
+}  // namespace llm::door

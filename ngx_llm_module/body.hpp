@@ -1,0 +1,24 @@
+// The client's body: asked for in a phase, gathered into one piece, replaced
+// by an edited one.
+#pragma once
+
+#include <string>
+
+#include "ngx_llm_module/context.hpp"
+
+namespace llm::door {
+
+// Starts reading; the phases run again once the body is whole. The value is
+// what the phase handler returns.
+ngx_int_t ask_for_body(ngx_http_request_t* r, Context& ctx);
+
+// All bytes of the body, from memory or from nginx's temporary file: a view
+// into the request's own buffer where it is one piece, otherwise into
+// `scratch`. Errc::kIo when the file cannot be read.
+Result<Bytes> gather_body(ngx_http_request_t* r, std::string& scratch);
+
+// The upstream gets body with `edits` applied instead. NGX_OK or NGX_ERROR.
+ngx_int_t replace_body(ngx_http_request_t* r, Bytes body,
+                       const route::Edits& edits);
+
+}  // namespace llm::door

@@ -1,0 +1,64 @@
+#include "ngx_llm_module/conf.hpp"
+
+#include <cstdarg>
+
+namespace llm::door {
+
+Place place_of(ngx_conf_t* cf) {
+    return {cf->conf_file->file.name, cf->conf_file->line};
+}
+
+void complain(ngx_conf_t* cf, const Place& place, const char* format, ...) {
+    u_char text[NGX_MAX_CONF_ERRSTR];
+    va_list args;
+    va_start(args, format);
+    u_char* end = ngx_vslprintf(text, text + sizeof(text), format, args);
+    va_end(args);
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%*s in %V:%ui",
+                  static_cast<size_t>(end - text), text, &place.file,
+                  place.line);
+}
+
+ngx_http_complex_value_t* compile(ngx_conf_t* cf, ngx_str_t* value) {
+    auto* compiled = static_cast<ngx_http_complex_value_t*>(
+        ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+    if (compiled == nullptr) {
+        return nullptr;
+    }
+    ngx_http_compile_complex_value_t ccv;
+    ngx_memzero(&ccv, sizeof(ccv));
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = compiled;
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return nullptr;
+    }
+    return compiled;
+}
+
+char* set_complex_values(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+    auto** values = reinterpret_cast<ngx_array_t**>(static_cast<char*>(conf)
+                                                    + cmd->offset);
+    if (*values != NGX_CONF_UNSET_PTR) {
+        return conf_text("is duplicate");
+    }
+    *values = ngx_array_create(cf->pool, cf->args->nelts,
+                               sizeof(ngx_http_complex_value_t));
+    if (*values == nullptr) {
+        return conf_error();
+    }
+    auto* args = static_cast<ngx_str_t*>(cf->args->elts);
+    bool only_empty = cf->args->nelts == 2 && args[1].len == 0;
+    for (ngx_uint_t i = 1; i < cf->args->nelts && !only_empty; i++) {
+        ngx_http_complex_value_t* compiled = compile(cf, &args[i]);
+        auto* slot = static_cast<ngx_http_complex_value_t*>(
+            ngx_array_push(*values));
+        if (compiled == nullptr || slot == nullptr) {
+            return conf_error();
+        }
+        *slot = *compiled;
+    }
+    return NGX_CONF_OK;
+}
+
+}  // namespace llm::door

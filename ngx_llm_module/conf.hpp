@@ -1,0 +1,111 @@
+// The configuration as nginx keeps it: plain structs in the configuration
+// pool, one sub-struct a room, so that offsetof works and nothing needs a
+// destructor. Read-only once the workers run.
+#pragma once
+
+#include "ngx_llm_module/ngx.hpp"
+#include "ngx_llm_module/room.hpp"
+
+namespace llm::door {
+
+// Where a directive stood, for errors that are found after parsing.
+struct Place {
+    ngx_str_t file;
+    ngx_uint_t line;
+};
+
+struct Zone;  // zone.hpp
+
+struct CoreMain {
+    Zone* zone;            // llm_zone; nullptr: metering into variables only
+    ngx_str_t secret;      // llm_secret: the file's content, empty = random
+    Place secret_place;
+};
+
+struct MetricsMain {
+    ngx_array_t* models;   // ngx_str_t: model names that may be labels
+};
+
+struct CacheMain {
+    size_t max_size;       // the largest llm_cache_max_size anywhere
+};
+
+struct MainConf {
+    CoreMain core;
+    CacheMain cache;
+    MetricsMain metrics;
+};
+
+enum : ngx_uint_t { kModeOff, kModeOn, kModeObserve };
+enum : ngx_uint_t { kApiAuto, kApiOpenai, kApiAnthropic };
+
+struct CoreLoc {
+    ngx_uint_t mode;               // llm
+    ngx_uint_t api;                // llm_api
+    ngx_flag_t passthrough;        // llm_passthrough
+    ngx_flag_t server_timing;      // llm_server_timing
+    size_t event_max_size;         // llm_event_max_size
+};
+
+struct CacheLoc {
+    ngx_str_t zone;                // llm_cache; empty = off
+    Place zone_place;
+    ngx_array_t* scope;            // ngx_http_complex_value_t
+    ngx_http_complex_value_t* version;
+    ngx_http_complex_value_t* valid;
+    time_t valid_literal;          // when valid holds no variable, else -1
+    ngx_array_t* bypass;           // predicates
+    ngx_array_t* no_cache;         // predicates
+    size_t max_size;
+    ngx_int_t max_temperature;     // thousandths; NGX_MAX_INT_T_VALUE = any
+    ngx_flag_t client_control;     // llm_cache_control
+    ngx_flag_t mark_private;       // llm_cache_private
+    ngx_array_t* tags;             // ngx_http_complex_value_t
+};
+
+struct LocConf {
+    CoreLoc core;
+    CacheLoc cache;
+};
+
+inline MainConf& main_conf(ngx_conf_t* cf) {
+    return *static_cast<MainConf*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_llm_module));
+}
+
+inline MainConf& main_conf(ngx_http_request_t* r) {
+    return *static_cast<MainConf*>(
+        ngx_http_get_module_main_conf(r, ngx_llm_module));
+}
+
+inline LocConf& loc_conf(ngx_http_request_t* r) {
+    return *static_cast<LocConf*>(
+        ngx_http_get_module_loc_conf(r, ngx_llm_module));
+}
+
+Place place_of(ngx_conf_t* cf);
+
+// One [emerg] line with the directive's file and line, after parsing ended.
+void complain(ngx_conf_t* cf, const Place& place, const char* format, ...);
+
+inline char* conf_error() {
+    return static_cast<char*>(NGX_CONF_ERROR);
+}
+
+// A setter may return a text; nginx's type is char*.
+inline char* conf_text(const char* text) {
+    return const_cast<char*>(text);
+}
+
+// Compiles `value` into a complex value in the configuration pool; nullptr
+// when it is wrong (nginx has said why).
+ngx_http_complex_value_t* compile(ngx_conf_t* cf, ngx_str_t* value);
+
+// A setter for "directive string …": appends complex values to the array at
+// the command's offset. A single "" leaves an empty array, not an unset one.
+char* set_complex_values(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);
+
+constexpr ngx_uint_t kEverywhere =
+    NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+}  // namespace llm::door

@@ -1,0 +1,55 @@
+#include "ngx_llm_module/context.hpp"
+
+#include <new>
+
+#include "ngx_llm_module/zone.hpp"
+
+namespace llm::door {
+namespace {
+
+void destroy(void* data) {
+    static_cast<Context*>(data)->~Context();
+}
+
+}  // namespace
+
+Context::Context(ngx_http_request_t* r, exchange::Services& services,
+                 api::Endpoint endpoint, bool observe, size_t event_max_size)
+    : exchange(services, endpoint, observe, event_max_size, now()),
+      request(r) {}
+
+Context* Context::find(ngx_http_request_t* r) {
+    if (r != r->main) {
+        return nullptr;
+    }
+    auto* ctx =
+        static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_llm_module));
+    if (ctx != nullptr || !r->internal) {
+        return ctx;
+    }
+    for (auto* c = r->pool->cleanup; c != nullptr; c = c->next) {
+        if (c->handler == destroy) {
+            ctx = static_cast<Context*>(c->data);
+            ngx_http_set_ctx(r, ctx, ngx_llm_module);
+            return ctx;
+        }
+    }
+    return nullptr;
+}
+
+Context* Context::create(ngx_http_request_t* r, api::Endpoint endpoint,
+                         bool observe, size_t event_max_size) {
+    void* memory = ngx_palloc(r->pool, sizeof(Context));
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    if (memory == nullptr || cleanup == nullptr) {
+        return nullptr;
+    }
+    auto* ctx = new (memory) Context(r, worker_services(), endpoint, observe,
+                                     event_max_size);
+    cleanup->data = ctx;
+    cleanup->handler = destroy;
+    ngx_http_set_ctx(r, ctx, ngx_llm_module);
+    return ctx;
+}
+
+}  // namespace llm::door

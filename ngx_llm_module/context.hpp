@@ -1,0 +1,71 @@
+// Context: what the door keeps of one request beside its Exchange. It lives
+// in the request's pool, is destroyed with it, and is found again after an
+// internal redirect (which forgets all module contexts) through the pool's
+// cleanup list.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ngx_llm_module/boundary.hpp"
+#include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/wait.hpp"
+#include "src/exchange/exchange.hpp"
+
+namespace llm::door {
+
+struct Context {
+    Context(ngx_http_request_t* r, exchange::Services& services,
+            api::Endpoint endpoint, bool observe, size_t event_max_size);
+
+    // The request's Context, or nullptr.
+    static Context* find(ngx_http_request_t* r);
+    // Makes one; nullptr when memory is out. Asks for the worker's services.
+    static Context* create(ngx_http_request_t* r, api::Endpoint endpoint,
+                           bool observe, size_t event_max_size);
+
+    exchange::Exchange exchange;
+    ngx_http_request_t* request;
+    std::string tenant;          // $llm_tenant
+    bool other_identity = false;
+    bool tenant_scoped = true;
+    std::optional<Wait> wait;    // while the request is suspended
+
+    // phases.cpp
+    bool body_asked = false;
+    bool body_ready = false;
+    bool looked_up = false;
+    bool forwarded = false;      // on its way to the location's handler
+    bool replied = false;        // answered by us
+    bool rerouted = false;       // sent on by error_page or its kin
+
+    // stream.cpp
+    bool headed = false;         // our header filter has run
+    bool own_error = false;      // nginx's error page becomes ours
+    std::string error_body;      // this
+    bool closed = false;         // the stream has had its last word from us
+    ngx_chain_t* free = nullptr;
+    ngx_chain_t* busy = nullptr;
+
+    // ladder.cpp
+    void (*upstream_finalize)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;
+    ngx_int_t upstream_rc = 0;
+};
+
+// Counts the time until it is destroyed as ours.
+class Overhead {
+public:
+    explicit Overhead(Context& ctx)
+        : ctx_(ctx), start_(read_clock_ns(CLOCK_MONOTONIC)) {}
+    ~Overhead() {
+        ctx_.exchange.add_overhead(read_clock_ns(CLOCK_MONOTONIC) - start_);
+    }
+    Overhead(const Overhead&) = delete;
+    Overhead& operator=(const Overhead&) = delete;
+
+private:
+    Context& ctx_;
+    int64_t start_;
+};
+
+}  // namespace llm::door

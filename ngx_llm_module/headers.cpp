@@ -1,0 +1,61 @@
+#include "ngx_llm_module/headers.hpp"
+
+namespace llm::door {
+
+Bytes request_header(ngx_http_request_t* r, Bytes lower_name) {
+    Bytes found;
+    bool first = true;
+    each_request_header(r, lower_name, [&](Bytes value) {
+        if (first) {
+            found = value;
+            first = false;
+        }
+    });
+    return found;
+}
+
+void ask_for_plain_answer(ngx_http_request_t* r) {
+#if (NGX_HTTP_GZIP)
+    if (r->headers_in.accept_encoding == nullptr) {
+        return;
+    }
+    // Remembers in the request whether the client takes gzip; the header is
+    // not looked at again.
+    (void) ngx_http_gzip_ok(r);
+#endif
+    each_header(r->headers_in.headers, [](ngx_table_elt_t& header) {
+        if (equals_ignore_case(view(header.key), "accept-encoding")) {
+            header.value = immortal("identity");
+        }
+    });
+}
+
+ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value) {
+    auto* header = static_cast<ngx_table_elt_t*>(
+        ngx_list_push(&r->headers_out.headers));
+    if (header == nullptr) {
+        return NGX_ERROR;
+    }
+    *header = ngx_table_elt_t{};
+    header->hash = 1;
+    header->key = immortal(name);
+    header->value = copy_to(r->pool, value);
+    if (header->value.data == nullptr) {
+        header->hash = 0;
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+ngx_table_elt_t* response_header(ngx_http_request_t* r, Bytes name) {
+    ngx_table_elt_t* found = nullptr;
+    each_header(r->headers_out.headers, [&](ngx_table_elt_t& header) {
+        if (found == nullptr && header.hash != 0
+            && equals_ignore_case(view(header.key), name)) {
+            found = &header;
+        }
+    });
+    return found;
+}
+
+}  // namespace llm::door

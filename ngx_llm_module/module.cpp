@@ -1,0 +1,125 @@
+// The module as nginx sees it: the rooms' tables joined into one.
+#include <array>
+
+#include "ngx_llm_module/boundary.hpp"
+#include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/phases.hpp"
+#include "ngx_llm_module/room.hpp"
+#include "ngx_llm_module/stream.hpp"
+#include "ngx_llm_module/vars.hpp"
+#include "ngx_llm_module/zone.hpp"
+
+namespace llm::door {
+namespace {
+
+constexpr const Room* kRooms[] = {&core_room, &cache_room, &metrics_room};
+constexpr size_t kMaxCommands = 96;
+
+// nginx wants one array that ends in a null command. Room tables are
+// constant-initialised, so this runs after them whatever the file order.
+struct Commands {
+    std::array<ngx_command_t, kMaxCommands> all;
+
+    Commands() : all() {
+        size_t n = 0;
+        for (const Room* room : kRooms) {
+            for (const ngx_command_t& command : room->commands) {
+                if (n + 1 < all.size()) {
+                    all[n++] = command;
+                }
+            }
+        }
+        all[n] = ngx_null_command;
+    }
+};
+
+Commands commands;
+
+ngx_int_t preconfiguration(ngx_conf_t* cf) {
+    return add_variables(cf, kRooms);
+}
+
+ngx_int_t postconfiguration(ngx_conf_t* cf) {
+    for (const Room* room : kRooms) {
+        if (room->postconfiguration != nullptr
+            && room->postconfiguration(cf, main_conf(cf)) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    add_filters();
+    return add_phase_handlers(cf);
+}
+
+void* create_main_conf(ngx_conf_t* cf) {
+    auto* conf =
+        static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
+    for (const Room* room : kRooms) {
+        if (conf != nullptr && room->create_main != nullptr) {
+            room->create_main(*conf);
+        }
+    }
+    return conf;
+}
+
+void* create_loc_conf(ngx_conf_t* cf) {
+    auto* conf =
+        static_cast<LocConf*>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
+    for (const Room* room : kRooms) {
+        if (conf != nullptr && room->create_loc != nullptr) {
+            room->create_loc(*conf);
+        }
+    }
+    return conf;
+}
+
+char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
+    for (const Room* room : kRooms) {
+        if (room->merge_loc == nullptr) {
+            continue;
+        }
+        char* rc = room->merge_loc(cf, *static_cast<LocConf*>(parent),
+                                   *static_cast<LocConf*>(child));
+        if (rc != NGX_CONF_OK) {
+            return rc;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE) {
+        return NGX_OK;
+    }
+    return guard(cycle->log, ngx_int_t{NGX_ERROR},
+                 [cycle] { return open_services(cycle); });
+}
+
+void exit_process(ngx_cycle_t* cycle) noexcept {
+    guard(cycle->log, [] { close_services(); });
+}
+
+ngx_http_module_t context = {
+    preconfiguration, postconfiguration, create_main_conf, nullptr,
+    nullptr,          nullptr,           create_loc_conf,  merge_loc_conf,
+};
+
+}  // namespace
+}  // namespace llm::door
+
+extern "C" {
+ngx_module_t ngx_llm_module = {
+    NGX_MODULE_V1,
+    &llm::door::context,
+    llm::door::commands.all.data(),
+    NGX_HTTP_MODULE,
+    nullptr,
+    nullptr,
+    llm::door::init_process,
+    nullptr,
+    nullptr,
+    llm::door::exit_process,
+    nullptr,
+    NGX_MODULE_V1_PADDING,
+};
+}

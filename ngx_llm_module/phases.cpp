@@ -1,0 +1,222 @@
+#include "ngx_llm_module/phases.hpp"
+
+#include <algorithm>
+
+#include "ngx_llm_module/body.hpp"
+#include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/policy.hpp"
+#include "ngx_llm_module/reply.hpp"
+#include "ngx_llm_module/zone.hpp"
+
+namespace llm::door {
+namespace {
+
+// A copy of a body that stands in pieces or in a file is only needed until
+// the request is forwarded; above this size its memory is given back.
+constexpr size_t kKeepScratch = 1024 * 1024;
+
+std::string& scratch() {
+    static std::string memory;
+    if (memory.capacity() > kKeepScratch) {
+        std::string().swap(memory);
+    }
+    return memory;
+}
+
+bool is_json(Bytes content_type) {
+    Bytes type = content_type.substr(0, content_type.find(';'));
+    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) {
+        type.remove_suffix(1);
+    }
+    constexpr Bytes kSuffix = "+json";
+    return equals_ignore_case(type, "application/json")
+           || (type.size() > kSuffix.size()
+               && equals_ignore_case(
+                   type.substr(type.size() - kSuffix.size()), kSuffix));
+}
+
+// Ours: POST, JSON (or no type at all), a path of the location's protocol.
+api::Endpoint endpoint_of(ngx_http_request_t* r, const CoreLoc& conf) {
+    if (r->method != NGX_HTTP_POST) {
+        return api::Endpoint::kNone;
+    }
+    api::Endpoint endpoint = api::endpoint_of(view(r->uri));
+    if (endpoint == api::Endpoint::kNone) {
+        return endpoint;
+    }
+    bool anthropic = api::family_of(endpoint) == api::Family::kAnthropic;
+    if ((conf.api == kApiOpenai && anthropic)
+        || (conf.api == kApiAnthropic && !anthropic)) {
+        return api::Endpoint::kNone;
+    }
+    const ngx_table_elt_t* type = r->headers_in.content_type;
+    if (type != nullptr && !is_json(view(type->value))) {
+        return api::Endpoint::kNone;
+    }
+    return endpoint;
+}
+
+bool is_encoded(ngx_http_request_t* r) {
+    Bytes coding = request_header(r, "content-encoding");
+    return !coding.empty() && !equals_ignore_case(coding, "identity");
+}
+
+ngx_int_t forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
+    ctx.forwarded = true;
+    if (ctx.exchange.observe()) {
+        return NGX_DECLINED;
+    }
+    ask_for_plain_answer(r);
+    const route::Edits& edits = ctx.exchange.forward();
+    if (!edits.empty() && replace_body(r, body, edits) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return NGX_DECLINED;
+}
+
+ngx_int_t look_up(ngx_http_request_t* r, Context& ctx, Bytes body) {
+    exchange::Policy policy;
+    if (read_policy(r, ctx, policy) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    switch (ctx.exchange.look_up(policy, now(), pool_allocator(r->pool))) {
+    case exchange::Step::kReply:
+        ctx.replied = true;
+        r->content_handler = send_reply;
+        return NGX_DECLINED;
+    case exchange::Step::kRefuse:
+        return refuse(r, ctx, ctx.exchange.refusal());
+    case exchange::Step::kForward:
+        break;
+    }
+    return forward(r, ctx, body);
+}
+
+// The body is whole: everything up to the decision happens in one turn.
+ngx_int_t decide(ngx_http_request_t* r, Context& ctx) {
+    Overhead overhead(ctx);
+    ctx.looked_up = true;
+    Result<Bytes> body = gather_body(r, scratch());
+    if (!body.ok()) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "llm: %s failed",
+                      body.error().message.c_str());
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ngx_int_t rc;
+    if (auto error = ctx.exchange.read(*body)) {
+        rc = refuse(r, ctx, *error);
+    } else {
+        rc = look_up(r, ctx, *body);
+    }
+    ctx.exchange.release();
+    return rc;
+}
+
+ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
+    api::Endpoint endpoint = endpoint_of(r, conf);
+    if (endpoint == api::Endpoint::kNone) {
+        return NGX_DECLINED;
+    }
+    bool observe = conf.mode == kModeObserve;
+    if (is_encoded(r) && (observe || conf.passthrough)) {
+        return NGX_DECLINED;
+    }
+    Context* ctx =
+        Context::create(r, endpoint, observe, conf.event_max_size);
+    if (ctx == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (is_encoded(r)) {
+        api::ApiError error;
+        error.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+        error.message = "The request body must not be encoded: "
+                        "Content-Encoding is not supported.";
+        return refuse(r, *ctx, error);
+    }
+    return ask_for_body(r, *ctx);
+}
+
+ngx_int_t precontent(ngx_http_request_t* r) noexcept {
+    return guard(r->connection->log, ngx_int_t{NGX_DECLINED}, [r] {
+        if (r != r->main) {
+            return ngx_int_t{NGX_DECLINED};
+        }
+        Context* ctx = Context::find(r);
+        if (ctx == nullptr) {
+            const CoreLoc& conf = loc_conf(r).core;
+            return conf.mode == kModeOff ? ngx_int_t{NGX_DECLINED}
+                                         : enter(r, conf);
+        }
+        if (ctx->looked_up) {
+            // An error_page or a try_files of the operator's has sent the
+            // request on: limits and look-up are not taken twice.
+            ctx->exchange.reroute();
+            ctx->rerouted = true;
+            ctx->headed = false;
+            return ngx_int_t{NGX_DECLINED};
+        }
+        if (!ctx->body_ready) {
+            return ngx_int_t{NGX_DONE};
+        }
+        return decide(r, *ctx);
+    });
+}
+
+exchange::End end_of(ngx_http_request_t* r, const Context& ctx) {
+    if (ctx.replied) {
+        return r->connection->error ? exchange::End::kClientAbort
+                                    : exchange::End::kComplete;
+    }
+    if (!ctx.forwarded) {
+        return exchange::End::kRefused;
+    }
+    if (ctx.upstream_rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        return exchange::End::kTimeout;
+    }
+    if (ctx.upstream_rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || r->connection->error) {
+        return exchange::End::kClientAbort;
+    }
+    if (ctx.upstream_rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return exchange::End::kUpstreamCut;
+    }
+    return exchange::End::kComplete;
+}
+
+// The last stop, and the only one for a client that has left.
+ngx_int_t log(ngx_http_request_t* r) noexcept {
+    return guard(r->connection->log, ngx_int_t{NGX_OK}, [r] {
+        Context* ctx = Context::find(r);
+        if (ctx != nullptr) {
+            ctx->wait.reset();
+            ctx->exchange.end(end_of(r, *ctx), now());
+        }
+        return ngx_int_t{NGX_OK};
+    });
+}
+
+ngx_int_t add_handler(ngx_conf_t* cf, ngx_http_phases phase,
+                      ngx_http_handler_pt handler) {
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto* slot = static_cast<ngx_http_handler_pt*>(
+        ngx_array_push(&core->phases[phase].handlers));
+    if (slot == nullptr) {
+        return NGX_ERROR;
+    }
+    *slot = handler;
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t add_phase_handlers(ngx_conf_t* cf) {
+    if (add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, precontent) != NGX_OK
+        || add_handler(cf, NGX_HTTP_LOG_PHASE, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+}  // namespace llm::door

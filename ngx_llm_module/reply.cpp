@@ -1,0 +1,207 @@
+#include "ngx_llm_module/reply.hpp"
+
+#include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/zone.hpp"
+
+namespace llm::door {
+namespace {
+
+constexpr Bytes kJson = "application/json";
+
+char* allocate(void* pool, size_t size) {
+    return static_cast<char*>(ngx_palloc(static_cast<ngx_pool_t*>(pool),
+                                         size));
+}
+
+// RFC 9211: how the cache handled the request.
+std::string cache_status_value(const exchange::Exchange& exchange) {
+    using exchange::CacheStatus;
+    std::string value = "ngx_llm; ";
+    switch (exchange.cache_status()) {
+    case CacheStatus::kHit:
+    case CacheStatus::kSemantic:
+        value += "hit; ttl=";
+        append_number(value, exchange.reply().ttl_s);
+        break;
+    case CacheStatus::kBypass:
+        value += "fwd=bypass";
+        break;
+    case CacheStatus::kExpired:
+    case CacheStatus::kStale:
+        value += "fwd=stale";
+        break;
+    default:
+        value += "fwd=miss";
+    }
+    if (exchange.cache_status() == CacheStatus::kSemantic) {
+        value += "; detail=SEMANTIC";
+    }
+    if (exchange.will_store()) {
+        value += "; stored";
+    }
+    return value;
+}
+
+// An answer that belongs to one tenant must not be shared downstream.
+ngx_int_t mark_private(ngx_http_request_t* r) {
+    ngx_table_elt_t* header = response_header(r, "cache-control");
+    if (header == nullptr) {
+        return add_header(r, "Cache-Control", "private");
+    }
+    Bytes value = view(header->value);
+    if (value.find("private") == Bytes::npos
+        && value.find("no-store") == Bytes::npos) {
+        header->value = immortal("private");
+    }
+    return NGX_OK;
+}
+
+ngx_int_t add_server_timing(ngx_http_request_t* r, const Context& ctx) {
+    char text[64];
+    auto microseconds = ctx.exchange.overhead_ns() / 1000;
+    u_char* end = ngx_snprintf(reinterpret_cast<u_char*>(text), sizeof(text),
+                               "llm;dur=%L.%03L", microseconds / 1000,
+                               microseconds % 1000);
+    return add_header(
+        r, "Server-Timing",
+        Bytes(text, static_cast<size_t>(end - reinterpret_cast<u_char*>(
+                                                  text))));
+}
+
+// The SDKs show this id to their users; ours says that no provider made it.
+ngx_int_t add_request_id(ngx_http_request_t* r, api::Family family,
+                         Bytes id) {
+    Bytes name = family == api::Family::kAnthropic ? Bytes("request-id")
+                                                   : Bytes("x-request-id");
+    return add_header(r, name, id);
+}
+
+ngx_int_t send_head(ngx_http_request_t* r, ngx_uint_t status,
+                    Bytes content_type, size_t size) {
+    r->headers_out.status = status;
+    r->headers_out.content_type = immortal(content_type);
+    r->headers_out.content_type_len = content_type.size();
+    r->headers_out.content_type_lowcase = nullptr;
+    r->headers_out.content_length_n = static_cast<off_t>(size);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_accept_ranges(r);
+    return ngx_http_send_header(r);
+}
+
+ngx_int_t reply(ngx_http_request_t* r, Context& ctx) {
+    const exchange::Reply& hit = ctx.exchange.reply();
+    if (add_cache_headers(r, ctx) != NGX_OK
+        || add_header(r, "X-LLM-Entry", hit.entry_id) != NGX_OK
+        || add_request_id(
+               r, api::family_of(ctx.exchange.endpoint()),
+               next_request_id())
+               != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ngx_int_t rc =
+        send_head(r, NGX_HTTP_OK, hit.content_type, hit.body.size());
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+    auto* buf = static_cast<ngx_buf_t*>(ngx_calloc_buf(r->pool));
+    if (buf == nullptr) {
+        return NGX_ERROR;
+    }
+    buf->pos = immortal(hit.body).data;
+    buf->last = buf->pos + hit.body.size();
+    buf->start = buf->pos;
+    buf->end = buf->last;
+    buf->memory = 1;
+    buf->last_buf = 1;
+    buf->last_in_chain = 1;
+    ngx_chain_t out = {buf, nullptr};
+    return ngx_http_output_filter(r, &out);
+}
+
+}  // namespace
+
+exchange::Allocator pool_allocator(ngx_pool_t* pool) {
+    return {pool, allocate};
+}
+
+bool has_error_page(ngx_http_request_t* r, ngx_int_t status) {
+    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    if (core->error_pages == nullptr) {
+        return false;
+    }
+    auto* pages = static_cast<ngx_http_err_page_t*>(core->error_pages->elts);
+    for (ngx_uint_t i = 0; i < core->error_pages->nelts; i++) {
+        if (pages[i].status == status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ngx_int_t add_cache_headers(ngx_http_request_t* r, Context& ctx) {
+    const exchange::Exchange& exchange = ctx.exchange;
+    const LocConf& conf = loc_conf(r);
+    if (exchange.cache_status() != exchange::CacheStatus::kNone) {
+        if (add_header(r, "Cache-Status", cache_status_value(exchange))
+            != NGX_OK) {
+            return NGX_ERROR;
+        }
+        if (ctx.tenant_scoped && conf.cache.mark_private
+            && mark_private(r) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    if (ctx.replied) {
+        std::string age;
+        append_number(age, exchange.reply().age_s);
+        if (add_header(r, "Age", age) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return conf.core.server_timing ? add_server_timing(r, ctx) : NGX_OK;
+}
+
+ngx_int_t send_reply(ngx_http_request_t* r) noexcept {
+    return guard(r->connection->log,
+                 ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR}, [r] {
+                     Context* ctx = Context::find(r);
+                     if (ctx == nullptr) {
+                         return ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR};
+                     }
+                     Overhead overhead(*ctx);
+                     return reply(r, *ctx);
+                 });
+}
+
+ngx_int_t send_body(ngx_http_request_t* r, ngx_uint_t status,
+                    Bytes content_type, Bytes body) {
+    ngx_str_t type = immortal(content_type);
+    ngx_http_complex_value_t value;
+    ngx_memzero(&value, sizeof(value));
+    value.value = copy_to(r->pool, body);
+    if (value.value.data == nullptr) {
+        return NGX_ERROR;
+    }
+    return ngx_http_send_response(r, status, &type, &value);
+}
+
+ngx_int_t refuse(ngx_http_request_t* r, Context& ctx,
+                 const api::ApiError& error) {
+    if (has_error_page(r, error.status)) {
+        return error.status;
+    }
+    auto family = api::family_of(ctx.exchange.endpoint());
+    std::string id = next_request_id();
+    if (add_cache_headers(r, ctx) != NGX_OK
+        || add_request_id(r, family, id) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ngx_int_t rc =
+        send_body(r, static_cast<ngx_uint_t>(error.status), kJson,
+                  api::error_body(family, error, id));
+    ngx_http_finalize_request(r, rc);
+    return NGX_DONE;
+}
+
+}  // namespace llm::door

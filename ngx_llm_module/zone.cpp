@@ -1,0 +1,305 @@
+#include "ngx_llm_module/zone.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "ngx_llm_module/boundary.hpp"
+#include "src/cache/entry.hpp"
+#include "src/shm/region.hpp"
+
+namespace llm::door {
+namespace {
+
+// Durable regions come first, so that a full cache never starves them.
+constexpr Bytes kSecret = "secret";
+constexpr Bytes kMetrics = "metrics";
+constexpr Bytes kTokens = "tokens";
+constexpr Bytes kCache = "cache";
+
+constexpr size_t kMinZone = 1024 * 1024;
+constexpr size_t kMetricsMin = 128 * 1024;
+constexpr size_t kMetricsMax = 8 * 1024 * 1024;
+constexpr size_t kMetricsShare = 32;  // one part of that many
+constexpr size_t kEntryShare = 8;     // no entry above that part of the zone
+
+// What is open in the zone; attach() formats what is fresh.
+struct Open {
+    Digest secret;
+    std::optional<cache::Store> store;
+    std::optional<tokens::Estimator> estimator;
+    metrics::Table metrics;
+};
+
+struct Worker {
+    Open open;
+    exchange::Services services;
+    uint64_t id_random = 0;
+    uint64_t id_count = 0;
+};
+
+Worker& worker() {
+    static Worker instance;
+    return instance;
+}
+
+Result<void> open_secret(shm::Directory& directory, Open& open,
+                         Bytes configured) {
+    auto region = directory.open({kSecret, 1, 1, sizeof(Digest), false});
+    if (!region.ok()) {
+        return region.error();
+    }
+    if (region->fresh) {
+        Digest random;
+        if (!random_bytes(random.bytes.data(), random.bytes.size())) {
+            return Error{Errc::kIo, "the system has no random bytes"};
+        }
+        std::memcpy(region->data, random.bytes.data(), sizeof(Digest));
+        if (auto done = directory.ready(kSecret); !done.ok()) {
+            return done;
+        }
+    }
+    if (!configured.empty()) {
+        open.secret = sha256(configured);
+    } else {
+        std::memcpy(open.secret.bytes.data(), region->data, sizeof(Digest));
+    }
+    return {};
+}
+
+Result<void> open_metrics(shm::Directory& directory, Open& open,
+                          size_t zone_size) {
+    size_t size = std::clamp(zone_size / kMetricsShare, kMetricsMin,
+                             kMetricsMax);
+    auto layout = static_cast<uint32_t>(metrics::Table::layout_hash(size));
+    auto region = directory.open(
+        {kMetrics, metrics::Table::kVersion, layout, size, false});
+    if (!region.ok()) {
+        return region.error();
+    }
+    auto table =
+        metrics::Table::attach(region->data, region->size, region->fresh);
+    if (!table.ok()) {
+        return table.error();
+    }
+    open.metrics = *table;
+    return region->fresh ? directory.ready(kMetrics) : Result<void>{};
+}
+
+Result<void> open_tokens(shm::Directory& directory, Open& open) {
+    auto layout = static_cast<uint32_t>(tokens::Estimator::layout_hash());
+    auto region = directory.open({kTokens, tokens::Estimator::kVersion,
+                                  layout, tokens::Estimator::kSize, false});
+    if (!region.ok()) {
+        return region.error();
+    }
+    auto estimator =
+        tokens::Estimator::attach(region->data, region->size, region->fresh);
+    if (!estimator.ok()) {
+        return estimator.error();
+    }
+    open.estimator = *estimator;
+    return region->fresh ? directory.ready(kTokens) : Result<void>{};
+}
+
+// Decided when the zone is made: a larger llm_cache_max_size in a later
+// configuration does not enlarge the shards.
+Result<void> open_cache(shm::Directory& directory, Open& open,
+                        size_t zone_size, size_t max_size) {
+    cache::StoreOptions options;
+    options.max_entry = std::min<uint64_t>(
+        max_size + cache::Entry::kMaxHeader, zone_size / kEntryShare);
+    auto region = directory.open({kCache, cache::Store::kVersion,
+                                  cache::Store::layout(),
+                                  cache::Store::min_size(0), true});
+    if (!region.ok()) {
+        return region.error();
+    }
+    auto store = cache::Store::attach(*region, options);
+    if (!store.ok()) {
+        return store.error();
+    }
+    open.store = *store;
+    return region->fresh ? directory.ready(kCache) : Result<void>{};
+}
+
+Result<Open> open_regions(void* base, size_t size, const MainConf& conf) {
+    auto directory = shm::Directory::attach(base, size);
+    if (!directory.ok()) {
+        return directory.error();
+    }
+    Open open;
+    Result<void> done = open_secret(*directory, open, view(conf.core.secret));
+    if (done.ok()) {
+        done = open_metrics(*directory, open, size);
+    }
+    if (done.ok()) {
+        done = open_tokens(*directory, open);
+    }
+    if (done.ok()) {
+        done = open_cache(*directory, open, size, conf.cache.max_size);
+    }
+    if (!done.ok()) {
+        return done.error();
+    }
+    return open;
+}
+
+// The one block behind nginx's slab header, remembered in its `data`.
+struct Block {
+    char* base;
+    size_t size;
+};
+
+Block block_of(ngx_shm_zone_t* zone) {
+    auto* pool = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);
+    auto* size = static_cast<size_t*>(pool->data);
+    return {reinterpret_cast<char*>(size) + shm::kAlign, *size};
+}
+
+ngx_int_t make_block(ngx_slab_pool_t* pool) {
+    pool->log_nomem = 0;
+    size_t pages = pool->pfree;
+    auto* memory = static_cast<char*>(
+        ngx_slab_alloc(pool, pages * ngx_pagesize));
+    if (memory == nullptr) {
+        return NGX_ERROR;
+    }
+    size_t size = pages * ngx_pagesize - shm::kAlign;
+    std::memset(memory, 0, shm::kAlign * 2);
+    *reinterpret_cast<size_t*>(memory) = size;
+    pool->data = memory;
+    return NGX_OK;
+}
+
+// Runs in the master before the workers start, at a reload too: the same
+// memory comes again, and old workers are still using it.
+ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
+    auto* pool = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);
+    auto* conf = static_cast<MainConf*>(zone->data);
+    return guard(zone->shm.log, ngx_int_t{NGX_ERROR}, [&] {
+        bool made = old_data != nullptr || zone->shm.exists;
+        if (!made && make_block(pool) != NGX_OK) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "llm_zone \"%V\": no memory", &zone->shm.name);
+            return ngx_int_t{NGX_ERROR};
+        }
+        Block block = block_of(zone);
+        auto open = open_regions(block.base, block.size, *conf);
+        if (!open.ok()) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "llm_zone \"%V\": %s", &zone->shm.name,
+                          open.error().message.c_str());
+            return ngx_int_t{NGX_ERROR};
+        }
+        return ngx_int_t{NGX_OK};
+    });
+}
+
+}  // namespace
+
+char* set_zone(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* main = static_cast<MainConf*>(conf);
+    if (main->core.zone != nullptr) {
+        return conf_text("is duplicate");
+    }
+    auto* value = &static_cast<ngx_str_t*>(cf->args->elts)[1];
+    Bytes text = view(*value);
+    size_t colon = text.find(':');
+    if (colon == Bytes::npos || colon == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\", \"name:size\" is needed",
+                           value);
+        return conf_error();
+    }
+    ngx_str_t name = {colon, value->data};
+    ngx_str_t size_text = {value->len - colon - 1, value->data + colon + 1};
+    ssize_t size = ngx_parse_size(&size_text);
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
+                           value);
+        return conf_error();
+    }
+    if (static_cast<size_t>(size) < kMinZone) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, at least 1m is needed",
+                           value);
+        return conf_error();
+    }
+    auto* zone = static_cast<Zone*>(ngx_pcalloc(cf->pool, sizeof(Zone)));
+    if (zone == nullptr) {
+        return conf_error();
+    }
+    zone->shm = ngx_shared_memory_add(cf, &name, static_cast<size_t>(size),
+                                      &ngx_llm_module);
+    if (zone->shm == nullptr) {
+        return conf_error();
+    }
+    zone->shm->init = init_zone;
+    zone->shm->data = main;
+    zone->name = name;
+    zone->size = static_cast<size_t>(size);
+    zone->place = place_of(cf);
+    zone->conf = main;
+    main->core.zone = zone;
+    return NGX_CONF_OK;
+}
+
+ngx_int_t open_services(ngx_cycle_t* cycle) {
+    auto* main = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
+    Worker& self = worker();
+    (void) random_bytes(&self.id_random, sizeof(self.id_random));
+    if (main == nullptr) {
+        return NGX_OK;
+    }
+    exchange::Services& services = self.services;
+    auto* models = main->metrics.models;
+    for (ngx_uint_t i = 0; models != nullptr && i < models->nelts; i++) {
+        Bytes name = view(static_cast<ngx_str_t*>(models->elts)[i]);
+        services.models.emplace_back(name);
+    }
+    if (main->core.zone == nullptr) {
+        if (main->core.secret.len > 0) {
+            services.secret = sha256(view(main->core.secret));
+        } else {
+            (void) random_bytes(services.secret.bytes.data(),
+                                services.secret.bytes.size());
+        }
+        return NGX_OK;
+    }
+    Block block = block_of(main->core.zone->shm);
+    auto open = open_regions(block.base, block.size, *main);
+    if (!open.ok()) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "llm_zone \"%V\": %s",
+                      &main->core.zone->name, open.error().message.c_str());
+        return NGX_ERROR;
+    }
+    self.open = std::move(open).value();
+    services.store = &*self.open.store;
+    services.estimator = &*self.open.estimator;
+    services.metrics = self.open.metrics;
+    services.secret = self.open.secret;
+    return NGX_OK;
+}
+
+void close_services() {
+    worker() = Worker{};
+}
+
+exchange::Services& worker_services() {
+    return worker().services;
+}
+
+std::string next_request_id() {
+    Worker& self = worker();
+    uint64_t words[2] = {self.id_random, ++self.id_count};
+    // Not a secret, but neighbours should not look alike.
+    words[1] *= 0x9e3779b97f4a7c15;
+    words[1] ^= words[0] >> 7;
+    return "req_"
+           + to_hex(Bytes(reinterpret_cast<const char*>(words),
+                          sizeof(words)));
+}
+
+}  // namespace llm::door

@@ -1,0 +1,88 @@
+#include "src/exchange/exchange.hpp"
+
+namespace llm::exchange {
+
+Exchange::Exchange(Services& services, api::Endpoint endpoint, bool observe,
+                   size_t event_max_size, Now start)
+    : services_(services),
+      endpoint_(endpoint),
+      observe_(observe),
+      event_max_size_(event_max_size),
+      start_(start) {
+    request_.endpoint = endpoint;
+    request_.family = api::family_of(endpoint);
+}
+
+Exchange::~Exchange() {
+    release();
+}
+
+std::optional<api::ApiError> Exchange::read(Bytes body) {
+    document_ = services_.documents.take();
+    api::ApiError why;
+    Result<void> parsed = document_->parse(body);
+    if (!parsed.ok()) {
+        why = api::body_error(parsed.error());
+    } else {
+        Result<api::Request> request =
+            api::parse_request(endpoint_, *document_, &why);
+        if (request.ok()) {
+            request_ = std::move(request).value();
+            return std::nullopt;
+        }
+    }
+    malformed_ = true;
+    reason_ = "gate:malformed";
+    refusal_ = std::move(why);
+    if (observe_) {
+        return std::nullopt;
+    }
+    return refusal_;
+}
+
+// A hit is paid for by nobody, but what went upstream must be metered: the
+// usage chunk is asked for whether or not the client wants to see it.
+const route::Edits& Exchange::forward() {
+    bool streams_usage = endpoint_ == api::Endpoint::kChat
+                         || endpoint_ == api::Endpoint::kCompletions;
+    if (!observe_ && !malformed_ && streams_usage && request_.stream
+        && !request_.include_usage) {
+        usage_injected_ = edits_.set_include_usage(*document_).ok();
+    }
+    return edits_;
+}
+
+void Exchange::release() {
+    if (document_) {
+        services_.documents.give_back(std::move(document_));
+    }
+}
+
+void Exchange::reroute() {
+    rerouted_ = true;
+}
+
+const api::Answer* Exchange::answer() const {
+    if (reader_) {
+        return &reader_->answer();
+    }
+    return json_answer_ ? &*json_answer_ : nullptr;
+}
+
+Bytes Exchange::finish_reason() const {
+    if (status_ == CacheStatus::kHit && !observe_) {
+        return entry_.finish_reason;
+    }
+    const api::Answer* answer = this->answer();
+    return answer != nullptr ? answer->finish_reason() : Bytes{};
+}
+
+Bytes Exchange::served_model() const {
+    if (status_ == CacheStatus::kHit && !observe_) {
+        return entry_.model;
+    }
+    const api::Answer* answer = this->answer();
+    return answer != nullptr ? Bytes(answer->model) : Bytes{};
+}
+
+}  // namespace llm::exchange

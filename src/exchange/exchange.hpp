@@ -1,0 +1,218 @@
+// Exchange: one request and its answer, from the client's body to the
+// settlement, without nginx. The door calls the stops in this order:
+//
+//   read()       the body: which protocol, which model, is it well formed
+//   look_up()    the exact cache: forward, reply from memory, or refuse
+//   forward()    what has to change in the body on its way upstream
+//   release()    the body is no longer needed
+//   on_head()    what comes back
+//   on_json() / on_stream()   its bytes; the stream may be edited
+//   on_eof()     the upstream's end, clean or not
+//   end()        once, at the latest when the request is logged: settles
+//                usage, stores the answer, counts
+//
+// Each stop reads and writes named parts; none is entered twice. Ownership:
+// the door keeps one Exchange a request in the request's pool; Services
+// belong to the worker and outlive it. Threads: one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/api/reader.hpp"
+#include "src/api/request.hpp"
+#include "src/base/clock.hpp"
+#include "src/base/inflate.hpp"
+#include "src/cache/entry.hpp"
+#include "src/cache/fingerprint.hpp"
+#include "src/exchange/policy.hpp"
+#include "src/exchange/services.hpp"
+#include "src/exchange/words.hpp"
+#include "src/route/edits.hpp"
+#include "src/sse/editor.hpp"
+
+namespace llm::exchange {
+
+// Memory for an answer out of the cache: lives as long as the request.
+struct Allocator {
+    void* context;
+    char* (*allocate)(void* context, size_t size);  // nullptr: out of memory
+};
+
+enum class Step : uint8_t { kForward, kReply, kRefuse };
+
+// An answer out of the cache, ready to be sent. Views live as long as the
+// Exchange and the Allocator's memory.
+struct Reply {
+    Bytes content_type;
+    Bytes body;
+    int64_t age_s = 0;
+    int64_t ttl_s = 0;
+    std::string entry_id;
+};
+
+struct ResponseHead {
+    int status = 0;
+    Bytes content_type;
+    Bytes content_encoding;  // "" or identity: plain
+};
+
+// What the bytes that come back are to us.
+enum class Form : uint8_t {
+    kIgnored,  // not an answer that we can read: passes
+    kJson,     // one body; passes, is read at its end
+    kStream,   // events; pass one by one
+};
+
+class Exchange {
+public:
+    Exchange(Services& services, api::Endpoint endpoint, bool observe,
+             size_t event_max_size, Now start);
+    ~Exchange();
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+
+    // The body must live until release(). An error is for the client; with
+    // `observe` it is remembered as the reason and the request passes.
+    std::optional<api::ApiError> read(Bytes body);
+
+    // After read() gave no error. `policy` must live until release().
+    Step look_up(const Policy& policy, Now now, const Allocator& memory);
+    const Reply& reply() const { return reply_; }
+    const api::ApiError& refusal() const { return refusal_; }
+
+    // The edits for the upstream; empty when the body passes as it is.
+    const route::Edits& forward();
+    void release();
+
+    // The request went to another location after it was looked up: what
+    // comes back must not be stored under this key.
+    void reroute();
+
+    void on_head(const ResponseHead& head, Now now);
+    Form form() const { return form_; }
+    // True when on_stream() may send other bytes than it is given.
+    bool edits_stream() const {
+        return form_ == Form::kStream && !observe_ && !inflater_;
+    }
+
+    void on_json(Bytes bytes, Now now);
+    // What goes to the client instead of `bytes`, as views that live until
+    // the next call or as long as `bytes`. Without edits_stream() the bytes
+    // pass and the list stays empty.
+    const std::vector<Bytes>& on_stream(Bytes bytes, Now now);
+    // The upstream's end. `clean`: it ended as its protocol says. Returns
+    // what has still to be sent; broken() tells whether the connection must
+    // then be broken off because the answer is not whole.
+    Bytes on_eof(bool clean, End how, Now now);
+    bool broken() const { return broken_; }
+
+    void end(End how, Now now);
+    bool ended() const { return ended_; }
+    // After end(), when the request is logged with this HTTP status.
+    void log(int status);
+    void add_overhead(int64_t ns) { overhead_ns_ += ns; }
+
+    // For variables and the log.
+    api::Endpoint endpoint() const { return endpoint_; }
+    const api::Request& request() const { return request_; }
+    const api::Answer* answer() const;
+    const api::Usage& usage() const { return usage_; }
+    CacheStatus cache_status() const { return status_; }
+    Bytes cache_reason() const { return reason_; }
+    bool will_store() const { return store_wanted_; }
+    const std::optional<Digest>& key() const { return key_; }
+    Bytes finish_reason() const;
+    Bytes served_model() const;
+    int64_t ttft_ns() const { return ttft_ns_; }  // -1: nothing came
+    int64_t overhead_ns() const { return overhead_ns_; }
+    bool observe() const { return observe_; }
+
+private:
+    // What is read of an answer at the most when nothing is to be stored.
+    static constexpr size_t kAnswerMax = size_t{16} << 20;
+
+    // lookup.cpp
+    bool gate(const Policy& policy);
+    Step miss(CacheStatus status, Bytes reason);
+    bool find(const Policy& policy, Now now, const Allocator& memory);
+    Step hit();
+
+    // follow.cpp
+    Bytes decode(Bytes bytes);
+    void first_token(Now now);
+    void on_event(const sse::Event& event, sse::Edit& edit, Now now);
+    void break_stream(End how);
+
+    // settle.cpp
+    bool served_from_memory() const {
+        return status_ == CacheStatus::kHit && !observe_;
+    }
+    tokens::TextSize prompt_size() const;
+    tokens::TextSize completion_size() const;
+    void read_json_answer();
+    void settle_usage(End how);
+    void learn();
+    void estimate(End how);
+    Bytes why_not_stored(End how) const;
+    void store(End how, Now now);
+    Bytes put(Now now);
+    void count(End how, Now now);
+    void count_saved();
+    void count_upstream(Bytes kind, Now now);
+
+    Services& services_;
+    const api::Endpoint endpoint_;
+    const bool observe_;
+    const size_t event_max_size_;
+    const Now start_;
+
+    // read
+    std::unique_ptr<json::Document> document_;
+    api::Request request_;
+    bool malformed_ = false;
+
+    // look_up
+    CacheStatus status_ = CacheStatus::kNone;
+    std::string reason_;
+    std::optional<Digest> key_;
+    Storing storing_;
+    bool store_wanted_ = false;
+    std::string replay_;  // a hit's bytes when they are not the entry's own
+    Reply reply_;
+    api::ApiError refusal_;
+    cache::Entry entry_;
+    route::Edits edits_;
+    bool usage_injected_ = false;
+    bool rerouted_ = false;
+
+    // the answer
+    int response_status_ = 0;
+    Form form_ = Form::kIgnored;
+    std::unique_ptr<Inflater> inflater_;
+    std::string decoded_;
+    bool unreadable_ = false;   // an encoding that we do not read
+    std::string body_;          // a JSON answer, up to the policy's size
+    bool overflow_ = false;
+    std::unique_ptr<api::StreamReader> reader_;
+    std::unique_ptr<sse::Editor> editor_;
+    std::optional<api::Answer> json_answer_;
+    std::string last_words_;    // what on_eof() sends
+    uint64_t received_ = 0;     // bytes of the answer
+    std::vector<Bytes> pieces_;  // when the editor's are not all
+    bool terminal_ = false;
+    bool failed_ = false;       // an error inside a 200
+    bool broken_ = false;
+    bool eof_ = false;
+
+    // the end
+    bool ended_ = false;
+    api::Usage usage_;
+    int64_t ttft_ns_ = -1;
+    int64_t last_token_ns_ = -1;
+    int64_t overhead_ns_ = 0;
+};
+
+}  // namespace llm::exchange

@@ -1,0 +1,205 @@
+// The stops behind the upstream: its bytes are followed as they pass.
+#include "src/exchange/exchange.hpp"
+
+namespace llm::exchange {
+namespace {
+
+// "text/event-stream; charset=utf-8" is text/event-stream.
+bool is_type(Bytes content_type, Bytes type) {
+    Bytes name = content_type.substr(0, content_type.find(';'));
+    while (!name.empty() && name.back() == ' ') {
+        name.remove_suffix(1);
+    }
+    return equals_ignore_case(name, type);
+}
+
+bool is_json(Bytes content_type) {
+    if (is_type(content_type, "application/json")) {
+        return true;
+    }
+    Bytes name = content_type.substr(0, content_type.find(';'));
+    constexpr Bytes kSuffix = "+json";
+    return name.size() > kSuffix.size()
+           && equals_ignore_case(name.substr(name.size() - kSuffix.size()),
+                                 kSuffix);
+}
+
+api::ApiError cut_error(End how) {
+    api::ApiError error;
+    switch (how) {
+    case End::kTimeout:
+        error.status = 504;
+        error.message = "The upstream stopped answering in mid-stream.";
+        error.code = "upstream_timeout";
+        break;
+    case End::kTooLarge:
+        error.status = 502;
+        error.message = "The upstream sent an event that is too large.";
+        error.code = "upstream_event_too_large";
+        break;
+    default:
+        error.status = 502;
+        error.message =
+            "The upstream closed its connection before the answer was whole.";
+        error.code = "upstream_cut";
+    }
+    return error;
+}
+
+// Every choice says why it ended: the text is whole even if the stream's own
+// end is missing.
+bool all_finished(const api::Answer& answer) {
+    if (answer.complete) {
+        return true;
+    }
+    for (const api::Choice& choice : answer.choices) {
+        if (choice.finish_reason.empty()) {
+            return false;
+        }
+    }
+    return !answer.choices.empty();
+}
+
+}  // namespace
+
+void Exchange::on_head(const ResponseHead& head, Now) {
+    response_status_ = head.status;
+    form_ = Form::kIgnored;
+    if (head.status != 200 || malformed_) {
+        return;
+    }
+    bool encoded = !head.content_encoding.empty()
+                   && !equals_ignore_case(head.content_encoding, "identity");
+    if (encoded) {
+        std::optional<Coding> coding = coding_of(head.content_encoding);
+        if (!coding) {
+            unreadable_ = true;
+            return;
+        }
+        inflater_ = std::make_unique<Inflater>(*coding, InflateLimits{});
+    }
+    size_t max_size = storing_.max_size > 0 ? storing_.max_size : kAnswerMax;
+    if (is_type(head.content_type, "text/event-stream")) {
+        reader_ = api::make_stream_reader(endpoint_, max_size);
+        if (!reader_) {
+            return;
+        }
+        form_ = Form::kStream;
+        auto mode = edits_stream() ? sse::Editor::Mode::kEdit
+                                   : sse::Editor::Mode::kWatch;
+        editor_ = std::make_unique<sse::Editor>(mode, event_max_size_);
+    } else if (is_json(head.content_type)) {
+        form_ = Form::kJson;
+    }
+}
+
+Bytes Exchange::decode(Bytes bytes) {
+    if (!inflater_) {
+        return bytes;
+    }
+    decoded_.clear();
+    if (!inflater_->feed(bytes, decoded_).ok()) {
+        unreadable_ = true;
+    }
+    return decoded_;
+}
+
+void Exchange::first_token(Now now) {
+    if (ttft_ns_ < 0) {
+        ttft_ns_ = now.mono_ns - start_.mono_ns;
+    }
+    last_token_ns_ = now.mono_ns - start_.mono_ns;
+}
+
+void Exchange::on_json(Bytes bytes, Now now) {
+    if (form_ != Form::kJson || ended_) {
+        return;
+    }
+    first_token(now);
+    Bytes plain = decode(bytes);
+    received_ += plain.size();
+    if (overflow_ || body_.size() + plain.size() > kAnswerMax) {
+        overflow_ = true;
+        return;
+    }
+    body_.append(plain);
+}
+
+void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
+    if (!event.has_data && !terminal_) {
+        return;  // comments pass
+    }
+    api::EventInfo info = reader_->on_event(event);
+    if (info.content) {
+        first_token(now);
+    }
+    failed_ = failed_ || info.error;
+    // The SDKs would show what comes after the terminal event as text.
+    if (terminal_ || (info.usage_only && usage_injected_)) {
+        edit.drop();
+    }
+    terminal_ = terminal_ || info.terminal;
+}
+
+const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
+    received_ += bytes.size();
+    Result<void> fed = editor_->feed(
+        decode(bytes), [this, now](const sse::Event& event, sse::Edit& edit) {
+            on_event(event, edit, now);
+        });
+    if (!fed.ok() && edits_stream() && !broken_) {
+        break_stream(End::kTooLarge);
+        end(End::kTooLarge, now);
+        pieces_ = editor_->pieces();
+        pieces_.push_back(last_words_);
+        return pieces_;
+    }
+    if (terminal_ && reader_->answer().usage.known()) {
+        end(failed_ ? End::kUpstreamError : End::kComplete, now);
+    }
+    return editor_->pieces();
+}
+
+void Exchange::break_stream(End how) {
+    broken_ = true;
+    last_words_ = api::error_event(endpoint_, cut_error(how));
+}
+
+Bytes Exchange::on_eof(bool clean, End how, Now now) {
+    if (eof_) {
+        return {};
+    }
+    eof_ = true;
+    if (form_ == Form::kJson) {
+        end(clean ? End::kComplete : how, now);
+        return {};
+    }
+    if (form_ != Form::kStream) {
+        return {};
+    }
+    std::string tail;
+    if (clean) {
+        (void) editor_->flush(
+            [this, now](const sse::Event& event, sse::Edit& edit) {
+                on_event(event, edit, now);
+            });
+        for (Bytes piece : editor_->pieces()) {
+            tail.append(piece);
+        }
+    }
+    bool whole =
+        terminal_ || failed_ || (clean && all_finished(reader_->answer()));
+    if (whole) {
+        last_words_ = std::move(tail);
+        end(failed_ ? End::kUpstreamError : End::kComplete, now);
+        return edits_stream() ? Bytes(last_words_) : Bytes{};
+    }
+    End cause = clean ? End::kUpstreamCut : how;
+    if (edits_stream()) {
+        break_stream(cause);
+    }
+    end(cause, now);
+    return last_words_;
+}
+
+}  // namespace llm::exchange

@@ -1,0 +1,190 @@
+// The stop at the exact cache.
+#include <algorithm>
+
+#include "src/exchange/exchange.hpp"
+
+namespace llm::exchange {
+namespace {
+
+constexpr Bytes kJson = "application/json";
+constexpr Bytes kEventStream = "text/event-stream; charset=utf-8";
+
+// Providers sample at 1 unless told otherwise.
+constexpr double kUsualTemperature = 1.0;
+
+cache::KeyParts key_parts(api::Endpoint endpoint, const Policy& policy) {
+    cache::KeyParts parts;
+    parts.endpoint = endpoint;
+    parts.version = policy.version;
+    parts.scope = policy.scope;
+    parts.anthropic_version = policy.anthropic_version;
+    parts.anthropic_beta = policy.anthropic_beta;
+    parts.openai_organization = policy.openai_organization;
+    parts.openai_project = policy.openai_project;
+    parts.openai_beta = policy.openai_beta;
+    return parts;
+}
+
+Storing storing_of(const Policy& policy, const api::Request& request,
+                   uint64_t born) {
+    Storing storing;
+    storing.tenant = policy.tenant;
+    storing.tags.assign(policy.tags.begin(), policy.tags.end());
+    storing.requested_model = request.model;
+    storing.ttl_s = policy.ttl_s;
+    storing.max_size = policy.max_size;
+    storing.born = born;
+    storing.tenant_scoped = policy.tenant_scoped;
+    return storing;
+}
+
+api::ApiError not_cached() {
+    api::ApiError error;
+    error.status = 504;
+    error.message =
+        "The answer is not in the cache and the request said only-if-cached.";
+    error.code = "not_cached";
+    return error;
+}
+
+}  // namespace
+
+// True when the request has nothing to do with the cache at all.
+bool Exchange::gate(const Policy& policy) {
+    if (malformed_) {
+        return true;  // the reason stands already
+    }
+    if (!request_.side_effect.empty()) {
+        reason_ = "gate:";
+        reason_ += request_.side_effect;
+        return true;
+    }
+    // OpenAI stores a response unless told not to, and its id names the
+    // stored object: it must not be handed to another caller.
+    if (endpoint_ == api::Endpoint::kResponses
+        && request_.store == api::Tri::kAbsent && !policy.tenant_scoped) {
+        reason_ = "gate:store";
+        return true;
+    }
+    if (policy.other_identity) {
+        reason_ = "gate:identity";
+        return true;
+    }
+    if (policy.max_temperature) {
+        double thousandths =
+            request_.temperature.value_or(kUsualTemperature) * 1000;
+        if (thousandths > static_cast<double>(*policy.max_temperature)) {
+            reason_ = "gate:temperature";
+            return true;
+        }
+    }
+    return false;
+}
+
+Step Exchange::miss(CacheStatus status, Bytes reason) {
+    status_ = status;
+    reason_ = reason;
+    return Step::kForward;
+}
+
+Step Exchange::look_up(const Policy& policy, Now now,
+                       const Allocator& memory) {
+    if (!policy.cache || services_.store == nullptr) {
+        reason_ = malformed_ ? reason_ : "off";
+        return Step::kForward;
+    }
+    if (gate(policy)) {
+        status_ = CacheStatus::kBypass;
+    } else {
+        key_ = cache::fingerprint(*document_, key_parts(endpoint_, policy),
+                                  services_.hasher);
+        storing_ = storing_of(policy, request_, services_.store->sequence());
+        store_wanted_ = !policy.no_store && !policy.control.no_store
+                        && policy.ttl_s > 0;
+        if (policy.bypass) {
+            (void) miss(CacheStatus::kBypass, "bypass");
+        } else if (policy.control.no_cache) {
+            (void) miss(CacheStatus::kBypass, "client:no_cache");
+        } else if (find(policy, now, memory)) {
+            store_wanted_ = false;
+            return observe_ ? Step::kForward : hit();
+        }
+    }
+    if (policy.control.only_if_cached && !observe_) {
+        reason_ = "client:only_if_cached";
+        store_wanted_ = false;
+        refusal_ = not_cached();
+        return Step::kRefuse;
+    }
+    return Step::kForward;
+}
+
+// True on a hit; otherwise status and reason say why not.
+bool Exchange::find(const Policy& policy, Now now, const Allocator& memory) {
+    char* bytes = nullptr;
+    cache::Lookup found =
+        services_.store->lookup(*key_, now, [&](size_t size) {
+            bytes = memory.allocate(memory.context, size);
+            return bytes;
+        });
+    switch (found.status) {
+    case cache::Lookup::Status::kNone:
+        (void) miss(CacheStatus::kMiss, "no_entry");
+        return false;
+    case cache::Lookup::Status::kExpired:
+        (void) miss(CacheStatus::kExpired, "expired");
+        return false;
+    case cache::Lookup::Status::kCorrupt:
+        (void) miss(CacheStatus::kMiss, "corrupt");
+        return false;
+    case cache::Lookup::Status::kUnavailable:
+        (void) miss(CacheStatus::kMiss, "unavailable");
+        return false;
+    case cache::Lookup::Status::kHit:
+        break;
+    }
+    Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
+    if (!entry.ok() || entry->endpoint != endpoint_) {
+        (void) miss(CacheStatus::kMiss, "corrupt");
+        return false;
+    }
+    const ClientControl& control = policy.control;
+    if (control.max_age_s && found.age_s > *control.max_age_s) {
+        (void) miss(CacheStatus::kExpired, "client:max_age");
+        return false;
+    }
+    if (control.min_fresh_s && found.ttl_s < *control.min_fresh_s) {
+        (void) miss(CacheStatus::kExpired, "client:min_fresh");
+        return false;
+    }
+    entry_ = std::move(entry).value();
+    status_ = CacheStatus::kHit;
+    reason_ = "exact";
+    reply_.age_s = found.age_s;
+    reply_.ttl_s = found.ttl_s;
+    reply_.entry_id = services_.store->id_text(found.id);
+    return true;
+}
+
+// One entry serves both forms: JSON is what is stored, a stream is written
+// from it.
+Step Exchange::hit() {
+    usage_ = entry_.usage;
+    if (!request_.stream || endpoint_ == api::Endpoint::kEmbeddings) {
+        reply_.content_type = kJson;
+        reply_.body = entry_.content;
+        return Step::kReply;
+    }
+    Result<api::Answer> answer = api::read_json(endpoint_, entry_.content);
+    if (!answer.ok()) {
+        return miss(CacheStatus::kMiss, "corrupt");
+    }
+    api::StreamOptions options;
+    options.include_usage = request_.include_usage;
+    api::write_sse(*answer, options, replay_);
+    reply_.content_type = kEventStream;
+    reply_.body = replay_;
+    return Step::kReply;
+}
+
+}  // namespace llm::exchange

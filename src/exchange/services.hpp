@@ -1,0 +1,63 @@
+// Services: what a worker process has for all its exchanges. Filled by the
+// door when the worker starts; a feature that is not there is empty and its
+// stop does nothing. One worker, one thread.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "src/base/digest.hpp"
+#include "src/cache/store.hpp"
+#include "src/json/document.hpp"
+#include "src/metrics/table.hpp"
+#include "src/tokens/estimator.hpp"
+
+namespace llm::exchange {
+
+// Documents keep their memory from one request to the next.
+class Documents {
+public:
+    std::unique_ptr<json::Document> take() {
+        if (spare_.empty()) {
+            return std::make_unique<json::Document>();
+        }
+        std::unique_ptr<json::Document> document = std::move(spare_.back());
+        spare_.pop_back();
+        return document;
+    }
+
+    void give_back(std::unique_ptr<json::Document> document) {
+        if (spare_.size() < kMax) {
+            spare_.push_back(std::move(document));
+        }
+    }
+
+private:
+    static constexpr size_t kMax = 4;
+    std::vector<std::unique_ptr<json::Document>> spare_;
+};
+
+struct Services {
+    cache::Store* store = nullptr;
+    tokens::Estimator* estimator = nullptr;
+    metrics::Table metrics;
+    Digest secret;  // key of the tenants' HMAC
+    // Model names that may be metric labels; all others are "other".
+    std::vector<std::string> models;
+
+    Documents documents;
+    Hasher hasher;
+
+    Bytes label_of(Bytes model) const {
+        for (const std::string& known : models) {
+            if (known == model) {
+                return known;
+            }
+        }
+        return metrics::kOther;
+    }
+};
+
+}  // namespace llm::exchange

@@ -1,0 +1,383 @@
+// The last stop: usage, storing, counting; once.
+#include <algorithm>
+
+#include "src/exchange/exchange.hpp"
+#include "src/metrics/families.hpp"
+
+namespace llm::exchange {
+namespace {
+
+Bytes estimate_reason(End how, const api::Usage& usage) {
+    switch (how) {
+    case End::kClientAbort: return "aborted";
+    case End::kUpstreamCut:
+    case End::kTimeout:
+    case End::kTooLarge: return "truncated";
+    default: return usage.absurd ? "absurd" : "missing";
+    }
+}
+
+Bytes error_kind(End how, int status) {
+    switch (how) {
+    case End::kComplete: break;
+    case End::kClientAbort: return "client_abort";
+    case End::kUpstreamCut: return "upstream_cut";
+    case End::kUpstreamError: return "upstream_error";
+    case End::kTimeout: return "upstream_timeout";
+    case End::kTooLarge: return "upstream_invalid";
+    case End::kRefused: return "invalid_request";
+    }
+    return status >= 400 ? "upstream_error" : "";
+}
+
+// Up to its number or its particulars: "gate:tools:mcp" is "gate:tools".
+Bytes reason_label(Bytes reason) {
+    size_t first = reason.find(':');
+    if (first == Bytes::npos) {
+        return reason;
+    }
+    return reason.substr(0, reason.find(':', first + 1));
+}
+
+Bytes result_label(cache::Put put) {
+    switch (put) {
+    case cache::Put::kStored: return "stored";
+    case cache::Put::kTooLarge: return "too_large";
+    case cache::Put::kNoRoom: return "no_space";
+    case cache::Put::kPurged:
+    case cache::Put::kDead: return "no_store";
+    case cache::Put::kInvalid:
+    case cache::Put::kUnavailable: break;
+    }
+    return "failed";
+}
+
+// "" when the answer was stored.
+Bytes refusal_reason(cache::Put put) {
+    switch (put) {
+    case cache::Put::kStored: return "";
+    case cache::Put::kTooLarge: return "size";
+    case cache::Put::kNoRoom: return "zone_full";
+    case cache::Put::kPurged: return "purged";
+    case cache::Put::kDead: return "expired";
+    case cache::Put::kInvalid:
+    case cache::Put::kUnavailable: break;
+    }
+    return "unavailable";
+}
+
+}  // namespace
+
+tokens::TextSize Exchange::prompt_size() const {
+    tokens::TextSize size;
+    size.ascii_bytes = request_.ascii_bytes + request_.tools_bytes;
+    size.non_ascii_bytes = request_.other_bytes;
+    return size;
+}
+
+// What the provider said; where it did not, or was cut off, what the bytes
+// say. Never zero for an answer that was generated.
+void Exchange::settle_usage(End how) {
+    bool left_early = how == End::kClientAbort && response_status_ == 0;
+    if (served_from_memory() || how == End::kRefused
+        || (response_status_ != 200 && !left_early)) {
+        return;
+    }
+    const api::Answer* answer = this->answer();
+    if (answer != nullptr) {
+        usage_ = answer->usage;
+    }
+    bool errored = failed_ || (answer != nullptr && answer->error);
+    bool cut_short = how != End::kComplete && how != End::kUpstreamError;
+    if (errored && !usage_.known() && completion_size().empty()) {
+        usage_ = {};
+        return;
+    }
+    if (usage_.known() && (!cut_short || terminal_)) {
+        learn();
+        return;
+    }
+    estimate(how);
+}
+
+void Exchange::learn() {
+    if (services_.estimator == nullptr) {
+        return;
+    }
+    metrics::Table& table = services_.metrics;
+    uint64_t model = tokens::model_hash(request_.model);
+    auto count = [&](Bytes type, std::optional<int64_t> error) {
+        if (error) {
+            table.histogram(metrics::kEstimateError, {type}).observe(*error);
+        }
+    };
+    if (request_.media_bytes == 0 && request_.input_tokens == 0) {
+        count(metrics::kInput,
+              services_.estimator->learn_prompt(
+                  model, prompt_size(), request_.messages,
+                  static_cast<uint64_t>(usage_.input)));
+    }
+    if (usage_.reasoning == 0) {
+        count(metrics::kOutput,
+              services_.estimator->learn_completion(
+                  model, completion_size(),
+                  static_cast<uint64_t>(usage_.output)));
+    }
+}
+
+void Exchange::estimate(End how) {
+    Bytes reason = estimate_reason(how, usage_);
+    usage_.estimated = true;
+    services_.metrics.counter(metrics::kUsageEstimated, {reason}).add();
+    const tokens::Estimator untaught;
+    const tokens::Estimator& estimator =
+        services_.estimator != nullptr ? *services_.estimator : untaught;
+    uint64_t model = tokens::model_hash(request_.model);
+    if (usage_.input < 0) {
+        usage_.input = static_cast<int64_t>(
+            estimator.prompt(model, prompt_size(), request_.messages)
+            + request_.input_tokens);
+    }
+    auto output = static_cast<int64_t>(
+        estimator.completion(model, completion_size()));
+    // A stream's first report of output is provisional.
+    usage_.output = std::max(usage_.output, output);
+}
+
+// What was generated: its text where we have it, otherwise its bytes.
+tokens::TextSize Exchange::completion_size() const {
+    const api::Answer* answer = this->answer();
+    bool kept = answer != nullptr && !(reader_ && reader_->overflow());
+    tokens::TextSize size;
+    if (endpoint_ == api::Endpoint::kEmbeddings) {
+        return size;
+    }
+    if (!kept) {
+        size.ascii_bytes = reader_ ? reader_->content_bytes() : received_;
+        return size;
+    }
+    for (const api::Choice& choice : answer->choices) {
+        for (const api::Block& block : choice.blocks) {
+            size += tokens::TextSize::of(block.text);
+            size += tokens::TextSize::of(block.name);
+        }
+    }
+    if (size.empty() && reader_) {
+        size.ascii_bytes = reader_->content_bytes();
+    }
+    return size;
+}
+
+void Exchange::read_json_answer() {
+    if (form_ != Form::kJson || overflow_ || unreadable_
+        || (inflater_ && !inflater_->finish().ok())) {
+        return;
+    }
+    Result<api::Answer> answer = api::read_json(endpoint_, body_);
+    if (answer.ok()) {
+        json_answer_ = std::move(answer).value();
+        failed_ = failed_ || json_answer_->error.has_value();
+    }
+}
+
+// "" when the answer may be stored.
+Bytes Exchange::why_not_stored(End how) const {
+    if (rerouted_) {
+        return "rerouted";
+    }
+    switch (how) {
+    case End::kComplete: break;
+    case End::kClientAbort: return "aborted";
+    case End::kUpstreamError: return "error";
+    case End::kTooLarge: return "size";
+    case End::kRefused: return "refused";
+    case End::kUpstreamCut:
+    case End::kTimeout: return "truncated";
+    }
+    if (response_status_ != 200) {
+        return "status";
+    }
+    if (unreadable_) {
+        return "encoding";
+    }
+    if (form_ == Form::kIgnored) {
+        return "content_type";
+    }
+    if (overflow_ || (reader_ && reader_->overflow())
+        || body_.size() > storing_.max_size) {
+        return "size";
+    }
+    const api::Answer* answer = this->answer();
+    if (answer == nullptr) {
+        return "malformed";
+    }
+    if (answer->error || failed_) {
+        return "error";
+    }
+    if (!answer->complete) {
+        return reader_ && !terminal_ ? "truncated" : "malformed";
+    }
+    return answer->finished_well() ? "" : "finish";
+}
+
+void Exchange::store(End how, Now now) {
+    if (!store_wanted_) {
+        return;
+    }
+    Bytes why = why_not_stored(how);
+    if (why.empty()) {
+        why = put(now);
+    }
+    store_wanted_ = why.empty();
+    if (!why.empty()) {
+        reason_ = "no_store:";
+        reason_ += why;
+    }
+}
+
+Bytes Exchange::put(Now now) {
+    const api::Answer& answer = *this->answer();
+    std::string content;
+    if (reader_) {
+        api::write_json(answer, content);
+    }
+    cache::Entry entry;
+    entry.endpoint = endpoint_;
+    entry.answer_id = answer.id;
+    entry.model = answer.model;
+    entry.requested_model = storing_.requested_model;
+    entry.finish_reason = answer.finish_reason();
+    entry.tenant = storing_.tenant;
+    entry.usage = usage_;
+    entry.created_wall_s = now.wall_s();
+    entry.tenant_scoped = storing_.tenant_scoped;
+    entry.tags.assign(storing_.tags.begin(), storing_.tags.end());
+    entry.content = reader_ ? Bytes(content) : Bytes(body_);
+    if (entry.content.size() > storing_.max_size) {
+        return "size";
+    }
+    cache::EntryMeta meta;
+    meta.tenant = entry.tenant;
+    meta.model = entry.model;
+    meta.answer_id = entry.answer_id;
+    meta.tags = entry.tags;
+    meta.ttl_s = storing_.ttl_s;
+    meta.born = storing_.born;
+    std::string header;
+    if (!cache::encode(entry, header).ok()) {
+        return "size";
+    }
+    cache::Put put =
+        services_.store->put(*key_, meta, entry.pieces(header), now).status;
+    services_.metrics.counter(metrics::kCacheStores, {result_label(put)})
+        .add();
+    return refusal_reason(put);
+}
+
+void Exchange::end(End how, Now now) {
+    if (ended_) {
+        return;
+    }
+    ended_ = true;
+    if (how == End::kComplete) {
+        read_json_answer();
+    }
+    if (failed_ && how == End::kComplete) {
+        how = End::kUpstreamError;
+    }
+    settle_usage(how);
+    store(how, now);
+    count(how, now);
+}
+
+void Exchange::count(End how, Now now) {
+    metrics::Table& table = services_.metrics;
+    if (status_ != CacheStatus::kNone) {
+        table.counter(metrics::kCacheRequests,
+                      {name_of(status_), reason_label(reason_)})
+            .add();
+    }
+    if (form_ == Form::kStream) {
+        table.counter(metrics::kStreamEnds, {name_of(how)}).add();
+    }
+    Bytes kind = error_kind(how, response_status_);
+    if (!kind.empty()) {
+        table.counter(metrics::kErrors, {kind}).add();
+    }
+    if (served_from_memory()) {
+        count_saved();
+        return;
+    }
+    if (response_status_ != 0) {
+        count_upstream(kind, now);
+    }
+}
+
+void Exchange::count_saved() {
+    metrics::Table& table = services_.metrics;
+    if (usage_.known()) {
+        table.counter(metrics::kSavedTokens, {metrics::kInput})
+            .add(static_cast<uint64_t>(usage_.input));
+        table.counter(metrics::kSavedTokens, {metrics::kOutput})
+            .add(static_cast<uint64_t>(usage_.output));
+    }
+}
+
+void Exchange::count_upstream(Bytes kind, Now now) {
+    metrics::Table& table = services_.metrics;
+    Bytes operation = api::operation_of(endpoint_);
+    Bytes provider = api::name_of(request_.family);
+    Bytes asked = services_.label_of(request_.model);
+    const api::Answer* answer = this->answer();
+    Bytes served = answer != nullptr && !answer->model.empty()
+                       ? services_.label_of(answer->model)
+                       : Bytes{};
+    int64_t took = now.mono_ns - start_.mono_ns;
+    table.histogram(metrics::kRequestDuration,
+                    {operation, provider, asked, served, kind})
+        .observe(took);
+    auto count_type = [&](Bytes type, int64_t tokens) {
+        table.histogram(metrics::kTokenUsage,
+                        {operation, provider, asked, served, type})
+            .observe(tokens);
+    };
+    if (usage_.known()) {
+        count_type(metrics::kInput, usage_.input);
+        count_type(metrics::kOutput, usage_.output);
+    }
+    if (usage_.cached_input > 0) {
+        count_type(metrics::kCachedInput, usage_.cached_input);
+    }
+    if (usage_.cache_write > 0) {
+        count_type(metrics::kCacheWrite, usage_.cache_write);
+    }
+    if (usage_.reasoning > 0) {
+        count_type(metrics::kReasoning, usage_.reasoning);
+    }
+    if (form_ != Form::kStream || ttft_ns_ < 0) {
+        return;
+    }
+    table.histogram(metrics::kTimeToFirstToken,
+                    {operation, provider, asked, served})
+        .observe(ttft_ns_);
+    if (usage_.output > 1) {
+        table.histogram(metrics::kTimePerOutputToken,
+                        {operation, provider, asked, served})
+            .observe((last_token_ns_ - ttft_ns_) / (usage_.output - 1));
+    }
+}
+
+void Exchange::log(int status) {
+    metrics::Table& table = services_.metrics;
+    constexpr Bytes kClasses[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    Bytes status_class = status >= 100 && status < 600
+                             ? kClasses[status / 100]
+                             : Bytes{};
+    Bytes cache = name_of(status_);
+    table.counter(metrics::kRequests, {api::name_of(endpoint_), status_class,
+                                       cache.empty() ? Bytes("none") : cache})
+        .add();
+    table.histogram(metrics::kOverhead).observe(overhead_ns_);
+}
+
+}  // namespace llm::exchange

@@ -1,0 +1,32 @@
+#include "src/exchange/words.hpp"
+
+namespace llm::exchange {
+
+Bytes name_of(CacheStatus status) {
+    switch (status) {
+    case CacheStatus::kNone: return "";
+    case CacheStatus::kMiss: return "MISS";
+    case CacheStatus::kHit: return "HIT";
+    case CacheStatus::kBypass: return "BYPASS";
+    case CacheStatus::kExpired: return "EXPIRED";
+    case CacheStatus::kStale: return "STALE";
+    case CacheStatus::kUpdating: return "UPDATING";
+    case CacheStatus::kSemantic: return "SEMANTIC";
+    }
+    return "";
+}
+
+Bytes name_of(End how) {
+    switch (how) {
+    case End::kComplete: return "complete";
+    case End::kClientAbort: return "client_abort";
+    case End::kUpstreamCut: return "upstream_cut";
+    case End::kUpstreamError: return "upstream_error";
+    case End::kTimeout: return "timeout";
+    case End::kTooLarge: return "too_large";
+    case End::kRefused: return "refused";
+    }
+    return "";
+}
+
+}  // namespace llm::exchange

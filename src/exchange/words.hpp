@@ -1,0 +1,36 @@
+// The closed vocabularies of the log, the metrics and the Cache-Status
+// header.
+#pragma once
+
+#include <cstdint>
+
+#include "src/base/bytes.hpp"
+
+namespace llm::exchange {
+
+// $llm_cache_status in nginx's words.
+enum class CacheStatus : uint8_t {
+    kNone,  // no cache here
+    kMiss,
+    kHit,
+    kBypass,
+    kExpired,
+    kStale,
+    kUpdating,
+    kSemantic,
+};
+Bytes name_of(CacheStatus status);  // "" for kNone
+
+// How an exchange came to its end.
+enum class End : uint8_t {
+    kComplete,       // the whole answer went out
+    kClientAbort,    // the client left
+    kUpstreamCut,    // the upstream's connection ended before the answer did
+    kUpstreamError,  // an error status, or an error inside a stream
+    kTimeout,
+    kTooLarge,       // an event passed llm_event_max_size
+    kRefused,        // by us
+};
+Bytes name_of(End how);
+
+}  // namespace llm::exchange
