@@ -330,7 +330,13 @@ bool Reader::read_messages(NodeId value) {
         return refuse_type(value, "an array");
     }
     has_content_ = true;
-    text_.add_messages(value);
+    if (request.endpoint == Endpoint::kEmbeddings) {
+        // Some servers embed a conversation; nobody speaks in it.
+        request.messages += static_cast<uint32_t>(doc_.size(value));
+        text_.add_content(value);
+    } else {
+        text_.add_messages(value);
+    }
     return true;
 }
 

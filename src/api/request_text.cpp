@@ -133,7 +133,7 @@ void RequestText::find_user_text(NodeId message) {
 }
 
 void RequestText::add_messages(NodeId messages) {
-    request_.messages = static_cast<uint32_t>(doc_.size(messages));
+    request_.messages += static_cast<uint32_t>(doc_.size(messages));
     for (NodeId message : doc_.children(messages)) {
         add_message(message);
         find_user_text(message);
@@ -143,7 +143,7 @@ void RequestText::add_messages(NodeId messages) {
 void RequestText::add_prompt(NodeId prompt) {
     if (doc_.is(prompt, Type::kString)) {
         add_value(prompt);
-        request_.messages = 1;
+        request_.messages++;
         request_.last_user_text = prompt;
         request_.ends_with_user = true;
         return;

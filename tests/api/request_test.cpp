@@ -484,6 +484,17 @@ TEST(Request, ReadsPromptsAndEmbeddings) {
         }
     }
     EXPECT_TRUE(Parsed(Endpoint::kCompletions, R"({"model":"m"})").ok);
+    for (const char* body :
+         {R"({"model":"m","input":"ab","messages":[{"role":"user",)"
+          R"("content":[{"type":"text","text":"c"}]}]})",
+          R"({"messages":[{"role":"user","content":"c"}],"input":"ab",)"
+          R"("model":"m"})"}) {
+        Parsed both(Endpoint::kEmbeddings, body);
+        ASSERT_TRUE(both.ok);
+        EXPECT_EQ(both.request.messages, 2u);
+        EXPECT_EQ(both.request.ascii_bytes, 3u);
+        EXPECT_EQ(both.last_text(), "ab");
+    }
     EXPECT_TRUE(Parsed(Endpoint::kEmbeddings,
                        R"({"model":"m","messages":[]})").ok);
 }
