@@ -352,6 +352,11 @@ subtest 'models, errors, wrong requests' => sub {
     is data(ask('/v1/models/x', '', '', METHOD => 'GET'))->{id}, 'x', 'one';
     is ask($CHAT, '', '', METHOD => 'GET')->{status}, 405, 'GET';
     is ask('/nowhere', '{}')->{status}, 404, 'unknown path';
+    for my $empty (ask('/v1/models', '', '', METHOD => 'HEAD'),
+                   ask($CHAT, '', '', METHOD => 'HEAD'),
+                   ask($CHAT, chat('x'), 'status=204')) {
+        is $empty->{raw}, '', "no body with $empty->{status}";
+    }
     my $bad = ask($CHAT, '{"model":');
     is $bad->{status}, 400, 'malformed';
     is_deeply [sort keys %{data($bad)->{error}}],

@@ -134,6 +134,8 @@ void Producer::script_json(const Event& error) {
 void Producer::choose_framing(const Peer& peer) {
     bool lazy = reply_.stream && (knobs_.endless || knobs_.hugeline > 0);
     bool sized = knobs_.te == "length" || (!reply_.stream && knobs_.te.empty());
+    bool bodiless = reply_.status == 204 || reply_.status == 304;
+    head_only_ = peer.head_only || bodiless;
     http10_ = knobs_.http10 || !peer.http11;
     close_ = !peer.keep_alive || knobs_.http10 || knobs_.te == "close";
     if (sized && !lazy && !knobs_.http10) {
@@ -198,7 +200,9 @@ void Producer::append_head(std::string& out) {
     out += "\r\n";
     out += reply_.headers;
     append_fault_headers(out);
-    if (framing_ == Framing::kLength) {
+    if (reply_.status == 204 || reply_.status == 304) {
+        // Neither may announce a body.
+    } else if (framing_ == Framing::kLength) {
         out += "Content-Length: " + text_of(length_) + "\r\n";
     } else if (framing_ == Framing::kChunked) {
         out += "Transfer-Encoding: chunked\r\n";
@@ -417,6 +421,9 @@ Producer::Next Producer::next(std::string& out) {
         case Stage::kHead:
             stage_ = Stage::kFirst;
             append_head(out);
+            if (head_only_) {
+                return close_ ? Next::kClose : Next::kEnd;
+            }
             if (knobs_.ttft > 0) {
                 wait_ms_ = knobs_.ttft;
                 return Next::kWait;

@@ -33,6 +33,7 @@ public:
         bool http11 = true;
         bool keep_alive = true;
         bool accepts_gzip = false;
+        bool head_only = false;  // a HEAD request
     };
 
     Producer(Reply reply, const Knobs& knobs, Event error, Peer peer);
@@ -76,6 +77,7 @@ private:
     Framing framing_ = Framing::kLength;
     bool http10_ = false;
     bool close_ = false;
+    bool head_only_ = false;
     bool cut_short_ = false;
     std::unique_ptr<z_stream, EndDeflate> deflate_;
     std::vector<std::string> ready_;  // encoded blocks, when length is known

@@ -10,6 +10,7 @@ Producer::Peer peer_of(const HttpRequest& request) {
     Producer::Peer peer;
     peer.http11 = request.http11;
     peer.keep_alive = request.keep_alive;
+    peer.head_only = request.method == "HEAD";
     peer.accepts_gzip =
         request.header("accept-encoding").find("gzip")
         != std::string_view::npos;
