@@ -111,7 +111,8 @@ Lookup Store::give_out(uint32_t index, const Digest* key, const EntryId* id,
 // the shard is derived again without it.
 void Store::drop_corrupt(const EntryId& id) {
     Entered entered(*this, id.shard);
-    if (!entered.ok() || entered.shard.find(id.slot, id.generation) == kNoChunk) {
+    if (!entered.ok()
+        || entered.shard.find(id.slot, id.generation) == kNoChunk) {
         return;
     }
     entered.shard.slot(id.slot).state = kEmpty;

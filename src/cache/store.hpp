@@ -44,7 +44,8 @@ struct EntryMeta {
     Bytes answer_id;
     std::span<const Bytes> tags;  // at most kMaxTags, empty ones are skipped
     int64_t ttl_s = 0;
-    uint64_t born = 0;  // sequence() when the request was looked up
+    uint64_t born = 0;  // sequence() when the request was looked up; without
+                        // it the entry is refused as purged
 };
 
 struct Lookup {

@@ -91,7 +91,7 @@ void die_there(Step step) {
 // Runs a worker in a child that dies when `step` is reached for the n-th
 // time; whether it died there.
 bool die_at(Store& store, Step step, int n, uint32_t seed) {
-    pid_t pid = fork();
+    pid_t pid = fork_child();
     if (pid == 0) {
         g_step = step;
         g_countdown = n;
@@ -146,7 +146,7 @@ TEST(StoreKill, DeathOfOneCostsNobodyElsesEntries) {
     ASSERT_EQ(before, kKeys);
     for (Step step : {Step::kChunksTaken, Step::kBodyWritten,
                       Step::kHeadMarked, Step::kPublished, Step::kInBucket}) {
-        pid_t pid = fork();
+        pid_t pid = fork_child();
         if (pid == 0) {
             g_step = step;
             g_countdown = 1;
@@ -170,7 +170,7 @@ TEST(StoreKill, DeathOfOneCostsNobodyElsesEntries) {
 }
 
 pid_t start_worker(Store& store, uint32_t seed) {
-    pid_t pid = fork();
+    pid_t pid = fork_child();
     if (pid == 0) {
         std::mt19937 random(seed);
         while (work(store, random)) {

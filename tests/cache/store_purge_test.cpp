@@ -1,4 +1,7 @@
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "src/cache/store.hpp"
 #include "tests/cache/store_zone.hpp"
@@ -210,6 +213,59 @@ TEST_F(Purge, AbandonedSweepsAreTakenUp) {
     EXPECT_EQ(alive(50), 25u);
     EXPECT_EQ(purge(store, PurgeBy::kTag, "everything"), 25u);
     EXPECT_EQ(store.stats().entries, 0u);
+}
+
+// Many processes store what they looked up earlier while this one purges:
+// when purge() returns, nothing that matches and was born before is served,
+// then or ever after.
+TEST_F(Purge, RacesWithStoresInOtherProcesses) {
+    constexpr uint64_t kKeys = 200;
+    Store& store = zone_.store();
+    std::vector<pid_t> children;
+    for (uint32_t child = 0; child < 2; child++) {
+        pid_t pid = fork_child();
+        ASSERT_GE(pid, 0);
+        if (pid == 0) {
+            for (uint64_t i = child;; i++) {
+                uint64_t born = store.sequence();
+                sched_yield();  // the answer takes its time
+                Bytes tag = i % 2 == 0 ? "even" : "odd";
+                EntryMeta meta;
+                meta.tags = {&tag, 1};
+                meta.born = born;
+                std::string body(8 + i % 300, '.');
+                std::memcpy(body.data(), &born, sizeof(born));
+                put(store, key_of(i % kKeys), body, meta);
+            }
+        }
+        children.push_back(pid);
+    }
+    uint64_t purged = 0;
+    for (int round = 0; round < 150; round++) {
+        bool all = round % 5 == 0;
+        auto sweep = store.begin_purge(all ? PurgeBy::kAll : PurgeBy::kTag,
+                                       all ? "" : "even");
+        ASSERT_TRUE(sweep.ok());
+        // Half of the rounds look before the sweep, half after it.
+        while (round % 2 == 0 && !store.sweep(*sweep, 4096)) {
+        }
+        for (uint64_t key = 0; key < kKeys; key += all ? 1 : 2) {
+            Got got = get(store, key_of(key));
+            if (got.hit()) {
+                uint64_t born = 0;
+                std::memcpy(&born, got.body.data(), sizeof(born));
+                EXPECT_GE(born, sweep->sequence);
+            }
+        }
+        while (!store.sweep(*sweep, 4096)) {
+        }
+        purged += sweep->count;
+    }
+    for (pid_t pid : children) {
+        kill(pid, SIGKILL);
+        waitpid(pid, nullptr, 0);
+    }
+    EXPECT_GT(purged, 0u);
 }
 
 }  // namespace

@@ -268,6 +268,30 @@ TEST(Store, AttachesToWhatStands) {
     EXPECT_EQ(wrong.error().code, Errc::kCorrupt);
 }
 
+// Beside the rooms that come before it in the zone, by way of the directory.
+TEST(Store, LivesInARegion) {
+    constexpr size_t kSize = 4 << 20;
+    std::vector<char> raw(kSize + 64, '\x5a');
+    char* base = raw.data()
+                 + (64 - reinterpret_cast<uintptr_t>(raw.data()) % 64);
+    shm::RegionSpec spec{"cache", Store::kVersion, Store::layout(),
+                         Store::min_size(64 << 10), true};
+    for (int reload = 0; reload < 3; reload++) {
+        auto dir = shm::Directory::attach(base, kSize);
+        ASSERT_TRUE(dir.ok());
+        ASSERT_TRUE(dir->open({"ledger", 1, 1, 4096}).ok());
+        auto region = dir->open(spec);
+        ASSERT_TRUE(region.ok());
+        EXPECT_EQ(region->fresh, reload == 0);
+        auto store = Store::attach(*region, {64 << 10, nullptr});
+        ASSERT_TRUE(store.ok());
+        ASSERT_TRUE(dir->ready("cache").ok());
+        EXPECT_EQ(get(*store, key_of(1)).hit(), reload > 0);
+        put(*store, key_of(1), "x");
+        EXPECT_TRUE(store->check().ok());
+    }
+}
+
 TEST(Store, BitFlipsAreNeverServed) {
     Zone zone(4 << 20);
     std::string body = body_of(7, 3000);
