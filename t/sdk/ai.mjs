@@ -36,8 +36,11 @@ async function summary(result) {
   }));
 }
 
+// An answer that the provider stores is nobody else's.
+const providerOptions = { openai: { store: false } };
+
 function forms(make, options) {
-  const quiet = { maxRetries: 0, stopWhen: stepCountIs(1) };
+  const quiet = { maxRetries: 0, stopWhen: stepCountIs(1), providerOptions };
   return {
     json: async (...where) => summary(await generateText({
       model: make(...where), ...quiet, ...options })),
@@ -75,11 +78,11 @@ async function objects() {
     await matrix(`ai ${name}, structured output`, {
       json: async (...where) => plain((await generateText({
         model: models[name](...where), maxRetries: 0,
-        prompt: 'Where is it warm?',
+        prompt: 'Where is it warm?', providerOptions,
         output: Output.object({ schema: jsonSchema(schema) }) })).output),
       stream: async (...where) => plain(await streamText({
         model: models[name](...where), maxRetries: 0,
-        prompt: 'Where is it warm?',
+        prompt: 'Where is it warm?', providerOptions,
         output: Output.object({ schema: jsonSchema(schema) }) }).output),
     });
   }

@@ -59,7 +59,7 @@ export function bare(value) {
   const out = {};
   for (const key of Object.keys(value).sort()) {
     const inner = bare(value[key]);
-    const empty = inner === null || inner === undefined
+    const empty = inner === null || inner === undefined || inner === ''
       || (typeof inner === 'object' && Object.keys(inner).length === 0);
     if (!empty && !added.has(key)) {
       out[key] = inner;

@@ -185,6 +185,22 @@ async function responses() {
   }
 }
 
+// The provider stores it: its id leads to what only its caller may see.
+async function stored() {
+  if (direct) {
+    return;
+  }
+  const { fetch, seen } = recorder();
+  const c = client(url, { 'X-Scope': `stored ${process.pid}` }, fetch);
+  for (const store of [undefined, true]) {
+    for (let i = 0; i < 2; ++i) {
+      await c.responses.create({ model, input: `Stored: ${store}`, store });
+    }
+  }
+  ok(seen.every((s) => !s.cache.includes('hit')),
+    `${name} responses: what the provider stores is not shared`, seen);
+}
+
 async function errors() {
   const classes = { 400: 'BadRequestError', 401: 'AuthenticationError',
     403: 'PermissionDeniedError', 404: 'NotFoundError',
@@ -231,4 +247,5 @@ async function retries() {
   }
 }
 
-await run({ chat, runner, others, responses, errors, retries });
+await run({ chat, runner, others, responses, stored, errors,
+  retries });
