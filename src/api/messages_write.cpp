@@ -202,11 +202,13 @@ void estimated_usage(std::string& out, const Usage& usage, bool start) {
     object.end();
 }
 
+// `doc` is usage_raw, empty when the answer came without.
+//
 // message_start: everything, for clients that take over only a few members
 // from message_delta, but output_tokens as at the first token.
-void start_usage(std::string& out, const Answer& answer) {
-    Document doc;
-    if (!doc.parse(answer.usage_raw) || !doc.is(kRoot, Type::kObject)) {
+void start_usage(std::string& out, const Answer& answer,
+                 const Document& doc) {
+    if (doc.empty()) {
         estimated_usage(out, answer.usage, true);
         return;
     }
@@ -214,13 +216,13 @@ void start_usage(std::string& out, const Answer& answer) {
     if (doc.is(output, Type::kNumber) && doc.as_int64(output) > 1) {
         raw::append_replaced(out, doc, kRoot, {{"output_tokens", "1"}});
     } else {
-        raw::append_compact(out, answer.usage_raw);
+        raw::append_compact(out, doc.text());
     }
 }
 
-void delta_usage(std::string& out, const Answer& answer) {
-    Document doc;
-    if (!doc.parse(answer.usage_raw) || !doc.is(kRoot, Type::kObject)) {
+void delta_usage(std::string& out, const Answer& answer,
+                 const Document& doc) {
+    if (doc.empty()) {
         estimated_usage(out, answer.usage, false);
         return;
     }
@@ -234,7 +236,8 @@ void delta_usage(std::string& out, const Answer& answer) {
     object.end();
 }
 
-void message_start(std::string& out, const Answer& answer) {
+void message_start(std::string& out, const Answer& answer,
+                   const Document& usage) {
     const Choice& choice = choice_of(answer);
     raw::begin_event(out, "message_start");
     out += "{\"type\":\"message_start\",\"message\":";
@@ -260,13 +263,14 @@ void message_start(std::string& out, const Answer& answer) {
         }
     }
     extras_but(object, answer.extra, {"usage"});
-    start_usage(object.key("usage"), answer);
+    start_usage(object.key("usage"), answer, usage);
     object.end();
     out += '}';
     raw::end_event(out);
 }
 
-void message_delta(std::string& out, const Answer& answer) {
+void message_delta(std::string& out, const Answer& answer,
+                   const Document& usage) {
     const Choice& choice = choice_of(answer);
     raw::begin_event(out, "message_delta");
     raw::Object object(out);
@@ -275,7 +279,7 @@ void message_delta(std::string& out, const Answer& answer) {
     field(delta, "stop_reason", choice.finish_reason);
     delta.extras(choice.extra);
     delta.end();
-    delta_usage(object.key("usage"), answer);
+    delta_usage(object.key("usage"), answer, usage);
     object.extras(choice.message_extra);
     object.end();
     raw::end_event(out);
@@ -315,7 +319,11 @@ void write_json_messages(const Answer& answer, std::string& out) {
 void write_sse_messages(const Answer& answer, const StreamOptions&,
                         std::string& out) {
     const Choice& choice = choice_of(answer);
-    message_start(out, answer);
+    Document usage;
+    if (usage.parse(answer.usage_raw) && !usage.is(kRoot, Type::kObject)) {
+        usage = Document();
+    }
+    message_start(out, answer, usage);
     for (size_t i = 0; i < choice.blocks.size(); ++i) {
         BlockEvents(out, i).write(choice.blocks[i]);
     }
@@ -323,7 +331,7 @@ void write_sse_messages(const Answer& answer, const StreamOptions&,
         out += error_event(Endpoint::kMessages, *answer.error);
         return;
     }
-    message_delta(out, answer);
+    message_delta(out, answer, usage);
     raw::begin_event(out, "message_stop");
     out += "{\"type\":\"message_stop\"}";
     raw::end_event(out);

@@ -4,33 +4,100 @@
 
 namespace llm::api::raw {
 
-void append_compact(std::string& out, Bytes json) {
-    out.reserve(out.size() + json.size());
-    size_t at = 0;
-    while (at < json.size()) {
-        const size_t start = at;
-        if (json[at] == '"') {
-            ++at;
-            while (at < json.size() && json[at] != '"') {
-                at += json[at] == '\\' ? 2 : 1;
-            }
-            at = std::min(at + 1, json.size());
-            out.append(json, start, at - start);
-            continue;
+namespace {
+
+// The place after the string that begins at `at`. Whole runs of backslashes
+// are looked at once, so the time is linear.
+size_t end_of_string(Bytes json, size_t at) {
+    size_t quote = at;
+    while (true) {
+        quote = json.find('"', quote + 1);
+        if (quote == Bytes::npos) {
+            return json.size();
         }
-        at = std::min(json.find_first_of(" \t\r\n\"", at), json.size());
-        out.append(json, start, at - start);
-        while (at < json.size() && json[at] != '"' &&
-               static_cast<unsigned char>(json[at]) <= ' ') {
-            ++at;
+        size_t slash = quote;
+        while (json[slash - 1] == '\\') {
+            --slash;
+        }
+        if ((quote - slash) % 2 == 0) {
+            return quote + 1;
         }
     }
 }
 
+bool is_space(char c) {
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+}  // namespace
+
+void append_compact(std::string& out, Bytes json) {
+    size_t start = 0;
+    size_t at = 0;
+    while (at < json.size()) {
+        if (json[at] == '"') {
+            at = end_of_string(json, at);
+        } else if (!is_space(json[at])) {
+            ++at;
+        } else {
+            out.append(json, start, at - start);
+            while (at < json.size() && is_space(json[at])) {
+                ++at;
+            }
+            start = at;
+        }
+    }
+    out.append(json, start, at - start);
+}
+
 std::string compact(Bytes json) {
     std::string out;
+    out.reserve(json.size());
     append_compact(out, json);
     return out;
+}
+
+namespace {
+
+// The place after the value that begins at `at`.
+size_t end_of_value(Bytes json, size_t at) {
+    size_t depth = 0;
+    while (at < json.size()) {
+        const char c = json[at];
+        if (c == '"') {
+            at = end_of_string(json, at);
+        } else if (c == '{' || c == '[') {
+            ++depth;
+            ++at;
+        } else if (c == '}' || c == ']' || c == ',') {
+            if (depth == 0) {
+                return at;
+            }
+            depth -= c == ',' ? 0 : 1;
+            ++at;
+        } else {
+            ++at;
+        }
+    }
+    return json.size();
+}
+
+}  // namespace
+
+Bytes member_of(Bytes object, Bytes key) {
+    size_t at = 0;
+    while (at + 1 < object.size() && object[at + 1] == '"') {
+        const size_t name = at + 1;
+        const size_t colon = end_of_string(object, name);
+        if (colon >= object.size()) {
+            break;
+        }
+        at = end_of_value(object, colon + 1);
+        if (object.substr(name + 1, colon - name - 2) == key) {
+            return object.substr(colon + 1, at - colon - 1);
+        }
+    }
+    return {};
 }
 
 Extra* find(Extras& extras, Bytes key) {

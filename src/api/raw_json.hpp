@@ -31,6 +31,10 @@ void erase(Extras& extras, Bytes key);
 // False, and nothing done, when it is some other value.
 bool append_element(std::string& array, Bytes json);
 
+// The value of one member of a compact object, found without parsing; empty
+// when it is absent. A key written with escapes is not found.
+Bytes member_of(Bytes object, Bytes key);
+
 // "" when the member is absent or not a string.
 std::string text_of(const json::Document& doc, json::NodeId object, Bytes key);
 

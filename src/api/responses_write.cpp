@@ -13,19 +13,44 @@ using json::Type;
 constexpr Bytes kEmptyText = "\"\"";
 constexpr Bytes kEmptyArray = "[]";
 
+// The document with the id and the model that the answer has by now. It is
+// compact, so both are found without parsing it.
+void append_document(std::string& out, const Answer& answer) {
+    Bytes rest = answer.document;
+    const auto splice = [&](Bytes key, const std::string& name) {
+        const Bytes value = raw::member_of(answer.document, key);
+        std::string json;
+        append_json_string(json, name);
+        if (name.empty() || value.empty() || value == json) {
+            return;
+        }
+        const size_t before =
+            static_cast<size_t>(value.data() - rest.data());
+        out.append(rest.substr(0, before)).append(json);
+        rest.remove_prefix(before + value.size());
+    };
+    const Bytes id = raw::member_of(answer.document, "id");
+    const Bytes model = raw::member_of(answer.document, "model");
+    if (id.data() < model.data()) {
+        splice("id", answer.id);
+        splice("model", answer.model);
+    } else {
+        splice("model", answer.model);
+        splice("id", answer.id);
+    }
+    out.append(rest);
+}
+
 // The whole stream of one document. Values are spliced as they stand in it,
 // nothing is unescaped on the way.
 class Stream {
 public:
     Stream(const Document& doc, const Answer& answer, std::string& out)
-        : doc_(doc), out_(out), id_(named("id", answer.id)),
+        : doc_(doc), answer_(answer), out_(out),
+          id_(named("id", answer.id)),
           model_(named("model", answer.model)) {}
 
     void write();
-    void document() {
-        raw::append_replaced(out_, doc_, kRoot,
-                             {{"id", id_}, {"model", model_}});
-    }
 
 private:
     // Where a delta belongs: the item, and the part by "content_index" or
@@ -71,6 +96,7 @@ private:
                         std::initializer_list<raw::Replacement> with) const;
 
     const Document& doc_;
+    const Answer& answer_;
     std::string& out_;
     std::string id_;
     std::string model_;
@@ -130,7 +156,7 @@ void Stream::lifecycle(Bytes type, bool final) {
     begin(type);
     out_ += ",\"response\":";
     if (final) {
-        document();
+        append_document(out_, answer_);
     } else {
         raw::append_replaced(out_, doc_, kRoot,
                              {{"id", id_},
@@ -348,9 +374,8 @@ void Stream::write() {
 }  // namespace
 
 void write_json_responses(const Answer& answer, std::string& out) {
-    Document doc;
-    if (doc.parse(answer.document) && doc.is(kRoot, Type::kObject)) {
-        Stream(doc, answer, out).document();
+    if (!answer.document.empty()) {
+        append_document(out, answer);
     } else if (answer.error) {
         out += error_body(Family::kOpenai, *answer.error, {});
     }
