@@ -184,6 +184,13 @@ exchange::End end_of(ngx_http_request_t* r, const Context& ctx) {
     return exchange::End::kComplete;
 }
 
+// As nginx's own $status.
+int status_of(ngx_http_request_t* r) {
+    ngx_uint_t status =
+        r->err_status != 0 ? r->err_status : r->headers_out.status;
+    return static_cast<int>(status);
+}
+
 // The last stop, and the only one for a client that has left.
 ngx_int_t log(ngx_http_request_t* r) noexcept {
     return guard(r->connection->log, ngx_int_t{NGX_OK}, [r] {
@@ -191,6 +198,7 @@ ngx_int_t log(ngx_http_request_t* r) noexcept {
         if (ctx != nullptr) {
             ctx->wait.reset();
             ctx->exchange.end(end_of(r, *ctx), now());
+            ctx->exchange.log(status_of(r));
         }
         return ngx_int_t{NGX_OK};
     });
