@@ -16,26 +16,23 @@ struct Accumulator::Value {
     Type type = Type::kNull;
     bool tree = false;
     int64_t index = -1;  // of an element that is merged by its "index"
+    std::string key;  // of a member
     std::string raw;
-    std::vector<std::pair<std::string, Value>> members;
-    std::vector<Value> elements;
+    std::vector<Value> children;  // members or elements
 
-    Value* find(Bytes key) {
-        for (auto& [name, value] : members) {
-            if (name == key) {
-                return &value;
+    Value* find(Bytes name) {
+        for (Value& child : children) {
+            if (child.key == name) {
+                return &child;
             }
         }
         return nullptr;
     }
 
     size_t weight() const {
-        size_t sum = sizeof(Value) + raw.size();
-        for (const auto& [name, value] : members) {
-            sum += name.size() + value.weight();
-        }
-        for (const Value& element : elements) {
-            sum += element.weight();
+        size_t sum = sizeof(Value) + key.size() + raw.size();
+        for (const Value& child : children) {
+            sum += child.weight();
         }
         return sum;
     }
@@ -79,19 +76,15 @@ void Accumulator::Value::write(std::string& out) const {
     const bool object = type == Type::kObject;
     out += object ? '{' : '[';
     bool first = true;
-    for (const auto& [name, value] : members) {
+    for (const Value& child : children) {
         if (!std::exchange(first, false)) {
             out += ',';
         }
-        append_json_string(out, name);
-        out += ':';
-        value.write(out);
-    }
-    for (const Value& element : elements) {
-        if (!std::exchange(first, false)) {
-            out += ',';
+        if (object) {
+            append_json_string(out, child.key);
+            out += ':';
         }
-        element.write(out);
+        child.write(out);
     }
     out += object ? '}' : ']';
 }
@@ -108,16 +101,24 @@ bool Accumulator::add(Bytes key, const Document& doc, NodeId value,
         root_->type = Type::kObject;
         root_->tree = true;
     }
-    Value* member = root_->find(key);
-    if (member == nullptr) {
-        if (root_->members.size() >= kMaxParts) {
-            return false;
-        }
-        member = &root_->members.emplace_back(key, Value()).second;
-        bytes_ += sizeof(Value) + key.size();
-    }
+    Value* member = member_of(*root_, key);
     const bool label = mode == Merge::kDelta && is_label(key);
-    return merge(*member, doc, value, label ? Merge::kLast : mode, 0);
+    return member != nullptr &&
+           merge(*member, doc, value, label ? Merge::kLast : mode, 0);
+}
+
+// The member of this name, made when it is missing; nullptr at the bound.
+Accumulator::Value* Accumulator::member_of(Value& object, Bytes key) {
+    if (Value* found = object.find(key)) {
+        return found;
+    }
+    if (object.children.size() >= kMaxParts) {
+        return nullptr;
+    }
+    Value& made = object.children.emplace_back();
+    made.key = key;
+    bytes_ += made.weight();
+    return &made;
 }
 
 void Accumulator::assign(Value& into, Bytes raw) {
@@ -125,8 +126,7 @@ void Accumulator::assign(Value& into, Bytes raw) {
         return;
     }
     bytes_ -= into.weight();
-    into.members.clear();
-    into.elements.clear();
+    into.children.clear();
     into.raw = raw;
     into.tree = false;
     bytes_ += into.weight();
@@ -170,16 +170,10 @@ bool Accumulator::merge_object(Value& into, const Document& doc, NodeId id,
                                Merge mode, size_t depth) {
     for (const NodeId child : doc.children(id)) {
         const Bytes key = doc.key(child);
-        Value* member = into.find(key);
-        if (member == nullptr) {
-            if (into.members.size() >= kMaxParts) {
-                return false;
-            }
-            member = &into.members.emplace_back(key, Value()).second;
-            bytes_ += sizeof(Value) + key.size();
-        }
+        Value* member = member_of(into, key);
         const bool label = mode == Merge::kDelta && is_label(key);
-        if (!merge(*member, doc, child, label ? Merge::kLast : mode, depth)) {
+        if (member == nullptr ||
+            !merge(*member, doc, child, label ? Merge::kLast : mode, depth)) {
             return false;
         }
     }
@@ -200,16 +194,16 @@ bool Accumulator::merge_array(Value& into, const Document& doc, NodeId id,
                         other->raw == doc.raw(type));
             };
             const auto found =
-                std::find_if(into.elements.rbegin(), into.elements.rend(),
+                std::find_if(into.children.rbegin(), into.children.rend(),
                              same);
-            if (found != into.elements.rend()) {
+            if (found != into.children.rend()) {
                 place = &*found;
-            } else if (into.elements.size() >= kMaxParts) {
+            } else if (into.children.size() >= kMaxParts) {
                 return false;
             }
         }
         if (place == nullptr) {
-            place = &into.elements.emplace_back();
+            place = &into.children.emplace_back();
             place->index = index;
             bytes_ += sizeof(Value);
         }
@@ -236,12 +230,10 @@ void Accumulator::erase(Bytes key) {
     if (root_ == nullptr) {
         return;
     }
-    std::erase_if(root_->members, [&](const auto& member) {
-        if (member.first != key) {
-            return false;
-        }
-        bytes_ -= member.second.weight() + member.first.size();
-        return true;
+    std::erase_if(root_->children, [&](const Value& member) {
+        const bool gone = member.key == key;
+        bytes_ -= gone ? member.weight() : 0;
+        return gone;
     });
 }
 
@@ -258,10 +250,10 @@ void Accumulator::write(Extras& out) const {
     if (root_ == nullptr) {
         return;
     }
-    for (const auto& [name, value] : root_->members) {
+    for (const Value& member : root_->children) {
         Extra& extra = out.emplace_back();
-        extra.key = name;
-        value.write(extra.raw);
+        extra.key = member.key;
+        member.write(extra.raw);
     }
 }
 

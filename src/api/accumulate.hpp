@@ -61,6 +61,7 @@ private:
     bool merge_object(Value& into, const json::Document& doc,
                       json::NodeId id, Merge mode, size_t depth);
     void assign(Value& into, Bytes raw);
+    Value* member_of(Value& object, Bytes key);
 
     std::unique_ptr<Value> root_;  // an object; made by the first add()
     size_t bytes_ = 0;

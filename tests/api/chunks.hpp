@@ -122,8 +122,14 @@ inline void expect_stream_survives(Endpoint endpoint, Bytes stream) {
         ASSERT_EQ(dump(follow(endpoint, stream, split).answer()), expected)
             << "split at " << split;
     }
+    Answer spoken = answer;  // a replay names the role that was left out
+    for (Choice& choice : spoken.choices) {
+        if (choice.role.empty() && endpoint == Endpoint::kChat) {
+            choice.role = "assistant";
+        }
+    }
     Followed again = follow(endpoint, sse_of(answer));
-    EXPECT_EQ(dump(again.answer()), expected) << sse_of(answer);
+    EXPECT_EQ(dump(again.answer()), dump(spoken)) << sse_of(answer);
     EXPECT_EQ(sse_of(again.answer()), sse_of(answer));
     auto body = read_json(endpoint, json_of(answer));
     ASSERT_TRUE(body.ok()) << json_of(answer);
