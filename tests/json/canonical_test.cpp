@@ -50,7 +50,8 @@ TEST(Canonical, EscapesOfOneTextMeet) {
     EXPECT_EQ(plain, "[\"a/é€😀\x7f\"]");
     EXPECT_EQ(canonical(R"(["\u0061\/\u00E9\u20ac\uD83D\ude00\u007F"])"),
               plain);
-    EXPECT_EQ(canonical(R"("\u0008\u0009\u000a\u000b\u000c\u000D\u001F\u0000")"),
+    EXPECT_EQ(canonical(R"("\u0008\u0009\u000a\u000b\u000c)"
+                        R"(\u000D\u001F\u0000")"),
               R"("\b\t\n\u000b\f\r\u001f\u0000")");
     EXPECT_EQ(canonical(R"("\u0022\u005c\u002f")"), R"("\"\\/")");
     EXPECT_EQ(canonical(R"("\b\t\n\f\r\"\\")"), R"("\b\t\n\f\r\"\\")");

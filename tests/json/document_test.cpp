@@ -163,7 +163,7 @@ TEST(Document, Case1_RefusesWhatIsNotJson) {
         "\"\\", "\"\\u\"", "\"\\U0041\"", "\"\\'\"", "'a'", "\\\"a\"",
         "\"a\"\\", "\"a\"\\\"b\"", "\"a\"x", "/*c*/1", "1//c", "#", "a",
         "[\"a\",\n4\n,1,", "[1]]", "[[1]", "{}}", "{\"a\":{}", "\v1", "\f1",
-        "[1\v]", "\xc2\xa0" "1", "1\xc2\xa0", "{\"a\":tru}", "[nul]",
+        "[1\v]", "\xc2\xa0[]", "1\xc2\xa0", "{\"a\":tru}", "[nul]",
         "[true false]", "undefined",
     };
     for (const char* text : texts) {
