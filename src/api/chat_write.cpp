@@ -225,7 +225,12 @@ private:
         } else if (!has_extra(choice_.extra, "finish_reason")) {
             object.json("finish_reason", "null");
         }
-        object.extras(choice_.extra);
+        for (const Extra& extra : choice_.extra) {
+            // A body's own members that mean something else in a stream.
+            if (extra.key != "message" && extra.key != "delta") {
+                object.json(extra.key, extra.raw);
+            }
+        }
         chunks_.end_choice(object);
     }
 
