@@ -15,11 +15,19 @@ int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool is_unreserved(unsigned char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-           || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'
-           || c == '~';
-}
+// RFC 3986, section 2.3.
+struct Unreserved {
+    bool is[256];
+    constexpr Unreserved() : is() {
+        for (int c = 0; c < 256; c++) {
+            is[c] = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+                    || (c >= '0' && c <= '9') || c == '-' || c == '.'
+                    || c == '_' || c == '~';
+        }
+    }
+};
+
+constexpr Unreserved kUnreserved;
 
 void append_escape(std::string& out, unsigned char c) {
     switch (c) {
@@ -52,11 +60,11 @@ bool equals_ignore_case(Bytes a, Bytes b) {
 }
 
 std::string to_hex(Bytes bytes) {
-    std::string out;
-    out.reserve(bytes.size() * 2);
+    std::string out(bytes.size() * 2, '\0');
+    char* to = out.data();
     for (unsigned char c : bytes) {
-        out += kHex[c >> 4];
-        out += kHex[c & 15];
+        *to++ = kHex[c >> 4];
+        *to++ = kHex[c & 15];
     }
     return out;
 }
@@ -78,15 +86,19 @@ bool from_hex(Bytes hex, void* out, size_t size) {
 }
 
 void append_percent_encoded(std::string& out, Bytes value) {
-    for (unsigned char c : value) {
-        if (is_unreserved(c)) {
-            out += static_cast<char>(c);
-        } else {
-            out += '%';
-            out += kHex[c >> 4];
-            out += kHex[c & 15];
+    size_t start = 0;
+    for (size_t i = 0; i < value.size(); i++) {
+        auto c = static_cast<unsigned char>(value[i]);
+        if (kUnreserved.is[c]) {
+            continue;
         }
+        out.append(value.substr(start, i - start));
+        out += '%';
+        out += kHex[c >> 4];
+        out += kHex[c & 15];
+        start = i + 1;
     }
+    out.append(value.substr(start));
 }
 
 void append_json_string(std::string& out, Bytes value) {

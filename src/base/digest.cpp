@@ -1,23 +1,18 @@
+// SHA256_Init and its kin are in every OpenSSL up to 3.x, marked deprecated
+// from 3.0 on in favour of EVP.
+#define OPENSSL_API_COMPAT 0x10100000L
+
 #include "src/base/digest.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
-
-#include <new>
+#include <openssl/sha.h>
 
 namespace llm {
 namespace {
 
-// Fetched once: EVP_sha256() alone makes OpenSSL 3 look the algorithm up at
-// every init.
-const EVP_MD* sha256_algorithm() {
-    static const EVP_MD* md = [] {
-        const EVP_MD* fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-        return fetched != nullptr ? fetched : EVP_sha256();
-    }();
-    return md;
+SHA256_CTX* context(unsigned char* state) {
+    return reinterpret_cast<SHA256_CTX*>(state);
 }
 
 constexpr uint32_t kPolynomial = 0x82f63b78;  // Castagnoli, reflected
@@ -65,48 +60,56 @@ uint32_t crc32c_sse42(Bytes bytes, uint32_t seed) {
 
 }  // namespace
 
-void Hasher::Free::operator()(evp_md_ctx_st* ctx) const {
-    EVP_MD_CTX_free(ctx);
-}
-
-Hasher::Hasher() : ctx_(EVP_MD_CTX_new()) {
-    if (!ctx_) {
-        throw std::bad_alloc();
-    }
-    EVP_DigestInit_ex(ctx_.get(), sha256_algorithm(), nullptr);
-}
-
-Hasher::~Hasher() = default;
-Hasher::Hasher(Hasher&&) noexcept = default;
-Hasher& Hasher::operator=(Hasher&&) noexcept = default;
-
 void Hasher::reset() {
-    EVP_DigestInit_ex(ctx_.get(), nullptr, nullptr);
+    static_assert(sizeof(SHA256_CTX) <= kStateSize);
+    SHA256_Init(context(state_));
 }
 
 void Hasher::update(Bytes bytes) {
-    EVP_DigestUpdate(ctx_.get(), bytes.data(), bytes.size());
+    SHA256_Update(context(state_), bytes.data(), bytes.size());
 }
 
 Digest Hasher::finish() {
     Digest digest;
-    EVP_DigestFinal_ex(ctx_.get(), digest.bytes.data(), nullptr);
+    SHA256_Final(digest.bytes.data(), context(state_));
     return digest;
+}
+
+Hmac::Hmac(Bytes key) {
+    std::array<char, SHA256_CBLOCK> block{};
+    Digest short_key;
+    if (key.size() > block.size()) {
+        short_key = sha256(key);
+        key = short_key.view();
+    }
+    std::array<char, SHA256_CBLOCK> inner;
+    std::array<char, SHA256_CBLOCK> outer;
+    key.copy(block.data(), key.size());
+    for (size_t i = 0; i < block.size(); i++) {
+        inner[i] = static_cast<char>(block[i] ^ 0x36);
+        outer[i] = static_cast<char>(block[i] ^ 0x5c);
+    }
+    inner_.update(Bytes(inner.data(), inner.size()));
+    outer_.update(Bytes(outer.data(), outer.size()));
+}
+
+Digest Hmac::operator()(Bytes message) const {
+    Hasher inner = inner_;
+    inner.update(message);
+    Digest digest = inner.finish();
+    Hasher outer = outer_;
+    outer.update(digest.view());
+    return outer.finish();
 }
 
 Digest sha256(Bytes bytes) {
-    Digest digest;
-    EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), nullptr,
-               sha256_algorithm(), nullptr);
-    return digest;
+    Hasher hasher;
+    hasher.update(bytes);
+    return hasher.finish();
 }
 
 Digest hmac_sha256(Bytes key, Bytes message) {
-    Digest digest;
-    HMAC(sha256_algorithm(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const unsigned char*>(message.data()),
-         message.size(), digest.bytes.data(), nullptr);
-    return digest;
+    return Hmac(key)(message);
 }
 
 bool equal_constant_time(Bytes a, Bytes b) {
