@@ -180,10 +180,11 @@ void ChunkReader::read_choices(NodeId choices) {
 
 // The place of the choice with this index, made when it is the first seen.
 bool ChunkReader::choice_at(NodeId index, size_t& at) {
-    uint64_t value = 0;
+    uint64_t value = 0;  // a choice without an index is the first
     if (index != json::kNoNode &&
         (!doc_.is(index, Type::kNumber) ||
-         !parse_decimal(doc_.raw(index), value) || value > uint64_t{kMaxIndex})) {
+         !parse_decimal(doc_.raw(index), value) ||
+         value > uint64_t{kMaxIndex})) {
         return false;
     }
     const int64_t wanted = static_cast<int64_t>(value);

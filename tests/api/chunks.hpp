@@ -56,8 +56,7 @@ inline void dump(const Block& block, std::string& out) {
     dump(block.extra, out);
 }
 
-// Everything an answer holds, one line a thing; usage without `usage_raw`
-// when the form that it came through does not carry it.
+// Everything an answer holds, one line a thing.
 inline std::string dump(const Answer& answer) {
     std::string out = "id=" + answer.id + " model=" + answer.model +
                       " object=" + answer.object +

@@ -93,7 +93,8 @@ std::vector<std::string> data_of(const Outcome& result) {
 using Strings = std::vector<std::string>;
 
 TEST(SseParser, OneEvent) {
-    const Outcome got = run_all_splits("event: ping\nid: 7\ndata: {\"a\":1}\n\n");
+    const Outcome got =
+        run_all_splits("event: ping\nid: 7\ndata: {\"a\":1}\n\n");
     ASSERT_EQ(got.events.size(), 1u);
     EXPECT_EQ(got.events[0],
               (Seen{"ping", "{\"a\":1}", "7",
