@@ -1,6 +1,8 @@
 #include "src/base/bytes.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace llm {
 namespace {
@@ -28,6 +30,40 @@ struct Unreserved {
 };
 
 constexpr Unreserved kUnreserved;
+
+// True when one of the eight bytes is a control character, a quote or a
+// backslash: the high bit of such a byte comes out set. May be true in vain
+// for bytes of 0x80 and above, never false in vain.
+bool may_need_escape(uint64_t word) {
+    constexpr uint64_t kOnes = 0x0101010101010101;
+    constexpr uint64_t kHigh = 0x8080808080808080;
+    uint64_t quote = word ^ kOnes * '"';
+    uint64_t backslash = word ^ kOnes * '\\';
+    uint64_t control = word - kOnes * 0x20;
+    return ((control | (quote - kOnes) | (backslash - kOnes)) & ~word & kHigh)
+           != 0;
+}
+
+// The first byte at or after `at` that JSON wants escaped, or the size.
+size_t next_escape(Bytes value, size_t at) {
+    while (at < value.size()) {
+        if (at + 8 <= value.size()) {
+            uint64_t word;
+            std::memcpy(&word, value.data() + at, sizeof(word));
+            if (!may_need_escape(word)) {
+                at += 8;
+                continue;
+            }
+        }
+        for (size_t end = std::min(at + 8, value.size()); at < end; at++) {
+            auto c = static_cast<unsigned char>(value[at]);
+            if (c < 0x20 || c == '"' || c == '\\') {
+                return at;
+            }
+        }
+    }
+    return at;
+}
 
 void append_escape(std::string& out, unsigned char c) {
     switch (c) {
@@ -104,13 +140,10 @@ void append_percent_encoded(std::string& out, Bytes value) {
 void append_json_string(std::string& out, Bytes value) {
     out += '"';
     size_t start = 0;
-    for (size_t i = 0; i < value.size(); i++) {
-        auto c = static_cast<unsigned char>(value[i]);
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            continue;
-        }
+    for (size_t i = next_escape(value, 0); i < value.size();
+         i = next_escape(value, i + 1)) {
         out.append(value.substr(start, i - start));
-        append_escape(out, c);
+        append_escape(out, static_cast<unsigned char>(value[i]));
         start = i + 1;
     }
     out.append(value.substr(start));

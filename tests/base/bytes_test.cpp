@@ -33,6 +33,24 @@ TEST(JsonString, EscapesWhatItMust) {
     EXPECT_EQ(out, "\"a\\\"\\\\\\n\\t\\u0001\x7f\xc3\xa9\"");
 }
 
+// Every byte value at every place of a word, beside a byte-by-byte answer.
+TEST(JsonString, EveryByteAtEveryPlace) {
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 19; at++) {
+            std::string text(19, '\xe9');
+            text[at] = static_cast<char>(c);
+            std::string one;
+            append_json_string(one, Bytes(text).substr(at, 1));
+            std::string want = "\"" + text.substr(0, at)
+                               + one.substr(1, one.size() - 2)
+                               + text.substr(at + 1) + "\"";
+            std::string out;
+            append_json_string(out, text);
+            ASSERT_EQ(out, want) << c << " at " << at;
+        }
+    }
+}
+
 TEST(Decimal, IsStrict) {
     uint64_t value = 0;
     EXPECT_TRUE(parse_decimal("18446744073709551615", value));
