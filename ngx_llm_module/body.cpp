@@ -21,6 +21,9 @@ Result<void> append(ngx_buf_t* buf, std::string& out) {
                    static_cast<size_t>(buf->last - buf->pos));
         return {};
     }
+    if (!buf->in_file) {
+        return {};  // an empty body is one special buffer
+    }
     size_t size = static_cast<size_t>(buf->file_last - buf->file_pos);
     size_t at = out.size();
     out.resize(at + size);

@@ -3,29 +3,61 @@
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/zone.hpp"
 
+// An nginx may have been built without it.
+extern "C" {
+extern ngx_module_t ngx_http_proxy_module __attribute__((weak));
+}
+
 namespace llm::door {
 namespace {
 
 constexpr size_t kTenantSize = 16;  // bytes of the HMAC that name a tenant
 
-// Authorization, whatever its scheme, then x-api-key; an empty one is none.
-Bytes credential(ngx_http_request_t* r) {
-    if (r->headers_in.authorization != nullptr) {
-        Bytes value = view(r->headers_in.authorization->value);
-        constexpr Bytes kBearer = "bearer ";
-        if (equals_ignore_case(value.substr(0, kBearer.size()), kBearer)) {
-            value.remove_prefix(kBearer.size());
-            while (!value.empty() && value.front() == ' ') {
-                value.remove_prefix(1);
-            }
-        } else if (equals_ignore_case(value, "bearer")) {
-            value = {};
-        }
-        if (!value.empty()) {
-            return value;
-        }
+// What an Authorization names, whatever its scheme; empty for a bare one.
+Bytes token_of(Bytes value) {
+    constexpr Bytes kBearer = "bearer";
+    if (!equals_ignore_case(value.substr(0, kBearer.size()), kBearer)) {
+        return value;
     }
-    return request_header(r, "x-api-key");
+    Bytes token = value.substr(kBearer.size());
+    if (!token.empty() && token.front() != ' ') {
+        return value;
+    }
+    while (!token.empty() && token.front() == ' ') {
+        token.remove_prefix(1);
+    }
+    return token;
+}
+
+// The first is the tenant's. An upstream may look at any other that stands
+// beside it, so whoever sends another one is somebody else.
+struct Credentials {
+    Bytes first;
+    std::string further;
+
+    void add(Bytes credential) {
+        if (credential.empty() || credential == first) {
+            return;
+        }
+        if (first.empty()) {
+            first = credential;
+            return;
+        }
+        append_percent_encoded(further, credential);
+        further += ',';
+    }
+};
+
+Credentials credentials(ngx_http_request_t* r) {
+    Credentials found;
+    each_request_header(r, "authorization", [&](Bytes value) {
+        found.add(token_of(value));
+    });
+    for (Bytes name : {"x-api-key", "api-key"}) {
+        each_request_header(r, name,
+                            [&](Bytes value) { found.add(value); });
+    }
+    return found;
 }
 
 bool has_other_identity(ngx_http_request_t* r) {
@@ -43,15 +75,23 @@ bool has_other_identity(ngx_http_request_t* r) {
     return false;
 }
 
-void identify(ngx_http_request_t* r, Context& ctx) {
-    Bytes secret = credential(r);
-    if (secret.empty()) {
+std::string tenant_of(Bytes credential) {
+    Digest mac = worker_services().tenant_mac(credential);
+    return to_hex(mac.view().substr(0, kTenantSize));
+}
+
+void identify(ngx_http_request_t* r, Context& ctx,
+              exchange::Policy& policy) {
+    Credentials found = credentials(r);
+    if (found.first.empty()) {
         ctx.tenant.clear();
         ctx.other_identity = has_other_identity(r);
         return;
     }
-    Digest mac = hmac_sha256(worker_services().secret.view(), secret);
-    ctx.tenant = to_hex(mac.view().substr(0, kTenantSize));
+    ctx.tenant = tenant_of(found.first);
+    if (!found.further.empty()) {
+        policy.further_identity = tenant_of(found.further);
+    }
 }
 
 ngx_int_t evaluate(ngx_http_request_t* r, const ngx_array_t* values,
@@ -71,6 +111,9 @@ ngx_int_t read_scope(ngx_http_request_t* r, const CacheLoc& conf,
                      Context& ctx, exchange::Policy& policy) {
     if (conf.scope == nullptr) {
         policy.scope.push_back(ctx.tenant);
+        if (!policy.further_identity.empty()) {
+            policy.scope.push_back(policy.further_identity);
+        }
         return NGX_OK;
     }
     if (evaluate(r, conf.scope, policy.scope) != NGX_OK) {
@@ -119,32 +162,81 @@ ngx_int_t read_predicate(ngx_http_request_t* r, ngx_array_t* predicates,
     return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
+void append_value(std::string& values, Bytes value) {
+    if (!values.empty()) {
+        values += ',';
+    }
+    values += value;
+}
+
 void read_headers(ngx_http_request_t* r, const CacheLoc& conf,
                   exchange::Policy& policy) {
+    const struct {
+        Bytes name;
+        std::string& values;
+    } in_key[] = {
+        {"anthropic-version", policy.anthropic_version},
+        {"anthropic-beta", policy.anthropic_beta},
+        {"openai-organization", policy.openai_organization},
+        {"openai-project", policy.openai_project},
+        {"openai-beta", policy.openai_beta},
+    };
     each_header(r->headers_in.headers, [&](ngx_table_elt_t& header) {
         Bytes name = view(header.key);
-        Bytes value = view(header.value);
         // Cheap first: few headers begin with one of these letters.
         char first = name.empty() ? '\0' : ascii_lower(name[0]);
         if (first == 'c' && conf.client_control
             && equals_ignore_case(name, "cache-control")) {
-            policy.control.read(value);
-        } else if (first == 'a'
-                   && equals_ignore_case(name, "anthropic-version")) {
-            policy.anthropic_version = value;
-        } else if (first == 'a'
-                   && equals_ignore_case(name, "anthropic-beta")) {
-            policy.anthropic_beta = value;
-        } else if (first == 'o'
-                   && equals_ignore_case(name, "openai-organization")) {
-            policy.openai_organization = value;
-        } else if (first == 'o'
-                   && equals_ignore_case(name, "openai-project")) {
-            policy.openai_project = value;
-        } else if (first == 'o' && equals_ignore_case(name, "openai-beta")) {
-            policy.openai_beta = value;
+            policy.control.read(view(header.value));
+        }
+        if (first != 'a' && first != 'o') {
+            return;
+        }
+        for (const auto& known : in_key) {
+            if (equals_ignore_case(name, known.name)) {
+                append_value(known.values, view(header.value));
+            }
         }
     });
+}
+
+// As $proxy_host names it. Where a variable says who is asked, the place in
+// the configuration has to stand for it.
+std::string upstream_of(ngx_http_request_t* r) {
+    std::string name;
+    if (&ngx_http_proxy_module != nullptr) {
+        // The first member of the module's configuration.
+        auto* proxy = static_cast<ngx_http_upstream_conf_t*>(
+            ngx_http_get_module_loc_conf(r, ngx_http_proxy_module));
+        if (proxy->upstream != nullptr) {
+            name = view(proxy->upstream->host);
+            name += ':';
+            append_number(name, proxy->upstream->port);
+            return name;
+        }
+    }
+    auto* server = static_cast<ngx_http_core_srv_conf_t*>(
+        ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+    auto* location = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    name = view(server->server_name);
+    name += ' ';
+    name += view(location->name);
+    return name;
+}
+
+// What the upstream will be asked for: as the client wrote it, unless it was
+// rewritten.
+std::string target_of(ngx_http_request_t* r) {
+    if (r->valid_unparsed_uri) {
+        return std::string(view(r->unparsed_uri));
+    }
+    std::string target(view(r->uri));
+    if (r->args.len > 0) {
+        target += '?';
+        target += view(r->args);
+    }
+    return target;
 }
 
 }  // namespace
@@ -152,7 +244,7 @@ void read_headers(ngx_http_request_t* r, const CacheLoc& conf,
 ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
                       exchange::Policy& policy) {
     const CacheLoc& conf = loc_conf(r).cache;
-    identify(r, ctx);
+    identify(r, ctx, policy);
     policy.cache = conf.zone.len > 0;
     policy.tenant = ctx.tenant;
     policy.other_identity = ctx.other_identity && conf.scope == nullptr;
@@ -163,6 +255,8 @@ ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
     if (conf.max_temperature != NGX_MAX_INT_T_VALUE) {
         policy.max_temperature = conf.max_temperature;
     }
+    policy.upstream = upstream_of(r);
+    policy.target = target_of(r);
     read_headers(r, conf, policy);
     if (read_scope(r, conf, ctx, policy) != NGX_OK
         || read_valid(r, conf, policy) != NGX_OK

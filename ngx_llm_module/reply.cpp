@@ -13,47 +13,65 @@ char* allocate(void* pool, size_t size) {
                                          size));
 }
 
-// RFC 9211: how the cache handled the request.
-std::string cache_status_value(const exchange::Exchange& exchange) {
+// Why the request went on to the upstream (RFC 9211, section 2.2).
+Bytes forward_reason(const exchange::Exchange& exchange) {
     using exchange::CacheStatus;
-    std::string value = "ngx_llm; ";
+    if (exchange.cache_reason().starts_with("client:")) {
+        return "fwd=request";
+    }
     switch (exchange.cache_status()) {
-    case CacheStatus::kHit:
-    case CacheStatus::kSemantic:
-        value += "hit; ttl=";
-        append_number(value, exchange.reply().ttl_s);
-        break;
     case CacheStatus::kBypass:
-        value += "fwd=bypass";
-        break;
+        return "fwd=bypass";
     case CacheStatus::kExpired:
     case CacheStatus::kStale:
-        value += "fwd=stale";
-        break;
+        return "fwd=stale";
     default:
-        value += "fwd=miss";
+        return "fwd=miss";
     }
-    if (exchange.cache_status() == CacheStatus::kSemantic) {
-        value += "; detail=SEMANTIC";
+}
+
+// RFC 9211: how the cache handled the request. A head leaves before its
+// answer is whole: "stored" says what is done with it once it is.
+std::string cache_status_value(const Context& ctx) {
+    using exchange::CacheStatus;
+    const exchange::Exchange& exchange = ctx.exchange;
+    std::string value = "ngx_llm; ";
+    if (ctx.replied) {
+        value += "hit; ttl=";
+        append_number(value, exchange.reply().ttl_s);
+        if (exchange.cache_status() == CacheStatus::kSemantic) {
+            value += "; detail=SEMANTIC";
+        }
+        return value;
     }
-    if (exchange.will_store()) {
+    if (!ctx.forwarded) {
+        return value += "detail=ONLY_IF_CACHED";
+    }
+    value += forward_reason(exchange);
+    bool readable = exchange.form() != exchange::Form::kIgnored;
+    if (exchange.will_store() && readable) {
         value += "; stored";
     }
     return value;
 }
 
-// An answer that belongs to one tenant must not be shared downstream.
+// An answer that belongs to one tenant must not be shared downstream,
+// whatever its provider thinks of it; what is stricter stays.
 ngx_int_t mark_private(ngx_http_request_t* r) {
-    ngx_table_elt_t* header = response_header(r, "cache-control");
-    if (header == nullptr) {
-        return add_header(r, "Cache-Control", "private");
+    exchange::ClientControl control;
+    each_header(r->headers_out.headers, [&](ngx_table_elt_t& header) {
+        if (header.hash != 0
+            && equals_ignore_case(view(header.key), "cache-control")) {
+            control.read(view(header.value));
+            header.hash = 0;
+        }
+    });
+    if (control.no_store) {
+        return add_header(r, "Cache-Control", "private, no-store");
     }
-    Bytes value = view(header->value);
-    if (value.find("private") == Bytes::npos
-        && value.find("no-store") == Bytes::npos) {
-        header->value = immortal("private");
-    }
-    return NGX_OK;
+    return add_header(r, "Cache-Control",
+                      control.no_cache ? Bytes("private, no-cache")
+                                       : Bytes("private"));
 }
 
 ngx_int_t add_server_timing(ngx_http_request_t* r, const Context& ctx) {
@@ -143,7 +161,7 @@ ngx_int_t add_cache_headers(ngx_http_request_t* r, Context& ctx) {
     const exchange::Exchange& exchange = ctx.exchange;
     const LocConf& conf = loc_conf(r);
     if (exchange.cache_status() != exchange::CacheStatus::kNone) {
-        if (add_header(r, "Cache-Status", cache_status_value(exchange))
+        if (add_header(r, "Cache-Status", cache_status_value(ctx))
             != NGX_OK) {
             return NGX_ERROR;
         }

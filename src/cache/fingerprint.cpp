@@ -65,6 +65,8 @@ void write_head(const KeyParts& parts, HashSink& out) {
     lines.line("model", parts.model);
     lines.line("version", parts.version);
     lines.line("effective", parts.effective);
+    lines.line("upstream", parts.upstream);
+    lines.line("target", parts.target);
     lines.line("anthropic-version", parts.anthropic_version);
     lines.line("anthropic-beta", parts.anthropic_beta);
     lines.line("openai-organization", parts.openai_organization);

@@ -12,6 +12,8 @@
 //   model=<upstream model after routing>
 //   version=<the operator's cache version>
 //   effective=<what edits add to the request>
+//   upstream=<who is asked>
+//   target=<path and arguments of the request>
 //   anthropic-version=<request header>
 //   anthropic-beta=<request header>
 //   openai-organization=<request header>
@@ -50,6 +52,8 @@ struct KeyParts {
     Bytes version;     // llm_cache_version
     Bytes effective;   // what edits put into the request beyond the model:
                        // system text, forced parameters; "" = nothing
+    Bytes upstream;    // another server may mean another model by the name
+    Bytes target;      // deployments and API versions stand in the path
     std::span<const Bytes> scope;  // llm_cache_scope, in order
     Bytes anthropic_version;
     Bytes anthropic_beta;

@@ -16,6 +16,8 @@ cache::KeyParts key_parts(api::Endpoint endpoint, const Policy& policy) {
     cache::KeyParts parts;
     parts.endpoint = endpoint;
     parts.version = policy.version;
+    parts.upstream = policy.upstream;
+    parts.target = policy.target;
     parts.scope = policy.scope;
     parts.anthropic_version = policy.anthropic_version;
     parts.anthropic_beta = policy.anthropic_beta;
@@ -36,6 +38,53 @@ Storing storing_of(const Policy& policy, const api::Request& request,
     storing.born = born;
     storing.tenant_scoped = policy.tenant_scoped;
     return storing;
+}
+
+// What a provider repeats in its answer but does not answer by; the request
+// may differ in it from the one that was stored.
+struct Echo {
+    Bytes name;
+    Bytes absent;  // what is said where the request says nothing
+};
+constexpr Echo kEchoes[] = {
+    {"metadata", "{}"},
+    {"prompt_cache_key", "null"},
+    {"prompt_cache_retention", "null"},
+    {"safety_identifier", "null"},
+    {"user", "null"},
+};
+
+// A response says to each caller what he said himself, nothing of another
+// one's. Empty when memory is out or the content cannot be read.
+Bytes echo_own(const json::Document& request, Bytes content,
+               const Allocator& memory) {
+    json::Document answer;
+    if (!answer.parse(content).ok()) {
+        return {};
+    }
+    route::Edits edits;
+    for (const Echo& echo : kEchoes) {
+        json::NodeId said = answer.find(json::kRoot, echo.name);
+        if (said == json::kNoNode) {
+            continue;
+        }
+        json::NodeId own = request.find(json::kRoot, echo.name);
+        Bytes raw = own == json::kNoNode ? echo.absent : request.raw(own);
+        if (raw != answer.raw(said)
+            && !edits.replace(answer, said, raw).ok()) {
+            return {};
+        }
+    }
+    if (edits.empty()) {
+        return content;
+    }
+    size_t size = edits.size_after(content.size());
+    char* out = memory.allocate(memory.context, size);
+    if (out == nullptr) {
+        return {};
+    }
+    edits.apply(content, out);
+    return {out, size};
 }
 
 api::ApiError not_cached() {
@@ -156,6 +205,13 @@ bool Exchange::find(const Policy& policy, Now now, const Allocator& memory) {
     if (control.min_fresh_s && found.ttl_s < *control.min_fresh_s) {
         (void) miss(CacheStatus::kExpired, "client:min_fresh");
         return false;
+    }
+    if (endpoint_ == api::Endpoint::kResponses) {
+        entry->content = echo_own(*document_, entry->content, memory);
+        if (entry->content.empty()) {
+            (void) miss(CacheStatus::kMiss, "unavailable");
+            return false;
+        }
     }
     entry_ = std::move(entry).value();
     status_ = CacheStatus::kHit;

@@ -15,6 +15,7 @@ namespace llm::exchange {
 struct Policy {
     bool cache = false;            // llm_cache names a zone
     Bytes tenant;                  // $llm_tenant
+    std::string further_identity;  // of more credentials than the tenant's
     bool other_identity = false;   // no credential, but a cookie or a client
                                    // certificate: somebody, we cannot tell who
     std::vector<Bytes> scope;      // llm_cache_scope; empty = all share
@@ -29,12 +30,17 @@ struct Policy {
     ClientControl control;
     std::vector<Bytes> tags;       // llm_cache_tag
 
-    // Request headers that are part of the key.
-    Bytes anthropic_version;
-    Bytes anthropic_beta;
-    Bytes openai_organization;
-    Bytes openai_project;
-    Bytes openai_beta;
+    // Who is asked, and with which path and arguments.
+    std::string upstream;
+    std::string target;
+
+    // Request headers that are part of the key; a repeated one's values are
+    // joined by commas, as HTTP means them.
+    std::string anthropic_version;
+    std::string anthropic_beta;
+    std::string openai_organization;
+    std::string openai_project;
+    std::string openai_beta;
 };
 
 // What is needed of the policy until the answer has come: owned.

@@ -45,6 +45,8 @@ TEST(Fingerprint, IsTheDocumentedConstruction) {
     parts.model = "claude/x";
     parts.version = "2";
     parts.effective = "temperature=0";
+    parts.upstream = "api:443";
+    parts.target = "/v1/x?a=1";
     parts.scope = kScope;
     parts.anthropic_version = "2023-06-01";
     parts.anthropic_beta = "a,b";
@@ -58,6 +60,8 @@ TEST(Fingerprint, IsTheDocumentedConstruction) {
                      "model=claude%2fx\n"
                      "version=2\n"
                      "effective=temperature%3d0\n"
+                     "upstream=api%3a443\n"
+                     "target=%2fv1%2fx%3fa%3d1\n"
                      "anthropic-version=2023-06-01\n"
                      "anthropic-beta=a%2cb\n"
                      "openai-organization=org\n"
