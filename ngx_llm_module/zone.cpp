@@ -36,6 +36,7 @@ struct Worker {
     exchange::Services services;
     uint64_t id_random = 0;
     uint64_t id_count = 0;
+    bool opened = false;
 };
 
 Worker& worker() {
@@ -214,7 +215,7 @@ char* set_zone(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     }
     ngx_str_t name = {colon, value->data};
     ngx_str_t size_text = {value->len - colon - 1, value->data + colon + 1};
-    ssize_t size = ngx_parse_size(&size_text);
+    off_t size = ngx_parse_offset(&size_text);
     if (size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
                            value);
@@ -249,6 +250,7 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     auto* main = static_cast<MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
     Worker& self = worker();
+    self.opened = true;
     (void) random_bytes(&self.id_random, sizeof(self.id_random));
     if (main == nullptr) {
         return NGX_OK;
@@ -261,10 +263,12 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     }
     if (main->core.zone == nullptr) {
         if (main->core.secret.len > 0) {
-            services.secret = sha256(view(main->core.secret));
+            services.tenant_mac =
+                Hmac(sha256(view(main->core.secret)).view());
         } else {
-            (void) random_bytes(services.secret.bytes.data(),
-                                services.secret.bytes.size());
+            Digest random;
+            (void) random_bytes(random.bytes.data(), random.bytes.size());
+            services.tenant_mac = Hmac(random.view());
         }
         return NGX_OK;
     }
@@ -279,12 +283,16 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     services.store = &*self.open.store;
     services.estimator = &*self.open.estimator;
     services.metrics = self.open.metrics;
-    services.secret = self.open.secret;
+    services.tenant_mac = Hmac(self.open.secret.view());
     return NGX_OK;
 }
 
 void close_services() {
     worker() = Worker{};
+}
+
+bool services_open() {
+    return worker().opened;
 }
 
 exchange::Services& worker_services() {

@@ -43,7 +43,7 @@ struct Services {
     cache::Store* store = nullptr;
     tokens::Estimator* estimator = nullptr;
     metrics::Table metrics;
-    Digest secret;  // key of the tenants' HMAC
+    Hmac tenant_mac{""};  // names a tenant by its credential
     // Model names that may be metric labels; all others are "other".
     std::vector<std::string> models;
 
