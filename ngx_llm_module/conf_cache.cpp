@@ -69,6 +69,16 @@ char* set_max_temperature(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+char* set_tags(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+    if (cf->args->nelts - 1 > kMaxTags) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"llm_cache_tag\" takes at most %ui tags",
+                           kMaxTags);
+        return conf_error();
+    }
+    return set_complex_values(cf, cmd, conf);
+}
+
 ngx_command_t commands[] = {
     {ngx_string("llm_cache"), kEverywhere | NGX_CONF_TAKE1, set_cache,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
@@ -98,7 +108,7 @@ ngx_command_t commands[] = {
      ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConf, cache.mark_private), nullptr},
     {ngx_string("llm_cache_tag"), kEverywhere | NGX_CONF_1MORE,
-     set_complex_values, NGX_HTTP_LOC_CONF_OFFSET,
+     set_tags, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConf, cache.tags), nullptr},
     {ngx_string("llm_purge"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_purge,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
@@ -142,12 +152,6 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
                          NGX_MAX_INT_T_VALUE);
     ngx_conf_merge_value(conf.client_control, prev.client_control, 1);
     ngx_conf_merge_value(conf.mark_private, prev.mark_private, 1);
-    if (conf.tags != nullptr && conf.tags->nelts > kMaxTags) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"llm_cache_tag\" takes at most %ui tags",
-                           kMaxTags);
-        return conf_error();
-    }
     if (conf.zone.len == 0) {
         return NGX_CONF_OK;
     }

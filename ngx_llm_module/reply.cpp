@@ -102,6 +102,7 @@ ngx_int_t send_head(ngx_http_request_t* r, ngx_uint_t status,
     r->headers_out.content_type_lowcase = nullptr;
     r->headers_out.content_length_n = static_cast<off_t>(size);
     ngx_http_clear_last_modified(r);
+    r->disable_not_modified = 1;  // conditions are for GET and HEAD
     ngx_http_clear_accept_ranges(r);
     return ngx_http_send_header(r);
 }
