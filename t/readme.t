@@ -1,0 +1,358 @@
+# README.md and conf/: what they say is what is there. Every directive,
+# variable, reason and metric of the code stands in README and none else;
+# its configurations load, its commands do what it shows.
+
+use lib 't/lib';
+use LLM::Test;
+
+my $root   = root_dir;
+my $readme = slurp("$root/README.md");
+
+sub code { join '', map { slurp("$root/$_") } @_ }
+
+sub sorted { join ' ', sort @_ }
+
+# The text below a heading, up to the next one of its level or above.
+sub section {
+    my ($level, $title) = @_;
+    my $marks = '#' x $level;
+    my ($text) = $readme =~ /^$marks \Q$title\E\n(.*?)(?=^#{1,$level} |\z)/ms;
+    return $text // die "no section $title\n";
+}
+
+# Rows of the tables in a text, each a list of cells.
+sub rows {
+    my ($text) = @_;
+    return map { [split /\s*\|\s*/, $_] }
+        grep { !/^[-|]+$/ } $text =~ /^\| *(.*?) *\|$/mg;
+}
+
+# ---- directives -----------------------------------------------------------
+
+sub contexts_of {
+    my ($flags) = @_;
+    return 'http, server, location' if $flags =~ /kEverywhere/;
+    return join ', ', map { $flags =~ /NGX_HTTP_$_->[0]_CONF/ ? $_->[1] : () }
+        [MAIN => 'http'], [SRV => 'server'], [LOC => 'location'];
+}
+
+my %directive;
+my $tables = code(map { s/^\Q$root\E\///r }
+    glob "'$root'/ngx_llm_module/conf_*.cpp");
+while ($tables =~ /\{ngx_string\("(llm\w*)"\),\s*([^}]*?)\bNGX_CONF_/g) {
+    $directive{$1} = contexts_of($2);
+}
+ok keys %directive > 15, 'directives of the code were found';
+
+my %told;
+my $directives = section(2, 'Directives');
+for my $entry (split /^(?=#### )/m, $directives) {
+    my ($name) = $entry =~ /^#### (\w+)\n/ or next;
+    $told{$name} = 1;
+    like $entry, qr/^\*\*Syntax:\*\* `$name`/m, "$name: syntax";
+    like $entry, qr/^\*\*Default:\*\* \S/m, "$name: default";
+    my ($context) = $entry =~ /^\*\*Context:\*\* (.*)$/m;
+    is $context, $directive{$name}, "$name: context";
+    like $entry, qr/^\*\*Context:\*\* .*\n\n\w/m, "$name: what it does";
+}
+is sorted(keys %told), sorted(keys %directive), 'every directive, no other';
+
+# ---- variables ------------------------------------------------------------
+
+my @variables = code('ngx_llm_module/vars.cpp') =~ /\{"(llm_\w+)",/g;
+ok @variables > 10, 'variables of the code were found';
+is sorted(section(2, 'Variables') =~ /^#### \$(\w+)$/mg), sorted(@variables),
+    'every variable, no other';
+
+my %known = map { $_ => 1 } @variables;
+my @conf  = map { s/^\Q$root\E\///r } glob "'$root'/conf/*.conf";
+is join(' ', grep { !$known{$_} } code('README.md', @conf) =~ /\$(llm_\w+)/g),
+    '', 'no variable is named that there is not';
+my @named = code(@conf) =~ /^\s*(llm\w*)\s+[^;{]*;/mg;
+is join(' ', grep { !$directive{$_} && !/^llm_json$/ } @named), '',
+    'nor a directive in conf/';
+
+# ---- reasons --------------------------------------------------------------
+
+sub body_of {
+    my ($text, $name) = @_;
+    my ($body) = $text =~ /^\S.*\b\Q$name\E\([^;]*?\{\n(.*?)^\}/ms
+        or die "no function $name\n";
+    return $body;
+}
+
+my $lookup  = code('src/exchange/lookup.cpp', 'src/exchange/exchange.cpp');
+my $settle  = code('src/exchange/settle.cpp');
+my %reason;
+$reason{$_} = 1 for grep { !/:$/ } $lookup =~ /reason_ = (?:[^;"]*)"([^"]+)"/g,
+    $lookup =~ /miss\(CacheStatus::\w+, "([^"]+)"\)/g;
+$reason{"no_store:$_"} = 1 for
+    map { /"([a-z_]+)"/g }
+    body_of($settle, 'why_not_stored') =~ /(return [^;]*;)/g,
+    body_of($settle, 'refusal_reason') =~ /(return [^;]*;)/g,
+    body_of($settle, 'Exchange::put')  =~ /(return [^;]*;)/g;
+$reason{"gate:$_"} = 1 for
+    code('src/api/request.cpp')
+        =~ /\{"(\w+)",[^}]*&Reader::read_effect\}/g,
+    code('src/api/request.cpp', 'src/api/request_effects.cpp')
+        =~ /"(tools:\w+)"/g;
+my @reasons = map { $_->[0] =~ /`([^`]+)`/g } rows(section(3, 'Reasons'));
+is sorted(@reasons), sorted(keys %reason), 'every cache reason, no other';
+
+# ---- metrics --------------------------------------------------------------
+
+my $families = code('src/metrics/families.cpp');
+my %common   = map { $_ => 1 }
+    $families =~ /constexpr Label k\w+\{"(gen_ai_\w+)"/g;
+my %labels;
+while ($families =~ /constexpr Label (k\w+)\[\] = \{(.*?)\};/gs) {
+    my ($name, $list) = ($1, $2);
+    $labels{$name} = [grep { !$common{$_} } $list =~ /"(\w+)"/g];
+}
+my (%family, %row);
+while ($families =~ /=\s*(counter|gauge|histogram)\(\s*"(\w+)"(.*?)\);/gs) {
+    my ($type, $name, $rest) = ($1, $2, $3);
+    my ($labels) = $rest =~ /\b(k\w+Labels)\b/;
+    $family{$name} = join ' ', $type, $labels ? @{ $labels{$labels} } : ();
+}
+for my $row (rows(section(2, 'Metrics'))) {
+    my ($name, $type, $labels, $what) = @$row;
+    next if $name eq 'Metric';
+    $row{ $name =~ tr/`//dr } = join ' ', $type, $labels =~ /`(\w+)`/g;
+    ok length $what, "$name: what";
+}
+is_deeply \%row, \%family, 'every metric with its type and labels, no other';
+
+# ---- headers --------------------------------------------------------------
+
+my @added = code(map { s/^\Q$root\E\///r } glob "'$root'/ngx_llm_module/*.cpp")
+    =~ /add_header\(\s*r, "([\w-]+)"|Bytes\("([\w-]*request-id)"\)/g;
+my %added = map { $_ => 1 } grep { defined } @added;
+my @headers = map { $_->[0] =~ /`([^`]+)`/g } rows(section(2, 'Headers'));
+is sorted(@headers), sorted(keys %added), 'every header that is added';
+
+# ---- links, words, code blocks --------------------------------------------
+
+my %anchor = map { ('#' . lc($_) =~ tr/ /-/r => 1) }
+    $readme =~ /^#+ (.+)$/mg;
+for my $link ($readme =~ /\]\(([^)]+)\)/g) {
+    ok $link =~ /^#/ ? $anchor{$link} : -e "$root/$link", "$link is there";
+}
+
+my $help = `'$root/run' help`;
+for my $word (grep { $_ ne 'help' } $readme =~ m{\./run (\w+)}g) {
+    like $help, qr{^\./run $word\b}m, "./run $word is a command";
+}
+like $help, qr/^$_=/m, "./run knows $_" for $readme =~ /`((?:LLM|OPENAI)_\w+)/g;
+
+my (@block, $last);
+while ($readme =~ /^```(\w+)\n(.*?)^```$/msg) {
+    my ($language, $text) = ($1, $2);
+    if ($language eq 'text' && $last && $last->{text} =~ /^curl/) {
+        $last->{shown} = $text;
+    }
+    push @block, $last = { language => $language, text => $text };
+}
+
+my $t = LLM::Test->new(workers => 1);
+for my $block (grep { $_->{language} =~ /^(?:ba)?sh$/ } @block) {
+    my $file = $t->write_file('block.sh', $block->{text});
+    my ($status, $said) = $t->command('bash', '-n', $file);
+    is $status, 0, 'the shell takes: ' . ($block->{text} =~ /(.*)/)[0]
+        or diag $said;
+}
+my ($install) = $readme =~ /apt-get install ((?:[^\n]*\\\n)*[^\n]*)/;
+my ($needed)  = slurp("$root/run") =~ /^build_packages='([^']*)'/m;
+is sorted(grep { $_ ne '\\' } split ' ', $install), sorted(split ' ', $needed),
+    'building by hand takes the packages that ./run takes';
+
+is slurp("$root/LICENSE") =~ /Apache License\s+Version 2\.0, January 2004/, 1,
+    'LICENSE';
+
+# ---- configurations -------------------------------------------------------
+
+unless (-f LLM::Test->module) {
+    SKIP: { skip 'the module is not in ' . build_dir, 1 }
+    done_testing;
+    exit;
+}
+
+sub prepare {
+    my $s = shift;
+    mkdir $s->dir . "/$_" for qw(modules tmp);
+    symlink LLM::Test->module, $s->dir . '/modules/ngx_llm_module.so'
+        or die "symlink: $!";
+    return $s;
+}
+
+# A block of README with what has to stand round it.
+sub check_block {
+    my $text = shift;
+    my ($first) = $text =~ /^(\w+)/;
+    return $t->check_file($t->write_file('main.conf', "pid check.pid;\n"
+        . "error_log error.log;\n${text}events {\n}\n"))
+        if $first eq 'load_module';
+    $text = "location / {\n$text}\n"
+        if $first !~ /^(?:server|map|log_format|upstream|llm_zone|location)$/;
+    $text = "server {\n$text}\n" if $text =~ /^location/;
+    $text =~ s/127\.0\.0\.1:8080/127.0.0.1:%%PORT:http%%/;
+    return $t->check($text);
+}
+
+prepare($t);
+for my $block (grep { $_->{language} eq 'nginx' } @block) {
+    my ($ok, $said) = check_block($block->{text});
+    ok $ok, 'nginx takes: ' . ($block->{text} =~ /(.*)/)[0] or diag $said;
+}
+my $globals = $> == 0 ? "user root;\n" : '';
+for my $conf (@conf) {
+    my $s = prepare(LLM::Test->new(workers => 1));
+    my ($ok, $said) = $s->check_file("$root/$conf",
+        $globals ? ('-g', 'user root;') : ());
+    ok $ok, "nginx takes $conf" or diag $said;
+}
+
+# ---- the first configuration and its curl lines ---------------------------
+
+# Seconds and names of entries in what README shows stand for any.
+sub shown_is {
+    my ($got, $shown, $name) = @_;
+    my $pattern = join '\w+', map { quotemeta }
+        split /(?<=ttl=)\d+|(?<=Age: )\d+|\b[0-9a-f]{24}\b/, $shown, -1;
+    like $got, qr/\A$pattern\s*\z/, $name;
+}
+
+# Where a configuration listens and asks becomes the test's.
+sub at_home {
+    my $text = shift;
+    $text =~ s/127\.0\.0\.1:8080/127.0.0.1:%%PORT:http%%/g;
+    $text =~ s/127\.0\.0\.1:800[01]/127.0.0.1:%%PORT:mock%%/g;
+    return $text;
+}
+
+SKIP: {
+    skip 'no curl', 1 unless $t->has_program('curl');
+    $t->mock;
+    my ($first) = grep { $_->{language} eq 'nginx'
+            && $_->{text} =~ /^llm_zone/ } @block;
+    $t->start(at_home($first->{text}));
+    my @lines = grep { $_->{shown} } @block;
+    ok @lines >= 6, 'lines to try were found';
+    for my $line (@lines) {
+        my $command = $line->{text} =~ s/127\.0\.0\.1:8080/
+            '127.0.0.1:' . $t->port('http')/gerx;
+        my (undef, $said) = $t->command('sh', '-c', $command);
+        my ($name) = $line->{shown} =~ /(.*)/;
+        shown_is($said =~ tr/\r//dr, $line->{shown}, "shown: $name");
+    }
+    is $t->mock_count, 2, 'two of the requests went upstream';
+}
+
+# ---- conf/ at work --------------------------------------------------------
+
+sub start_conf {
+    my ($name) = @_;
+    my $s = prepare(LLM::Test->new(workers => 1));
+    $s->mock;
+    return $s->start('', whole =>
+        $globals . at_home(slurp("$root/conf/$name")));
+}
+
+my $chat = '/v1/chat/completions';
+my $body = { model => 'gpt-4o-mini',
+    messages => [{ role => 'user', content => 'a word of the prompt' }] };
+
+sub log_lines {
+    my ($s, $count) = @_;
+    my @lines;
+    wait_until { @lines = split /\n/, $s->file('access.log');
+        @lines >= $count };
+    return @lines;
+}
+
+sub json_log {
+    my $s = start_conf('log.conf');
+    my $secret = 'sk-do-not-log-me';
+    $s->post($chat, $body, Authorization => "Bearer $secret") for 1, 2;
+    my $r = $s->post($chat, { %$body, stream => JSON::PP::true, n => 1 },
+        'X-Mock' => 'usage=none');
+    like $r->header('server-timing'), qr/^llm;dur=\d+\.\d{3}$/,
+        'log.conf: Server-Timing';
+    $s->post($chat, '{"model":');
+    $s->get('/v1/models');
+    my @raw = log_lines($s, 5);
+    is @raw, 5, 'log.conf: a line a request';
+    my @log = map { from_json($_) } @raw;
+    my %common = (tenant => $log[0]{tenant}, model => 'gpt-4o-mini',
+        upstream_model => 'gpt-4o-mini', operation => 'chat', status => 200,
+        finish_reason => 'stop', estimated => JSON::PP::false,
+        stream => JSON::PP::false);
+    my %want = (%common, cache_status => 'MISS', cache_reason => 'no_entry');
+    is_deeply { map { $_ => $log[0]{$_} } keys %want }, \%want,
+        'log.conf: a miss';
+    %want = (%common, cache_status => 'HIT', cache_reason => 'exact',
+        ttft => undef);
+    is_deeply { map { $_ => $log[1]{$_} } keys %want }, \%want,
+        'log.conf: a hit';
+    like $log[0]{tenant}, qr/^[0-9a-f]{32}$/, 'log.conf: tenant';
+    like $log[0]{request_id}, qr/^[0-9a-f]{32}$/, 'log.conf: request id';
+    is +(grep { $log[0]{$_} > 0 } qw(prompt_tokens completion_tokens
+        overhead ttft bytes_sent)), 5, 'log.conf: numbers';
+    ok $log[2]{stream}, 'log.conf: a stream';
+    ok $log[2]{estimated}, 'log.conf: without usage it is an estimate';
+    is $log[3]{cache_reason}, 'gate:malformed', 'log.conf: a refusal';
+    is $log[3]{prompt_tokens}, undef, 'log.conf: no numbers there';
+    is $log[4]{estimated}, undef, 'log.conf: nor where nothing is handled';
+    unlike join('', @raw, $s->log), qr/\Q$secret\E|word of the prompt/,
+        'neither log has a credential or a prompt';
+    $s->finish;
+}
+
+sub observing {
+    my $s = start_conf('observe.conf');
+    my @r = map { $s->post($chat, $body) } 1 .. 3;
+    is $s->mock_count, 3, 'observe.conf: all go upstream';
+    is +(grep { $_->header('cache-status') || $_->header('cache-control') }
+        @r), 0, 'observe.conf: no header is added';
+    my @lines = log_lines($s, 3);
+    like $lines[0], qr/ 200 would be MISS \(no_entry\) gpt-4o-mini \d+\+\d+ /,
+        'observe.conf: would be a miss';
+    like $lines[2], qr/ 200 would be HIT \(exact\) gpt-4o-mini \d+\+\d+ /,
+        'observe.conf: would be a hit';
+    like $s->get('/metrics')->body,
+        qr/^llm_cache_requests_total\{status="HIT",reason="exact"\} 2$/m,
+        'observe.conf: metrics tell it';
+    $s->finish;
+}
+
+sub caching {
+    my $s = start_conf('cache.conf');
+    my $status = sub {
+        $s->post($chat, @_ > 1 ? @_ : ($_[0] // $body))
+            ->header('cache-status');
+    };
+    $status->();
+    like $status->(), qr/hit; ttl=3600$/, 'cache.conf: an hour by the map';
+    like $status->($body, 'X-No-Cache' => 1), qr/fwd=bypass$/,
+        'cache.conf: X-No-Cache is answered anew, and not stored';
+    my $preview = { %$body, model => 'gpt-preview' };
+    like $status->($preview), qr/fwd=miss$/, "cache.conf: not stored, $_"
+        for 1, 2;
+    like $status->({ %$body, temperature => 1.5 }), qr/fwd=bypass$/,
+        'cache.conf: too warm';
+    my $embed = { model => 'text-embedding-3-small', input => 'x' };
+    $s->post('/v1/embeddings', $embed);
+    like $s->post('/v1/embeddings', $embed)->header('cache-status'),
+        qr/hit; ttl=2592000$/, 'cache.conf: 30 days for embeddings';
+    my $r = $s->post('/purge', { tag => 'team:' });
+    is_deeply $r->json, { purged => 2 }, 'cache.conf: purged by tag';
+    like $status->(), qr/fwd=miss; stored$/, 'cache.conf: gone';
+    is $s->get('/purge')->status, 405, 'cache.conf: no purge by GET';
+    $s->finish;
+}
+
+json_log();
+observing();
+caching();
+
+done_testing;
