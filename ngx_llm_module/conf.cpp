@@ -36,6 +36,38 @@ ngx_http_complex_value_t* compile(ngx_conf_t* cf, ngx_str_t* value) {
     return compiled;
 }
 
+namespace {
+
+ngx_http_core_loc_conf_t* core_loc_conf(ngx_conf_t* cf) {
+    return static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+}
+
+}  // namespace
+
+char* set_content_handler(ngx_conf_t* cf, void* conf,
+                          ngx_http_handler_pt handler) {
+    auto* core = core_loc_conf(cf);
+    if (core->handler != nullptr) {
+        return conf_text("stands beside another content handler");
+    }
+    core->handler = handler;
+    auto& loc = static_cast<LocConf*>(conf)->core;
+    loc.handler = handler;
+    loc.handler_place = place_of(cf);
+    return NGX_CONF_OK;
+}
+
+char* check_content_handler(ngx_conf_t* cf, const LocConf& conf) {
+    if (conf.core.handler == nullptr
+        || core_loc_conf(cf)->handler == conf.core.handler) {
+        return NGX_CONF_OK;
+    }
+    complain(cf, conf.core.handler_place,
+             "this directive stands beside another content handler");
+    return conf_error();
+}
+
 char* set_complex_values(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
     auto** values = reinterpret_cast<ngx_array_t**>(static_cast<char*>(conf)
                                                     + cmd->offset);

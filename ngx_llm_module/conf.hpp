@@ -45,6 +45,8 @@ struct CoreLoc {
     ngx_flag_t passthrough;        // llm_passthrough
     ngx_flag_t server_timing;      // llm_server_timing
     size_t event_max_size;         // llm_event_max_size
+    ngx_http_handler_pt handler;   // llm_metrics and its kin
+    Place handler_place;
 };
 
 struct CacheLoc {
@@ -104,6 +106,13 @@ ngx_http_complex_value_t* compile(ngx_conf_t* cf, ngx_str_t* value);
 // A setter for "directive string …": appends complex values to the array at
 // the command's offset. A single "" leaves an empty array, not an unset one.
 char* set_complex_values(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);
+
+// For a setter: the location answers with `handler` alone. What stands there
+// already is refused at once, what comes later by check_content_handler() in
+// the merge.
+char* set_content_handler(ngx_conf_t* cf, void* conf,
+                          ngx_http_handler_pt handler);
+char* check_content_handler(ngx_conf_t* cf, const LocConf& conf);
 
 constexpr ngx_uint_t kEverywhere =
     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;

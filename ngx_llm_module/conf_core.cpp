@@ -26,6 +26,16 @@ ngx_conf_enum_t apis[] = {
     {ngx_null_string, 0},
 };
 
+constexpr size_t kEventMaxMin = 1024;
+
+char* check_event_max(ngx_conf_t*, void*, void* data) {
+    return *static_cast<size_t*>(data) < kEventMaxMin
+               ? conf_text("must be at least 1k")
+               : NGX_CONF_OK;
+}
+
+ngx_conf_post_t event_max_post = {check_event_max};
+
 char* read_secret(ngx_conf_t* cf, ngx_str_t* path, ngx_str_t& out) {
     ngx_fd_t fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN,
                                 0);
@@ -83,7 +93,7 @@ ngx_command_t commands[] = {
      offsetof(LocConf, core.server_timing), nullptr},
     {ngx_string("llm_event_max_size"), kEverywhere | NGX_CONF_TAKE1,
      ngx_conf_set_size_slot, NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConf, core.event_max_size), nullptr},
+     offsetof(LocConf, core.event_max_size), &event_max_post},
 };
 
 void create_loc(LocConf& conf) {
@@ -103,12 +113,7 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     ngx_conf_merge_value(conf.server_timing, prev.server_timing, 0);
     ngx_conf_merge_size_value(conf.event_max_size, prev.event_max_size,
                               kDefaultEventMax);
-    if (conf.event_max_size < 1024) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"llm_event_max_size\" must be at least 1k");
-        return conf_error();
-    }
-    return NGX_CONF_OK;
+    return check_content_handler(cf, inner);
 }
 
 }  // namespace

@@ -24,13 +24,16 @@ Context* Context::find(ngx_http_request_t* r) {
     }
     auto* ctx =
         static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_llm_module));
-    if (ctx != nullptr || !r->internal) {
+    // nginx forgets all contexts when it sends a request on and when a filter
+    // answers with an error of its own.
+    if (ctx != nullptr || (!r->internal && !r->filter_finalize)) {
         return ctx;
     }
     for (auto* c = r->pool->cleanup; c != nullptr; c = c->next) {
         if (c->handler == destroy) {
             ctx = static_cast<Context*>(c->data);
             ngx_http_set_ctx(r, ctx, ngx_llm_module);
+            ctx->rerouted = true;
             return ctx;
         }
     }

@@ -1,6 +1,7 @@
 #include "ngx_llm_module/phases.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
@@ -35,27 +36,6 @@ bool is_json(Bytes content_type) {
                    type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
-// Ours: POST, JSON (or no type at all), a path of the location's protocol.
-api::Endpoint endpoint_of(ngx_http_request_t* r, const CoreLoc& conf) {
-    if (r->method != NGX_HTTP_POST) {
-        return api::Endpoint::kNone;
-    }
-    api::Endpoint endpoint = api::endpoint_of(view(r->uri));
-    if (endpoint == api::Endpoint::kNone) {
-        return endpoint;
-    }
-    bool anthropic = api::family_of(endpoint) == api::Family::kAnthropic;
-    if ((conf.api == kApiOpenai && anthropic)
-        || (conf.api == kApiAnthropic && !anthropic)) {
-        return api::Endpoint::kNone;
-    }
-    const ngx_table_elt_t* type = r->headers_in.content_type;
-    if (type != nullptr && !is_json(view(type->value))) {
-        return api::Endpoint::kNone;
-    }
-    return endpoint;
-}
-
 bool is_encoded(ngx_http_request_t* r) {
     Bytes coding = request_header(r, "content-encoding");
     return !coding.empty() && !equals_ignore_case(coding, "identity");
@@ -74,42 +54,64 @@ ngx_int_t forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     return NGX_DECLINED;
 }
 
-ngx_int_t look_up(ngx_http_request_t* r, Context& ctx, Bytes body) {
+// The operator's error_page, try_files or rewrite has sent the request on:
+// limits and look-up are not taken twice.
+ngx_int_t enter_again(Context& ctx) {
+    ctx.exchange.reroute();
+    ctx.rerouted = true;
+    ctx.headed = false;
+    return NGX_DECLINED;
+}
+
+// What has been decided: an error for the client, or what the phase handler
+// returns.
+struct Decision {
+    ngx_int_t rc = NGX_DECLINED;
+    std::optional<api::ApiError> error;
+};
+
+Decision look_up(ngx_http_request_t* r, Context& ctx, Bytes body) {
     exchange::Policy policy;
     if (read_policy(r, ctx, policy) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
     switch (ctx.exchange.look_up(policy, now(), pool_allocator(r->pool))) {
     case exchange::Step::kReply:
         ctx.replied = true;
         r->content_handler = send_reply;
-        return NGX_DECLINED;
+        return {NGX_DECLINED, {}};
     case exchange::Step::kRefuse:
-        return refuse(r, ctx, ctx.exchange.refusal());
+        return {NGX_DONE, ctx.exchange.refusal()};
     case exchange::Step::kForward:
         break;
     }
-    return forward(r, ctx, body);
+    return {forward(r, ctx, body), {}};
 }
 
 // The body is whole: everything up to the decision happens in one turn.
-ngx_int_t decide(ngx_http_request_t* r, Context& ctx) {
+Decision decide(ngx_http_request_t* r, Context& ctx) {
     Overhead overhead(ctx);
     ctx.looked_up = true;
     Result<Bytes> body = gather_body(r, scratch());
     if (!body.ok()) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "llm: %s failed",
                       body.error().message.c_str());
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
-    ngx_int_t rc;
-    if (auto error = ctx.exchange.read(*body)) {
-        rc = refuse(r, ctx, *error);
-    } else {
-        rc = look_up(r, ctx, *body);
+    Decision decision;
+    decision.error = ctx.exchange.read(*body);
+    if (!decision.error) {
+        decision = look_up(r, ctx, *body);
     }
     ctx.exchange.release();
-    return rc;
+    return decision;
+}
+
+// The refusal comes last: it may be the end of the request and of its
+// Context.
+ngx_int_t go_on(ngx_http_request_t* r, Context& ctx) {
+    Decision decision = decide(r, ctx);
+    return decision.error ? refuse(r, ctx, *decision.error) : decision.rc;
 }
 
 ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
@@ -147,18 +149,11 @@ ngx_int_t precontent(ngx_http_request_t* r) noexcept {
             return conf.mode == kModeOff ? ngx_int_t{NGX_DECLINED}
                                          : enter(r, conf);
         }
-        if (ctx->looked_up) {
-            // An error_page or a try_files of the operator's has sent the
-            // request on: limits and look-up are not taken twice.
-            ctx->exchange.reroute();
-            ctx->rerouted = true;
-            ctx->headed = false;
-            return ngx_int_t{NGX_DECLINED};
+        if (ctx->looked_up || !ctx->body_ready) {
+            // Without the body: it could not be read, or was refused unread.
+            return enter_again(*ctx);
         }
-        if (!ctx->body_ready) {
-            return ngx_int_t{NGX_DONE};
-        }
-        return decide(r, *ctx);
+        return go_on(r, *ctx);
     });
 }
 
@@ -217,14 +212,47 @@ ngx_int_t add_handler(ngx_conf_t* cf, ngx_http_phases phase,
     return NGX_OK;
 }
 
-}  // namespace
-
-ngx_int_t add_phase_handlers(ngx_conf_t* cf) {
-    if (add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, precontent) != NGX_OK
-        || add_handler(cf, NGX_HTTP_LOG_PHASE, log) != NGX_OK) {
+// nginx runs the handlers of this phase first to last, and the access log,
+// which is older than we are, wants the settled figures.
+ngx_int_t add_first_log_handler(ngx_conf_t* cf) {
+    if (add_handler(cf, NGX_HTTP_LOG_PHASE, log) != NGX_OK) {
         return NGX_ERROR;
     }
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    ngx_array_t& handlers = core->phases[NGX_HTTP_LOG_PHASE].handlers;
+    auto* first = static_cast<ngx_http_handler_pt*>(handlers.elts);
+    std::rotate(first, first + handlers.nelts - 1, first + handlers.nelts);
     return NGX_OK;
+}
+
+}  // namespace
+
+api::Endpoint endpoint_of(ngx_http_request_t* r, const CoreLoc& conf) {
+    if (r->method != NGX_HTTP_POST) {
+        return api::Endpoint::kNone;
+    }
+    api::Endpoint endpoint = api::endpoint_of(view(r->uri));
+    if (endpoint == api::Endpoint::kNone) {
+        return endpoint;
+    }
+    bool anthropic = api::family_of(endpoint) == api::Family::kAnthropic;
+    if ((conf.api == kApiOpenai && anthropic)
+        || (conf.api == kApiAnthropic && !anthropic)) {
+        return api::Endpoint::kNone;
+    }
+    const ngx_table_elt_t* type = r->headers_in.content_type;
+    if (type != nullptr && !is_json(view(type->value))) {
+        return api::Endpoint::kNone;
+    }
+    return endpoint;
+}
+
+ngx_int_t add_phase_handlers(ngx_conf_t* cf) {
+    if (add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, precontent) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return add_first_log_handler(cf);
 }
 
 }  // namespace llm::door

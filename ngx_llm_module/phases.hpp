@@ -2,9 +2,14 @@
 // (every exchange ends there at the latest).
 #pragma once
 
-#include "ngx_llm_module/ngx.hpp"
+#include "ngx_llm_module/conf.hpp"
+#include "src/api/protocol.hpp"
 
 namespace llm::door {
+
+// Ours: POST, JSON (or no type at all), a path of the location's protocol;
+// kNone otherwise.
+api::Endpoint endpoint_of(ngx_http_request_t* r, const CoreLoc& conf);
 
 ngx_int_t add_phase_handlers(ngx_conf_t* cf);
 

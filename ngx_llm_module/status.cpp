@@ -82,24 +82,14 @@ ngx_int_t status_handler(ngx_http_request_t* r) noexcept {
                  });
 }
 
-char* set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) {
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    if (core->handler != nullptr) {
-        return conf_text("stands beside another content handler");
-    }
-    core->handler = handler;
-    return NGX_CONF_OK;
-}
-
 }  // namespace
 
-char* set_metrics(ngx_conf_t* cf, ngx_command_t*, void*) {
-    return set_handler(cf, metrics_handler);
+char* set_metrics(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return set_content_handler(cf, conf, metrics_handler);
 }
 
-char* set_status(ngx_conf_t* cf, ngx_command_t*, void*) {
-    return set_handler(cf, status_handler);
+char* set_status(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return set_content_handler(cf, conf, status_handler);
 }
 
 }  // namespace llm::door
