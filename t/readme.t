@@ -351,8 +351,118 @@ sub caching {
     $s->finish;
 }
 
+# ---- what the text claims -------------------------------------------------
+
+my $claims = <<'END';
+    llm_zone z:8m;
+    llm on;
+    llm_cache z;
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        location / { proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+        location /gz/ {
+            llm_passthrough on;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
+        location /down/ { proxy_pass http://127.0.0.1:%%PORT:nobody%%; }
+        location = /purge { llm_purge; }
+        location = /status { llm_status; }
+    }
+END
+
+sub cache_status { $_[0]->header('cache-status') }
+
+sub decisions {
+    my $s = shift;
+    for my $method (qw(GET HEAD OPTIONS PUT)) {
+        $s->mock_reset;
+        my $r = $s->request($method, $chat);
+        my ($seen) = $s->mock_log;
+        is "$seen->{method} $seen->{path}", "$method $chat",
+            "case 17: $method passes to the upstream";
+        is cache_status($r), '', "case 17: $method is not handled";
+    }
+    my $text = to_json($body);
+    my $c = $s->client;
+    $c->write("POST $chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+        . length($text) . "\r\nConnection: close\r\n\r\n$text");
+    like cache_status($c->read), qr/^ngx_llm; /, 'case 15: no type is JSON';
+    $s->mock_reset;
+    my $r = $s->post($chat, "--x\r\n\r\n$text\r\n--x--\r\n",
+        'Content-Type' => 'multipart/form-data; boundary=x');
+    is cache_status($r), '', 'case 14: multipart passes unhandled';
+    is $s->mock_count, 1, 'case 14: to the upstream';
+    $r = $s->post($chat, $body, 'Content-Encoding' => 'gzip');
+    is $r->status, 415, 'case 13: a compressed body';
+    is $s->mock_count, 1, 'case 13: does not go upstream';
+    $s->post("/gz$chat", $body, 'Content-Encoding' => 'gzip');
+    is $s->mock_count, 2, 'case 13: llm_passthrough lets it pass';
+    $r = $s->post($chat, $body, 'X-Mock' => 'ctype=text/html',
+        'Authorization' => 'Bearer portal');
+    is $r->status, 200, 'case 35: a 200 of another type passes';
+    $r = $s->post($chat, $body, 'Authorization' => 'Bearer portal');
+    like cache_status($r), qr/fwd=miss/, 'case 35: and was not stored';
+    $r = $s->post("/down$chat", $body);
+    is $r->status, 502, 'no upstream';
+    is sorted(keys %{ $r->json->{error} }), 'code message param type',
+        "nginx's own error speaks OpenAI's protocol";
+    $r = $s->post('/down/v1/messages', { %$body, max_tokens => 9 });
+    is $r->json->{type}, 'error', "or Anthropic's";
+}
+
+sub identities {
+    my $s = shift;
+    my $ask = sub { cache_status($s->post($chat, $body, @_)) };
+    $ask->();
+    like $ask->(), qr/hit/, 'case 88: anonymous clients share';
+    like $ask->(Cookie => 'a=b'), qr/fwd=bypass/, 'case 88: but no cookies';
+    my @alice = (Authorization => 'Bearer sk-alice');
+    like $ask->(@alice), qr/fwd=miss/, 'case 88: a key is somebody else';
+    like $ask->(@alice), qr/hit/, 'case 88: and meets itself';
+    like $ask->(@alice, 'x-api-key' => 'other'), qr/fwd=miss/,
+        'case 88: a further credential counts';
+}
+
+sub purging {
+    my $s = shift;
+    my $stored = $s->post($chat, $body)->json;
+    my $hit    = $s->post($chat, $body);
+    is_deeply $hit->json, $stored, 'case 57: a hit keeps id and created';
+    my $entry = $hit->header('x-llm-entry');
+    is $s->post('/purge', { id => $entry })->body, qq({"purged":1}\n),
+        'case 95: purged by X-LLM-Entry';
+    $s->post($chat, $body);
+    is $s->request(POST => "/purge?id=$stored->{id}")->body,
+        qq({"purged":1}\n), 'case 95: purged by the id of the answer';
+    is $s->post($chat, $body, 'Cache-Control' => 'only-if-cached')->status,
+        504, 'case 93: only-if-cached';
+}
+
+sub reloading {
+    my $s = shift;
+    $s->post($chat, $body);
+    $s->reload($claims);
+    like cache_status($s->post($chat, $body)), qr/hit/,
+        'a reload keeps the answers';
+    $s->reload($claims =~ s/z:8m/z:9m/r);
+    is $s->get('/status')->json->{zone}{bytes}, 9 << 20, 'another size';
+    like cache_status($s->post($chat, $body)), qr/fwd=miss/,
+        'starts empty';
+}
+
+sub claims {
+    for my $claim (\&decisions, \&identities, \&purging, \&reloading) {
+        my $s = LLM::Test->new(workers => 1)->allow(qr/connect\(\) failed/);
+        $s->mock;
+        $s->start($claims);
+        $claim->($s);
+        $s->finish;
+    }
+}
+
 json_log();
 observing();
 caching();
+claims();
 
 done_testing;
