@@ -77,11 +77,11 @@ Result<std::vector<Command>> commands_of_body(Bytes body) {
         }
         std::string scratch;
         if (*known == "all") {
-            if (doc.is(id, json::Type::kTrue)) {
-                commands.push_back({*known, "1"});
-            } else if (!doc.is(id, json::Type::kFalse)) {
+            bool all = doc.is(id, json::Type::kTrue);
+            if (!all && !doc.is(id, json::Type::kFalse)) {
                 return Error{Errc::kInvalid, "all must be true or false"};
             }
+            commands.push_back({*known, all ? "1" : "0"});
         } else if (doc.is(id, json::Type::kString)) {
             commands.push_back({*known, std::string(doc.string(id, scratch))});
         } else {
@@ -277,14 +277,8 @@ ngx_int_t handler(ngx_http_request_t* r) noexcept {
 
 }  // namespace
 
-char* set_purge(ngx_conf_t* cf, ngx_command_t*, void*) {
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    if (core->handler != nullptr) {
-        return conf_text("stands beside another content handler");
-    }
-    core->handler = handler;
-    return NGX_CONF_OK;
+char* set_purge(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return set_content_handler(cf, conf, handler);
 }
 
 }  // namespace llm::door
