@@ -354,17 +354,25 @@ sub caching {
 # ---- what the text claims -------------------------------------------------
 
 my $claims = <<'END';
-    llm_zone z:8m;
-    llm on;
+    llm_zone z:16m;
     llm_cache z;
     server {
+        listen 127.0.0.1:%%PORT:plain%%;
+        location / { proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+    }
+    server {
         listen 127.0.0.1:%%PORT:http%%;
+        llm on;
         location / { proxy_pass http://127.0.0.1:%%PORT:mock%%; }
         location /gz/ {
             llm_passthrough on;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
         location /down/ { proxy_pass http://127.0.0.1:%%PORT:nobody%%; }
+        location /nocache/ {
+            llm_cache off;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
         location = /purge { llm_purge; }
         location = /status { llm_status; }
     }
@@ -410,6 +418,42 @@ sub decisions {
     is $r->json->{type}, 'error', "or Anthropic's";
 }
 
+# What README calls the default of each directive.
+sub defaults {
+    my $s = shift;
+    my ($default) = section(2, 'Directives')
+        =~ /^#### llm_cache_max_size\n.*?\*\*Default:\*\* `(\d)m`/ms;
+    my $near = 16 << 10;
+    for my $more (-$near, $near) {
+        my $size = ($default << 20) + $more;
+        my @ask  = ($chat, { %$body, seed => $size },
+            'X-Mock' => "size=$size");
+        $s->post(@ask);
+        my $want = $more < 0 ? qr/hit/ : qr/fwd=miss/;
+        like cache_status($s->post(@ask)), $want,
+            "llm_cache_max_size: an answer of $size bytes";
+    }
+    ($default) = section(2, 'Directives')
+        =~ /^#### llm_event_max_size\n.*?\*\*Default:\*\* `(\d)m`/ms;
+    for my $more (-$near, $near) {
+        my $size = ($default << 20) + $more;
+        my $r = $s->post($chat, { %$body, stream => JSON::PP::true },
+            'X-Mock' => "hugeline=$size", 'Cache-Control' => 'no-store');
+        is $r->complete, $more < 0 ? 1 : 0,
+            "llm_event_max_size: an event of $size bytes";
+    }
+    my $warm = { %$body, temperature => 2 };
+    $s->post($chat, $warm);
+    my $r = $s->post($chat, $warm);
+    like cache_status($r), qr/hit; ttl=3600$/,
+        'llm_cache_max_temperature: any; llm_cache_valid: an hour';
+    is $r->header('server-timing'), '', 'llm_server_timing: off';
+    is $r->header('cache-control'), 'private', 'llm_cache_private: on';
+    is cache_status($s->client('plain')->request(POST => $chat,
+            body => to_json($body))), '', 'llm: off';
+    is cache_status($s->post("/nocache$chat", $body)), '', 'llm_cache: off';
+}
+
 sub identities {
     my $s = shift;
     my $ask = sub { cache_status($s->post($chat, $body, @_)) };
@@ -444,14 +488,15 @@ sub reloading {
     $s->reload($claims);
     like cache_status($s->post($chat, $body)), qr/hit/,
         'a reload keeps the answers';
-    $s->reload($claims =~ s/z:8m/z:9m/r);
-    is $s->get('/status')->json->{zone}{bytes}, 9 << 20, 'another size';
+    $s->reload($claims =~ s/z:16m/z:17m/r);
+    is $s->get('/status')->json->{zone}{bytes}, 17 << 20, 'another size';
     like cache_status($s->post($chat, $body)), qr/fwd=miss/,
         'starts empty';
 }
 
 sub claims {
-    for my $claim (\&decisions, \&identities, \&purging, \&reloading) {
+    for my $claim (\&decisions, \&defaults, \&identities, \&purging,
+        \&reloading) {
         my $s = LLM::Test->new(workers => 1)->allow(qr/connect\(\) failed/);
         $s->mock;
         $s->start($claims);
