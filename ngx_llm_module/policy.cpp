@@ -107,23 +107,36 @@ ngx_int_t evaluate(ngx_http_request_t* r, const ngx_array_t* values,
     return NGX_OK;
 }
 
+// Does the configuration's text say $llm_tenant?
+bool names_tenant(const ngx_array_t* values) {
+    auto* value = static_cast<ngx_http_complex_value_t*>(values->elts);
+    for (ngx_uint_t i = 0; i < values->nelts; i++) {
+        if (view(value[i].value).find("llm_tenant") != Bytes::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
 ngx_int_t read_scope(ngx_http_request_t* r, const CacheLoc& conf,
                      Context& ctx, exchange::Policy& policy) {
+    bool by_tenant = conf.scope == nullptr || names_tenant(conf.scope);
     if (conf.scope == nullptr) {
         policy.scope.push_back(ctx.tenant);
-        if (!policy.further_identity.empty()) {
-            policy.scope.push_back(policy.further_identity);
-        }
-        return NGX_OK;
-    }
-    if (evaluate(r, conf.scope, policy.scope) != NGX_OK) {
+    } else if (evaluate(r, conf.scope, policy.scope) != NGX_OK) {
         return NGX_ERROR;
     }
-    policy.tenant_scoped = false;
+    policy.tenant_scoped = by_tenant;
+    bool anonymous = by_tenant;
     for (Bytes value : policy.scope) {
         bool holds = !ctx.tenant.empty()
                      && value.find(ctx.tenant) != Bytes::npos;
         policy.tenant_scoped = policy.tenant_scoped || holds;
+        anonymous = anonymous && value.empty();
+    }
+    policy.other_identity = ctx.other_identity && anonymous;
+    if (by_tenant && !policy.further_identity.empty()) {
+        policy.scope.push_back(policy.further_identity);
     }
     return NGX_OK;
 }
@@ -247,7 +260,6 @@ ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
     identify(r, ctx, policy);
     policy.cache = conf.zone.len > 0;
     policy.tenant = ctx.tenant;
-    policy.other_identity = ctx.other_identity && conf.scope == nullptr;
     if (!policy.cache) {
         return NGX_OK;
     }

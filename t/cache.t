@@ -34,6 +34,10 @@ $t->start(<<'END');
             llm_cache_scope "$http_x_team:$llm_tenant";
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
+        location /same/ {
+            llm_cache_scope $llm_tenant;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
         location /version/ {
             llm_cache_version "$http_x_version";
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
@@ -435,6 +439,15 @@ subtest 'llm_cache_scope' => sub {
     }
     is $ask->('/two', Authorization => 'Bearer x', 'X-Team' => 'a',
         'X-User' => 'b'), 'HIT', 'the credential is not in it';
+
+    my @c = (Authorization => 'Bearer c');
+    is $ask->('/same', @c), 'MISS', 'the default, written out';
+    is $ask->('/same', @c, 'x-api-key' => 'x'), 'MISS',
+        'keeps a second credential apart';
+    is $ask->('/same', @c), 'HIT', 'meets itself';
+    is $ask->('/same', Cookie => 'c=d'), 'BYPASS', 'and knows no cookie';
+    is $t->post("/same$chat", $body)->header('cache-control'), 'private',
+        'private, whoever it is';
 
     is $ask->('/team', 'X-Team' => 'a', Authorization => 'Bearer a'), 'MISS',
         'a scope that holds the tenant';
