@@ -262,6 +262,8 @@ my $chat = '/v1/chat/completions';
 my $body = { model => 'gpt-4o-mini',
     messages => [{ role => 'user', content => 'a word of the prompt' }] };
 
+sub cache_status { $_[0]->header('cache-status') }
+
 sub log_lines {
     my ($s, $count) = @_;
     my @lines;
@@ -326,27 +328,30 @@ sub observing {
 }
 
 sub caching {
-    my $s = start_conf('cache.conf');
-    my $status = sub {
-        $s->post($chat, @_ > 1 ? @_ : ($_[0] // $body))
-            ->header('cache-status');
-    };
-    $status->();
-    like $status->(), qr/hit; ttl=3600$/, 'cache.conf: an hour by the map';
-    like $status->($body, 'X-No-Cache' => 1), qr/fwd=bypass$/,
+    my $s   = start_conf('cache.conf');
+    my @key = (Authorization => 'Bearer sk-alice');
+    my $ask = sub { cache_status($s->post($chat, @_)) };
+    $ask->($body, @key);
+    like $ask->($body, @key), qr/hit; ttl=3600$/,
+        'cache.conf: an hour by the map';
+    like $ask->($body, @key, 'X-No-Cache' => 1), qr/fwd=bypass$/,
         'cache.conf: X-No-Cache is answered anew, and not stored';
-    my $preview = { %$body, model => 'gpt-preview' };
-    like $status->($preview), qr/fwd=miss$/, "cache.conf: not stored, $_"
-        for 1, 2;
-    like $status->({ %$body, temperature => 1.5 }), qr/fwd=bypass$/,
+    like $ask->($body), qr/fwd=bypass$/, "cache.conf: no key, $_" for 1, 2;
+    like $ask->({ %$body, model => 'gpt-preview' }, @key), qr/fwd=miss$/,
+        "cache.conf: not stored, $_" for 1, 2;
+    like $ask->({ %$body, temperature => 1.5 }, @key), qr/fwd=bypass$/,
         'cache.conf: too warm';
     my $embed = { model => 'text-embedding-3-small', input => 'x' };
-    $s->post('/v1/embeddings', $embed);
-    like $s->post('/v1/embeddings', $embed)->header('cache-status'),
-        qr/hit; ttl=2592000$/, 'cache.conf: 30 days for embeddings';
-    my $r = $s->post('/purge', { tag => 'team:' });
+    my $r;
+    $r = $s->post('/v1/embeddings', $embed, @key) for 1, 2;
+    like cache_status($r), qr/hit; ttl=2592000$/,
+        'cache.conf: 30 days for embeddings';
+    $r = $s->post('/purge', { tag => 'team:' });
+    is_deeply $r->json, { purged => 0 }, 'cache.conf: no such tag';
+    my ($site) = slurp("$root/conf/cache.conf") =~ /llm_cache_tag\s+"(\w+:)/;
+    $r = $s->post('/purge', { tag => $site });
     is_deeply $r->json, { purged => 2 }, 'cache.conf: purged by tag';
-    like $status->(), qr/fwd=miss; stored$/, 'cache.conf: gone';
+    like $ask->($body, @key), qr/fwd=miss; stored$/, 'cache.conf: gone';
     is $s->get('/purge')->status, 405, 'cache.conf: no purge by GET';
     $s->finish;
 }
@@ -377,8 +382,6 @@ my $claims = <<'END';
         location = /status { llm_status; }
     }
 END
-
-sub cache_status { $_[0]->header('cache-status') }
 
 sub decisions {
     my $s = shift;
