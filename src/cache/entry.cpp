@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "src/cache/unpacker.hpp"
+
 namespace llm::cache {
 namespace {
 
@@ -34,6 +36,8 @@ constexpr Number kNumbers[] = {
 constexpr uint32_t kUsageSize = std::size(kNumbers) + 1;
 constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
+
+constexpr size_t kUsualHeader = 256;
 
 int append(void* data, const char* bytes, size_t size) {
     static_cast<std::string*>(data)->append(bytes, size);
@@ -77,146 +81,42 @@ void pack_usage(Packer& to, const api::Usage& usage) {
 
 Error corrupt() { return {Errc::kCorrupt, "stored entry is damaged"}; }
 
-// What the first byte of a msgpack value says of what follows.
-struct Shape {
-    bool ok = true;
-    uint32_t length_bytes = 0;      // a big-endian length: of bytes, or of
-    bool length_is_values = false;  // values, so many for each
-    uint32_t per_length = 1;
-    uint64_t skip = 0;    // bytes after that
-    uint64_t values = 0;  // values inside it
-};
-
-Shape shape_of(unsigned char b) {
-    constexpr unsigned char kWidth[] = {1, 2, 4};
-    constexpr unsigned char kNumberWidth[] = {4, 8, 1, 2, 4, 8, 1, 2, 4, 8};
-    Shape s;
-    if (b <= 0x7f || b >= 0xe0) {
-        return s;
-    }
-    if (b <= 0x8f) {
-        s.values = 2 * (b & 0x0f);
-    } else if (b <= 0x9f) {
-        s.values = b & 0x0f;
-    } else if (b <= 0xbf) {
-        s.skip = b & 0x1f;
-    } else if (b <= 0xc3) {
-        s.ok = b != 0xc1;
-    } else if (b <= 0xc6) {
-        s.length_bytes = kWidth[b - 0xc4];
-    } else if (b <= 0xc9) {
-        s.length_bytes = kWidth[b - 0xc7];
-        s.skip = 1;
-    } else if (b <= 0xd3) {
-        s.skip = kNumberWidth[b - 0xca];
-    } else if (b <= 0xd8) {
-        s.skip = 1 + (1u << (b - 0xd4));
-    } else if (b <= 0xdb) {
-        s.length_bytes = kWidth[b - 0xd9];
-    } else {
-        s.length_bytes = b % 2 == 0 ? 2 : 4;
-        s.length_is_values = true;
-        s.per_length = b >= 0xde ? 2 : 1;
-    }
-    return s;
-}
-
-// The library allocates for as many values as a header claims. So count
-// first that they can be there: the size of the first value, 0 when it does
-// not lie whole within the bytes.
-size_t measure(Bytes bytes) {
-    size_t at = 0;
-    uint64_t pending = 1;
-    for (; pending > 0; pending--) {
-        // Every value takes a byte at least.
-        if (pending > bytes.size() - at) {
-            return 0;
-        }
-        Shape shape = shape_of(static_cast<unsigned char>(bytes[at++]));
-        if (!shape.ok || shape.length_bytes > bytes.size() - at) {
-            return 0;
-        }
-        uint64_t length = 0;
-        for (uint32_t i = 0; i < shape.length_bytes; i++) {
-            length = length << 8 | static_cast<unsigned char>(bytes[at++]);
-        }
-        if (shape.length_is_values) {
-            shape.values = length * shape.per_length;
-        } else {
-            shape.skip += length;
-        }
-        if (shape.skip > bytes.size() - at) {
-            return 0;
-        }
-        at += shape.skip;
-        pending += shape.values;
-    }
-    return at;
-}
-
-bool read(const msgpack_object& from, Bytes& to) {
-    if (from.type != MSGPACK_OBJECT_STR) {
-        return false;
-    }
-    to = {from.via.str.ptr, from.via.str.size};
-    return true;
-}
-
-bool read(const msgpack_object& from, int64_t& to) {
-    if (from.type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        to = static_cast<int64_t>(from.via.u64);
-        return from.via.u64 <= INT64_MAX;
-    }
-    to = from.via.i64;
-    return from.type == MSGPACK_OBJECT_NEGATIVE_INTEGER;
-}
-
-bool read(const msgpack_object& from, bool& to) {
-    to = from.type == MSGPACK_OBJECT_BOOLEAN && from.via.boolean;
-    return from.type == MSGPACK_OBJECT_BOOLEAN;
-}
-
-bool read(const msgpack_object& from, api::Endpoint& to) {
-    int64_t number = 0;
-    if (!read(from, number) || number <= 0
-        || number > static_cast<int64_t>(api::Endpoint::kMessages)) {
-        return false;
-    }
+bool read_endpoint(Unpacker& from, api::Endpoint& to) {
+    int64_t number = from.integer();
     to = static_cast<api::Endpoint>(number);
-    return true;
+    return number > 0
+           && number <= static_cast<int64_t>(api::Endpoint::kMessages);
 }
 
-bool read(const msgpack_object& from, api::Usage& to) {
-    if (from.type != MSGPACK_OBJECT_ARRAY
-        || from.via.array.size < kUsageSize) {
+bool read_usage(Unpacker& from, api::Usage& to) {
+    uint32_t size = from.array();
+    if (size < kUsageSize) {
         return false;
     }
-    const msgpack_object* value = from.via.array.ptr;
     for (Number number : kNumbers) {
-        if (!read(*value++, to.*number) || to.*number > api::Usage::kMax
+        to.*number = from.integer();
+        if (to.*number > api::Usage::kMax
             || to.*number < api::Usage::kUnknown) {
             return false;
         }
     }
-    int64_t flags = 0;
-    if (!read(*value, flags)) {
-        return false;
-    }
+    int64_t flags = from.integer();
     to.absurd = (flags & kAbsurd) != 0;
     to.estimated = (flags & kEstimated) != 0;
+    for (uint32_t i = kUsageSize; i < size; i++) {
+        from.skip();  // of a newer writer
+    }
     return true;
 }
 
-bool read(const msgpack_object& from, std::vector<Bytes>& to) {
-    if (from.type != MSGPACK_OBJECT_ARRAY
-        || from.via.array.size > Entry::kMaxTags) {
+bool read_tags(Unpacker& from, std::vector<Bytes>& to) {
+    uint32_t size = from.array();
+    if (size > Entry::kMaxTags) {
         return false;
     }
-    to.resize(from.via.array.size);
-    for (size_t i = 0; i < to.size(); i++) {
-        if (!read(from.via.array.ptr[i], to[i])) {
-            return false;
-        }
+    to.resize(size);
+    for (Bytes& tag : to) {
+        tag = from.text();
     }
     return true;
 }
@@ -227,74 +127,59 @@ struct Fields {
     bool has_requested = false;
 };
 
-bool read_field(int64_t key, const msgpack_object& value, Fields& to) {
+// False for a value out of its bounds; the Unpacker knows of the others.
+bool read_field(int64_t key, Unpacker& from, Fields& to) {
     Entry& entry = to.entry;
     switch (key) {
-    case kEndpoint:
-        return read(value, entry.endpoint);
-    case kAnswerId:
-        return read(value, entry.answer_id);
-    case kModel:
-        return read(value, entry.model);
+    case kEndpoint: return read_endpoint(from, entry.endpoint);
+    case kAnswerId: entry.answer_id = from.text(); return true;
+    case kModel: entry.model = from.text(); return true;
     case kRequestedModel:
         to.has_requested = true;
-        return read(value, entry.requested_model);
-    case kFinishReason:
-        return read(value, entry.finish_reason);
-    case kTenant:
-        return read(value, entry.tenant);
-    case kUsage:
-        return read(value, entry.usage);
-    case kCreated:
-        return read(value, entry.created_wall_s);
-    case kTags:
-        return read(value, entry.tags);
-    case kTenantScoped:
-        return read(value, entry.tenant_scoped);
-    case kContentSize:
-        return read(value, to.content_size);
-    default:
-        return true;  // of a newer writer
+        entry.requested_model = from.text();
+        return true;
+    case kFinishReason: entry.finish_reason = from.text(); return true;
+    case kTenant: entry.tenant = from.text(); return true;
+    case kUsage: return read_usage(from, entry.usage);
+    case kCreated: entry.created_wall_s = from.integer(); return true;
+    case kTags: return read_tags(from, entry.tags);
+    case kTenantScoped: entry.tenant_scoped = from.boolean(); return true;
+    case kContentSize: to.content_size = from.integer(); return true;
+    default: from.skip(); return true;  // of a newer writer
     }
 }
 
-Result<Fields> read_header(const msgpack_object& root) {
-    if (root.type != MSGPACK_OBJECT_ARRAY || root.via.array.size < 2) {
-        return corrupt();
-    }
-    int64_t version = 0;
-    if (!read(root.via.array.ptr[0], version)) {
+Result<Fields> read_header(Unpacker& from) {
+    uint32_t size = from.array();
+    int64_t version = from.integer();
+    if (!from.ok() || size < 2) {
         return corrupt();
     }
     if (version != kVersion) {
         return Error{Errc::kUnsupported, "stored entry of another version"};
     }
-    const msgpack_object& map = root.via.array.ptr[1];
-    if (map.type != MSGPACK_OBJECT_MAP) {
-        return corrupt();
-    }
     Fields fields;
-    for (uint32_t i = 0; i < map.via.map.size; i++) {
-        const msgpack_object_kv& item = map.via.map.ptr[i];
-        int64_t key = 0;
-        if (!read(item.key, key) || !read_field(key, item.val, fields)) {
+    uint32_t pairs = from.map();
+    for (uint32_t i = 0; i < pairs && from.ok(); i++) {
+        int64_t key = from.integer();
+        if (!read_field(key, from, fields)) {
             return corrupt();
         }
     }
+    for (uint32_t i = 2; i < size; i++) {
+        from.skip();
+    }
+    if (!from.ok()) {
+        return corrupt();
+    }
     return fields;
 }
-
-struct Unpacked : msgpack_unpacked {
-    Unpacked() { msgpack_unpacked_init(this); }
-    ~Unpacked() { msgpack_unpacked_destroy(this); }
-    Unpacked(const Unpacked&) = delete;
-    Unpacked& operator=(const Unpacked&) = delete;
-};
 
 }  // namespace
 
 Result<void> encode(const Entry& entry, std::string& header) {
     header.clear();
+    header.reserve(kUsualHeader);
     if (entry.endpoint == api::Endpoint::kNone) {
         return Error{Errc::kInvalid, "entry without an endpoint"};
     }
@@ -338,23 +223,13 @@ Result<void> encode(const Entry& entry, std::string& header) {
 }
 
 Result<Entry> decode(Bytes stored) {
-    size_t size = measure(stored.substr(0, Entry::kMaxHeader));
-    if (size == 0) {
-        return corrupt();
-    }
-    Unpacked unpacked;
-    size_t at = 0;
-    if (msgpack_unpack_next(&unpacked, stored.data(), size, &at)
-            != MSGPACK_UNPACK_SUCCESS
-        || at != size) {
-        return corrupt();
-    }
-    Result<Fields> fields = read_header(unpacked.data);
+    Unpacker from(stored.substr(0, Entry::kMaxHeader));
+    Result<Fields> fields = read_header(from);
     if (!fields.ok()) {
         return fields.error();
     }
     Entry& entry = fields->entry;
-    entry.content = stored.substr(size);
+    entry.content = stored.substr(from.at());
     if (entry.endpoint == api::Endpoint::kNone || fields->content_size < 0
         || static_cast<uint64_t>(fields->content_size)
                != entry.content.size()) {
