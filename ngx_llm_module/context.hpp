@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
@@ -46,6 +47,7 @@ struct Context {
     bool closed = false;         // the stream has had its last word from us
     ngx_chain_t* free = nullptr;
     ngx_chain_t* busy = nullptr;
+    std::vector<ngx_buf_t*> held;  // the upstream's, until our copies leave
 
     // ladder.cpp
     void (*upstream_finalize)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;

@@ -13,4 +13,8 @@ namespace llm::door {
 // Called from the header filter, where r->upstream is set up.
 void watch_upstream_end(ngx_http_request_t* r, Context& ctx);
 
+// Why nginx answers with an error of its own instead of the upstream's
+// answer.
+exchange::End end_without_answer(ngx_http_request_t* r);
+
 }  // namespace llm::door

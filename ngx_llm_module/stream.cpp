@@ -4,6 +4,7 @@
 
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
+#include "ngx_llm_module/phases.hpp"
 #include "ngx_llm_module/reply.hpp"
 
 namespace llm::door {
@@ -18,30 +19,26 @@ ngx_buf_tag_t tag() {
     return &ngx_llm_module;
 }
 
-// A buffer of our own with room for `size` bytes: an old one whose bytes
-// have left, or a new one.
-ngx_chain_t* own_buf(ngx_http_request_t* r, Context& ctx, size_t size) {
-    for (ngx_chain_t** at = &ctx.free; *at != nullptr; at = &(*at)->next) {
-        ngx_buf_t* buf = (*at)->buf;
-        if (static_cast<size_t>(buf->end - buf->start) >= size) {
-            ngx_chain_t* link = *at;
-            *at = link->next;
-            link->next = nullptr;
-            buf->flush = 0;
-            buf->last_buf = 0;
-            buf->last_in_chain = 0;
-            return link;
-        }
-    }
-    ngx_chain_t* link = ngx_alloc_chain_link(r->pool);
-    ngx_buf_t* buf =
-        ngx_create_temp_buf(r->pool, std::max(size, kBufSize));
-    if (link == nullptr || buf == nullptr) {
+// A buffer of our own: an old one whose bytes have left, or a new one. All
+// have one size, so that every old one fits.
+ngx_chain_t* own_buf(ngx_http_request_t* r, Context& ctx) {
+    ngx_chain_t* link = ngx_chain_get_free_buf(r->pool, &ctx.free);
+    if (link == nullptr) {
         return nullptr;
     }
-    buf->tag = tag();
-    link->buf = buf;
-    link->next = nullptr;
+    ngx_buf_t* buf = link->buf;
+    if (buf->start == nullptr) {
+        buf->start = static_cast<u_char*>(ngx_palloc(r->pool, kBufSize));
+        if (buf->start == nullptr) {
+            return nullptr;
+        }
+        buf->end = buf->start + kBufSize;
+        buf->temporary = 1;
+        buf->tag = tag();
+    }
+    buf->pos = buf->start;
+    buf->last = buf->start;
+    buf->flush = 1;
     return link;
 }
 
@@ -60,43 +57,51 @@ public:
         return true;
     }
 
-    // Copies `bytes`: the upstream's buffer is free again at once.
     bool copy(Bytes bytes) {
-        if (bytes.empty()) {
-            return true;
+        while (!bytes.empty()) {
+            ngx_chain_t* link = own_buf(r_, ctx_);
+            if (link == nullptr) {
+                return false;
+            }
+            Bytes part = bytes.substr(0, kBufSize);
+            link->buf->last =
+                ngx_cpymem(link->buf->pos, part.data(), part.size());
+            append(link);
+            bytes.remove_prefix(part.size());
         }
-        ngx_chain_t* link = own_buf(r_, ctx_, bytes.size());
-        if (link == nullptr) {
-            return false;
-        }
-        ngx_buf_t* buf = link->buf;
-        buf->pos = buf->start;
-        buf->last = ngx_cpymem(buf->start, bytes.data(), bytes.size());
-        buf->flush = 1;
-        append(link);
         return true;
     }
 
-    // The flags of a buffer whose bytes are not passed: nginx raises an alert
-    // for an emptied buffer, so they travel in an empty one.
-    bool signal(const ngx_buf_t* buf) {
-        if (!buf->last_buf && !buf->flush) {
-            return true;
-        }
-        auto* empty = static_cast<ngx_buf_t*>(ngx_calloc_buf(r_->pool));
-        if (empty == nullptr) {
+    // A buffer whose bytes were copied counts as sent when the copies are:
+    // were it free at once, nginx would read on at the upstream's pace and
+    // the copies for a slow client would pile up.
+    void hold(ngx_buf_t* buf) {
+        ctx_.held.push_back(buf);
+    }
+
+    // The end of the answer. nginx raises an alert for an emptied buffer, so
+    // the flag travels in a new one.
+    bool finish() {
+        auto* end = static_cast<ngx_buf_t*>(ngx_calloc_buf(r_->pool));
+        if (end == nullptr) {
             return false;
         }
-        empty->last_buf = buf->last_buf;
-        empty->last_in_chain = buf->last_in_chain;
-        empty->flush = buf->flush;
-        return pass(empty);
+        end->last_buf = 1;
+        end->last_in_chain = 1;
+        return pass(end);
     }
 
     ngx_int_t send() {
         ngx_int_t rc = next_body(r_, first_);
         ngx_chain_update_chains(r_->pool, &ctx_.free, &ctx_.busy, &first_,
                                 tag());
+        if (ctx_.busy == nullptr) {
+            for (ngx_buf_t* buf : ctx_.held) {
+                buf->pos = buf->last;
+                buf->file_pos = buf->file_last;
+            }
+            ctx_.held.clear();
+        }
         return rc;
     }
 
@@ -130,10 +135,14 @@ bool same(const std::vector<Bytes>& pieces, Bytes bytes) {
 bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
     Bytes bytes = bytes_of(buf);
     if (bytes.empty()) {
-        return out.pass(buf);
+        return buf->last_buf || out.pass(buf);
+    }
+    if (ctx.exchange.broken()) {
+        out.hold(buf);
+        return true;
     }
     const std::vector<Bytes>& pieces = ctx.exchange.on_stream(bytes, now());
-    if (same(pieces, bytes)) {
+    if (!buf->last_buf && same(pieces, bytes)) {
         return out.pass(buf);
     }
     for (Bytes piece : pieces) {
@@ -141,50 +150,67 @@ bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
             return false;
         }
     }
-    bool ok = out.signal(buf);
-    buf->pos = buf->last;
-    return ok;
+    out.hold(buf);
+    return true;
+}
+
+// What the end of the upstream calls for. A broken answer gets no end, so
+// that its client does not take it for a whole one.
+bool end_stream(ngx_http_request_t* r, Context& ctx, Output& out) {
+    if (!ctx.closed) {
+        ctx.closed = true;
+        Bytes tail =
+            ctx.exchange.on_eof(true, exchange::End::kComplete, now());
+        if (!out.copy(tail)) {
+            return false;
+        }
+    }
+    if (ctx.exchange.broken()) {
+        r->keepalive = 0;
+        return true;
+    }
+    return out.finish();
+}
+
+// The answer was broken off by us while the upstream goes on. nginx ends it
+// once all that was sent has left; with buffering only an error stops it.
+ngx_int_t stop_upstream(ngx_http_request_t* r, ngx_int_t rc) {
+    ngx_http_upstream_t* u = r->upstream;
+    if (u == nullptr || u->buffering) {
+        return NGX_ERROR;
+    }
+    u->error = 1;
+    return rc;
 }
 
 ngx_int_t edit_stream(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     Output out(r, ctx);
-    for (; in != nullptr; in = in->next) {
-        bool last = in->buf->last_buf;
-        if (last && !ctx.closed) {
-            // Bytes before the end, then what the end itself calls for.
-            in->buf->last_buf = 0;
-            bool ok = bytes_of(in->buf).empty()
-                      || edit_buf(ctx, in->buf, out);
-            in->buf->last_buf = 1;
-            ctx.closed = true;
-            Bytes tail = ctx.exchange.on_eof(true, exchange::End::kComplete,
-                                             now());
-            if (!ok || !out.copy(tail)) {
+    bool was_broken = ctx.exchange.broken();
+    {
+        Overhead overhead(ctx);
+        for (; in != nullptr; in = in->next) {
+            if (!edit_buf(ctx, in->buf, out)
+                || (in->buf->last_buf && !end_stream(r, ctx, out))) {
                 return NGX_ERROR;
             }
-            if (ctx.exchange.broken()) {
-                (void) out.send();
-                return NGX_ERROR;
-            }
-            if (!out.signal(in->buf)) {
-                return NGX_ERROR;
-            }
-            continue;
-        }
-        if (!edit_buf(ctx, in->buf, out)) {
-            return NGX_ERROR;
-        }
-        if (ctx.exchange.broken() && !ctx.closed) {
-            ctx.closed = true;
-            (void) out.send();
-            return NGX_ERROR;
         }
     }
-    return out.send();
+    ngx_int_t rc = out.send();
+    if (ctx.exchange.broken() && !was_broken && !ctx.closed) {
+        ctx.closed = true;
+        return stop_upstream(r, rc);
+    }
+    return rc;
 }
 
 void watch(Context& ctx, const ngx_chain_t* in) {
+    bool unread = ctx.exchange.form() == exchange::Form::kIgnored;
     for (; in != nullptr; in = in->next) {
+        if (unread) {
+            ctx.exchange.on_unread(
+                static_cast<uint64_t>(ngx_buf_size(in->buf)));
+            continue;
+        }
         Bytes bytes = bytes_of(in->buf);
         if (!bytes.empty()) {
             if (ctx.exchange.form() == exchange::Form::kStream) {
@@ -207,7 +233,7 @@ ngx_int_t replace_error_page(ngx_http_request_t* r, Context& ctx,
         in->buf->pos = in->buf->last;
         in->buf->file_pos = in->buf->file_last;
         if (in->buf->last_buf
-            && (!out.copy(ctx.error_body) || !out.signal(in->buf))) {
+            && (!out.copy(ctx.error_body) || !out.finish())) {
             return NGX_ERROR;
         }
     }
@@ -216,15 +242,15 @@ ngx_int_t replace_error_page(ngx_http_request_t* r, Context& ctx,
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
     return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r, in] {
-        Context* ctx = in == nullptr ? nullptr : Context::find(r);
+        Context* ctx = Context::find(r);
         if (ctx == nullptr || !ctx->headed) {
             return next_body(r, in);
         }
+        if (in == nullptr) {
+            return Output(r, *ctx).send();
+        }
         if (ctx->own_error) {
             return replace_error_page(r, *ctx, in);
-        }
-        if (ctx->exchange.form() == exchange::Form::kIgnored) {
-            return next_body(r, in);
         }
         if (ctx->exchange.edits_stream()) {
             return edit_stream(r, *ctx, in);
@@ -265,6 +291,9 @@ Bytes describe(ngx_uint_t status) {
 
 ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
     ctx.own_error = true;
+    if (ctx.forwarded) {
+        ctx.exchange.end(end_without_answer(r), now());
+    }
     auto family = api::family_of(ctx.exchange.endpoint());
     api::ApiError error;
     error.status = static_cast<int>(r->err_status);
@@ -311,9 +340,29 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
     return add_cache_headers(r, ctx);
 }
 
+// nginx has refused the request before we saw it: a body that is too large,
+// deny, auth_basic, limit_req.
+Context* context_of_refusal(ngx_http_request_t* r) {
+    if (r != r->main || r->error_page
+        || r->err_status < NGX_HTTP_BAD_REQUEST) {
+        return nullptr;
+    }
+    const CoreLoc& conf = loc_conf(r).core;
+    if (conf.mode != kModeOn) {
+        return nullptr;
+    }
+    api::Endpoint endpoint = endpoint_of(r, conf);
+    return endpoint == api::Endpoint::kNone
+               ? nullptr
+               : Context::create(r, endpoint, false, conf.event_max_size);
+}
+
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     ngx_int_t rc = guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r] {
         Context* ctx = Context::find(r);
+        if (ctx == nullptr) {
+            ctx = context_of_refusal(r);
+        }
         if (ctx == nullptr || ctx->headed) {
             return ngx_int_t{NGX_OK};
         }
@@ -338,8 +387,10 @@ void break_off(ngx_http_request_t* r, Context& ctx, ngx_int_t rc) {
         return;
     }
     ctx.closed = true;
-    auto how = rc == NGX_HTTP_GATEWAY_TIME_OUT ? exchange::End::kTimeout
-                                               : exchange::End::kUpstreamCut;
+    auto how = exchange::End::kUpstreamCut;
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        how = exchange::End::kTimeout;
+    }
     Bytes tail = ctx.exchange.on_eof(false, how, now());
     if (!ctx.exchange.edits_stream() || tail.empty()) {
         return;

@@ -62,27 +62,24 @@ void Exchange::reroute() {
     rerouted_ = true;
 }
 
-const api::Answer* Exchange::answer() const {
-    if (reader_) {
-        return &reader_->answer();
-    }
-    return json_answer_ ? &*json_answer_ : nullptr;
-}
-
 Bytes Exchange::finish_reason() const {
-    if (status_ == CacheStatus::kHit && !observe_) {
+    if (served_from_memory()) {
         return entry_.finish_reason;
     }
-    const api::Answer* answer = this->answer();
-    return answer != nullptr ? answer->finish_reason() : Bytes{};
+    if (reader_) {
+        return reader_->answer().finish_reason();
+    }
+    return summary_ ? Bytes(summary_->finish_reason) : Bytes{};
 }
 
 Bytes Exchange::served_model() const {
-    if (status_ == CacheStatus::kHit && !observe_) {
+    if (served_from_memory()) {
         return entry_.model;
     }
-    const api::Answer* answer = this->answer();
-    return answer != nullptr ? Bytes(answer->model) : Bytes{};
+    if (reader_) {
+        return reader_->answer().model;
+    }
+    return summary_ ? Bytes(summary_->model) : Bytes{};
 }
 
 }  // namespace llm::exchange

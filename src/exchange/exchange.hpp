@@ -23,6 +23,7 @@
 
 #include "src/api/reader.hpp"
 #include "src/api/request.hpp"
+#include "src/api/summary.hpp"
 #include "src/base/clock.hpp"
 #include "src/base/inflate.hpp"
 #include "src/cache/entry.hpp"
@@ -99,6 +100,8 @@ public:
     }
 
     void on_json(Bytes bytes, Now now);
+    // So many bytes of an answer that is not read.
+    void on_unread(uint64_t size) { received_ += size; }
     // What goes to the client instead of `bytes`, as views that live until
     // the next call or as long as `bytes`. Without edits_stream() the bytes
     // pass and the list stays empty.
@@ -118,7 +121,6 @@ public:
     // For variables and the log.
     api::Endpoint endpoint() const { return endpoint_; }
     const api::Request& request() const { return request_; }
-    const api::Answer* answer() const;
     const api::Usage& usage() const { return usage_; }
     CacheStatus cache_status() const { return status_; }
     Bytes cache_reason() const { return reason_; }
@@ -152,6 +154,7 @@ private:
     }
     tokens::TextSize prompt_size() const;
     tokens::TextSize completion_size() const;
+    bool is_no_answer() const;
     void read_json_answer();
     void settle_usage(End how);
     void learn();
@@ -198,7 +201,7 @@ private:
     bool overflow_ = false;
     std::unique_ptr<api::StreamReader> reader_;
     std::unique_ptr<sse::Editor> editor_;
-    std::optional<api::Answer> json_answer_;
+    std::optional<api::Summary> summary_;  // of a whole JSON answer
     std::string last_words_;    // what on_eof() sends
     uint64_t received_ = 0;     // bytes of the answer
     std::vector<Bytes> pieces_;  // when the editor's are not all

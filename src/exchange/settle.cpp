@@ -24,19 +24,21 @@ Bytes error_kind(End how, int status) {
     case End::kUpstreamCut: return "upstream_cut";
     case End::kUpstreamError: return "upstream_error";
     case End::kTimeout: return "upstream_timeout";
+    case End::kUnreachable: return "upstream_unreachable";
+    case End::kUpstreamInvalid:
     case End::kTooLarge: return "upstream_invalid";
     case End::kRefused: return "invalid_request";
     }
     return status >= 400 ? "upstream_error" : "";
 }
 
-// Up to its number or its particulars: "gate:tools:mcp" is "gate:tools".
+// Without its particulars: "gate:tools:mcp" is "gate:tools".
 Bytes reason_label(Bytes reason) {
     size_t first = reason.find(':');
-    if (first == Bytes::npos) {
-        return reason;
+    if (first != Bytes::npos) {
+        reason = reason.substr(0, reason.find(':', first + 1));
     }
-    return reason.substr(0, reason.find(':', first + 1));
+    return metrics::reason_label(reason);
 }
 
 Bytes result_label(cache::Put put) {
@@ -78,16 +80,23 @@ tokens::TextSize Exchange::prompt_size() const {
 // What the provider said; where it did not, or was cut off, what the bytes
 // say. Never zero for an answer that was generated.
 void Exchange::settle_usage(End how) {
-    bool left_early = how == End::kClientAbort && response_status_ == 0;
+    // No answer, but the model may have had the prompt.
+    bool early = response_status_ == 0
+                 && (how == End::kClientAbort || how == End::kTimeout);
     if (served_from_memory() || how == End::kRefused
-        || (response_status_ != 200 && !left_early)) {
+        || (response_status_ != 200 && !early)) {
         return;
     }
-    const api::Answer* answer = this->answer();
-    if (answer != nullptr) {
-        usage_ = answer->usage;
+    if (how == End::kUpstreamInvalid || how == End::kUnreachable) {
+        return;
     }
-    bool errored = failed_ || (answer != nullptr && answer->error);
+    if (reader_) {
+        usage_ = reader_->answer().usage;
+    } else if (summary_) {
+        usage_ = summary_->usage;
+    }
+    bool errored = failed_ || (reader_ && reader_->answer().error)
+                   || (summary_ && summary_->error);
     bool cut_short = how != End::kComplete && how != End::kUpstreamError;
     if (errored && !usage_.known() && completion_size().empty()) {
         usage_ = {};
@@ -146,26 +155,38 @@ void Exchange::estimate(End how) {
 
 // What was generated: its text where we have it, otherwise its bytes.
 tokens::TextSize Exchange::completion_size() const {
-    const api::Answer* answer = this->answer();
-    bool kept = answer != nullptr && !(reader_ && reader_->overflow());
     tokens::TextSize size;
     if (endpoint_ == api::Endpoint::kEmbeddings) {
         return size;
     }
-    if (!kept) {
-        size.ascii_bytes = reader_ ? reader_->content_bytes() : received_;
+    if (summary_) {
+        size.ascii_bytes = summary_->ascii_bytes;
+        size.non_ascii_bytes = summary_->other_bytes;
         return size;
     }
-    for (const api::Choice& choice : answer->choices) {
-        for (const api::Block& block : choice.blocks) {
-            size += tokens::TextSize::of(block.text);
-            size += tokens::TextSize::of(block.name);
+    if (!reader_) {
+        size.ascii_bytes = received_;
+        return size;
+    }
+    if (!reader_->overflow()) {
+        for (const api::Choice& choice : reader_->answer().choices) {
+            for (const api::Block& block : choice.blocks) {
+                size += tokens::TextSize::of(block.text);
+                size += tokens::TextSize::of(block.name);
+            }
         }
     }
-    if (size.empty() && reader_) {
+    if (size.empty()) {
         size.ascii_bytes = reader_->content_bytes();
     }
     return size;
+}
+
+// A 200 of another type, of a captive portal's for instance: no model has
+// made it.
+bool Exchange::is_no_answer() const {
+    return response_status_ == 200 && form_ == Form::kIgnored && !unreadable_
+           && !malformed_ && !rerouted_;
 }
 
 void Exchange::read_json_answer() {
@@ -173,11 +194,15 @@ void Exchange::read_json_answer() {
         || (inflater_ && !inflater_->finish().ok())) {
         return;
     }
-    Result<api::Answer> answer = api::read_json(endpoint_, body_);
-    if (answer.ok()) {
-        json_answer_ = std::move(answer).value();
-        failed_ = failed_ || json_answer_->error.has_value();
+    std::unique_ptr<json::Document> document = services_.documents.take();
+    if (document->parse(body_).ok()) {
+        Result<api::Summary> summary = api::summarize(endpoint_, *document);
+        if (summary.ok()) {
+            summary_ = std::move(summary).value();
+            failed_ = failed_ || summary_->error.has_value();
+        }
     }
+    services_.documents.give_back(std::move(document));
 }
 
 // "" when the answer may be stored.
@@ -188,6 +213,9 @@ Bytes Exchange::why_not_stored(End how) const {
     switch (how) {
     case End::kComplete: break;
     case End::kClientAbort: return "aborted";
+    case End::kUpstreamInvalid:
+        return is_no_answer() ? "content_type" : "error";
+    case End::kUnreachable:
     case End::kUpstreamError: return "error";
     case End::kTooLarge: return "size";
     case End::kRefused: return "refused";
@@ -200,24 +228,27 @@ Bytes Exchange::why_not_stored(End how) const {
     if (unreadable_) {
         return "encoding";
     }
-    if (form_ == Form::kIgnored) {
-        return "content_type";
-    }
     if (overflow_ || (reader_ && reader_->overflow())
         || body_.size() > storing_.max_size) {
         return "size";
     }
-    const api::Answer* answer = this->answer();
-    if (answer == nullptr) {
-        return "malformed";
-    }
-    if (answer->error || failed_) {
+    if (failed_) {
         return "error";
     }
-    if (!answer->complete) {
-        return reader_ && !terminal_ ? "truncated" : "malformed";
+    if (reader_) {
+        const api::Answer& answer = reader_->answer();
+        if (answer.error) {
+            return "error";
+        }
+        if (!answer.complete) {
+            return terminal_ ? "malformed" : "truncated";
+        }
+        return answer.finished_well() ? "" : "finish";
     }
-    return answer->finished_well() ? "" : "finish";
+    if (!summary_) {
+        return "malformed";
+    }
+    return summary_->finished_well ? "" : "finish";
 }
 
 void Exchange::store(End how, Now now) {
@@ -236,17 +267,16 @@ void Exchange::store(End how, Now now) {
 }
 
 Bytes Exchange::put(Now now) {
-    const api::Answer& answer = *this->answer();
     std::string content;
     if (reader_) {
-        api::write_json(answer, content);
+        api::write_json(reader_->answer(), content);
     }
     cache::Entry entry;
     entry.endpoint = endpoint_;
-    entry.answer_id = answer.id;
-    entry.model = answer.model;
+    entry.answer_id = reader_ ? reader_->answer().id : summary_->id;
+    entry.model = served_model();
     entry.requested_model = storing_.requested_model;
-    entry.finish_reason = answer.finish_reason();
+    entry.finish_reason = finish_reason();
     entry.tenant = storing_.tenant;
     entry.usage = usage_;
     entry.created_wall_s = now.wall_s();
@@ -285,6 +315,9 @@ void Exchange::end(End how, Now now) {
     if (failed_ && how == End::kComplete) {
         how = End::kUpstreamError;
     }
+    if (how == End::kComplete && is_no_answer()) {
+        how = End::kUpstreamInvalid;
+    }
     settle_usage(how);
     store(how, now);
     count(how, now);
@@ -308,7 +341,7 @@ void Exchange::count(End how, Now now) {
         count_saved();
         return;
     }
-    if (response_status_ != 0) {
+    if (how != End::kRefused) {
         count_upstream(kind, now);
     }
 }
@@ -328,10 +361,10 @@ void Exchange::count_upstream(Bytes kind, Now now) {
     Bytes operation = api::operation_of(endpoint_);
     Bytes provider = api::name_of(request_.family);
     Bytes asked = services_.label_of(request_.model);
-    const api::Answer* answer = this->answer();
-    Bytes served = answer != nullptr && !answer->model.empty()
-                       ? services_.label_of(answer->model)
-                       : Bytes{};
+    Bytes served = served_model();
+    if (!served.empty()) {
+        served = services_.label_of(served);
+    }
     int64_t took = now.mono_ns - start_.mono_ns;
     table.histogram(metrics::kRequestDuration,
                     {operation, provider, asked, served, kind})

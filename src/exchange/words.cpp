@@ -23,6 +23,8 @@ Bytes name_of(End how) {
     case End::kUpstreamCut: return "upstream_cut";
     case End::kUpstreamError: return "upstream_error";
     case End::kTimeout: return "timeout";
+    case End::kUnreachable: return "unreachable";
+    case End::kUpstreamInvalid: return "upstream_invalid";
     case End::kTooLarge: return "too_large";
     case End::kRefused: return "refused";
     }

@@ -28,6 +28,8 @@ enum class End : uint8_t {
     kUpstreamCut,    // the upstream's connection ended before the answer did
     kUpstreamError,  // an error status, or an error inside a stream
     kTimeout,
+    kUnreachable,    // no upstream took the request
+    kUpstreamInvalid,  // what it sent is no HTTP answer
     kTooLarge,       // an event passed llm_event_max_size
     kRefused,        // by us
 };
