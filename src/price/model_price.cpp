@@ -1,0 +1,121 @@
+#include "src/price/model_price.hpp"
+
+#include <algorithm>
+
+namespace llm::price {
+namespace {
+
+using Wide = __int128;
+
+constexpr int64_t kPicoPerNano = 1000;
+
+// Which rate stands in for one that is not named.
+constexpr Rate kStandIn[kRates] = {kInput, kOutput,     kInput, kInput,
+                                   kCacheWrite, kOutput, kInput, kOutput};
+
+// Parts of a whole, each taking from what is left of it.
+class Rest {
+public:
+    explicit Rest(int64_t all) : left_(std::max<int64_t>(all, 0)) {}
+    int64_t take(int64_t part) {
+        part = std::clamp<int64_t>(part, 0, left_);
+        left_ -= part;
+        return part;
+    }
+    int64_t left() const { return left_; }
+
+private:
+    int64_t left_;
+};
+
+using Counts = std::array<int64_t, kRates>;
+
+Counts counts_of(const api::Usage& usage) {
+    Counts n{};
+    Rest input(usage.input);
+    n[kCacheRead] = input.take(usage.cached_input);
+    Rest written(input.take(usage.cache_write));
+    n[kCacheWrite1h] = written.take(usage.cache_write_1h);
+    n[kCacheWrite] = written.left();
+    n[kAudioInput] = input.take(usage.audio_input);
+    n[kInput] = input.left();
+    Rest output(usage.output);
+    n[kAudioOutput] = output.take(usage.audio_output);
+    n[kReasoning] = output.take(usage.reasoning);
+    n[kOutput] = output.left();
+    return n;
+}
+
+std::optional<Wide> pico(const Tier& tier, const Counts& counts) {
+    Wide sum = 0;
+    for (size_t i = 0; i < kRates; i++) {
+        if (counts[i] > 0 && tier.rates[i] == Tier::kUnset) {
+            return std::nullopt;
+        }
+        sum += Wide{counts[i]} * tier.rates[i];
+    }
+    return sum;
+}
+
+}  // namespace
+
+void ModelPrice::resolve() {
+    std::sort(tiers.begin(), tiers.end(),
+              [](const Tier& a, const Tier& b) { return a.above < b.above; });
+    const Tier base = tiers.empty() ? Tier() : tiers.front();
+    for (Tier& tier : tiers) {
+        for (size_t i = 0; i < kRates; i++) {
+            if (tier.rates[i] == Tier::kUnset) {
+                tier.rates[i] = base.rates[i];
+            }
+            // kRates is ordered so that a stand-in is settled before.
+            if (tier.rates[i] == Tier::kUnset) {
+                tier.rates[i] = tier.rates[kStandIn[i]];
+            }
+        }
+    }
+}
+
+const Tier* ModelPrice::tier(int64_t input) const {
+    const Tier* found = nullptr;
+    for (const Tier& tier : tiers) {
+        if (found == nullptr || input > tier.above) {
+            found = &tier;
+        }
+    }
+    return found;
+}
+
+std::optional<int64_t> cost_nano(const ModelPrice& price,
+                                 const api::Usage& usage) {
+    const Tier* tier = price.tier(usage.input);
+    if (!usage.known() || tier == nullptr) {
+        return std::nullopt;
+    }
+    std::optional<Wide> sum = pico(*tier, counts_of(usage));
+    if (!sum) {
+        return std::nullopt;
+    }
+    Wide nano = (*sum + kPicoPerNano - 1) / kPicoPerNano;
+    return static_cast<int64_t>(std::min(nano, Wide{INT64_MAX}));
+}
+
+std::optional<int64_t> affordable_output(const ModelPrice& price,
+                                         int64_t input, int64_t nano) {
+    const Tier* tier = price.tier(input);
+    if (tier == nullptr || input < 0 || tier->rates[kOutput] == Tier::kUnset
+        || (input > 0 && tier->rates[kInput] == Tier::kUnset)) {
+        return std::nullopt;
+    }
+    Wide left = Wide{nano} * kPicoPerNano - Wide{input} * tier->rates[kInput];
+    if (left < 0) {
+        return 0;
+    }
+    int64_t rate = std::max(tier->rates[kOutput], tier->rates[kReasoning]);
+    if (rate == 0) {
+        return INT64_MAX;
+    }
+    return static_cast<int64_t>(std::min(left / rate, Wide{INT64_MAX}));
+}
+
+}  // namespace llm::price

@@ -1,0 +1,75 @@
+// ModelPrice: what a token of one model costs, and the cost of an answer.
+//
+// Unit of a rate: pico-dollars (1e-12 USD) a token; a dollar for a million
+// tokens is 1,000,000. Unit of a cost: nano-dollars (1e-9 USD). Products and
+// sums are 128 bits wide; a cost is rounded up to the nano-dollar once, at
+// the end, and saturates at INT64_MAX.
+//
+// Tiers: above a number of prompt tokens (cached ones included) the whole
+// request is charged by that tier, as the providers do it ("prompts > 200k").
+//
+// Which rate a token takes when the table does not name one: cache reads and
+// writes and audio that of input, 1 h writes that of other writes, reasoning
+// and audio that of output. A tier takes the base's own rate before that.
+//
+// A plain value; const use from any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "src/api/usage.hpp"
+
+namespace llm::price {
+
+enum Rate : uint8_t {
+    kInput,
+    kOutput,
+    kCacheRead,
+    kCacheWrite,
+    kCacheWrite1h,
+    kReasoning,
+    kAudioInput,
+    kAudioOutput,
+    kRates,
+};
+
+struct Tier {
+    static constexpr int64_t kUnset = -1;
+
+    Tier() { rates.fill(kUnset); }
+
+    int64_t above = 0;  // prompt tokens; the base tier has 0
+    std::array<int64_t, kRates> rates;
+};
+
+struct ModelPrice {
+    static constexpr int64_t kUnknown = -1;
+    static constexpr size_t kMaxTiers = 16;
+
+    // The base first, then ascending by `above`; never empty once parsed.
+    std::vector<Tier> tiers;
+    int64_t max_input = kUnknown;   // tokens: the context window
+    int64_t max_output = kUnknown;  // tokens
+
+    // Fills in what the table did not name; call once the tiers are read.
+    void resolve();
+
+    // The tier for that many prompt tokens; nullptr when there is none.
+    const Tier* tier(int64_t input) const;
+};
+
+// Nothing when the usage is not known, or tokens were used whose kind has no
+// price (an image model's text, an embedding model's output).
+std::optional<int64_t> cost_nano(const ModelPrice& price,
+                                 const api::Usage& usage);
+
+// How many output tokens `nano` pays for beside `input` prompt tokens, at
+// the dearest rate that plain output may take; 0 when the prompt alone costs
+// more. INT64_MAX when output is free. Nothing as above.
+std::optional<int64_t> affordable_output(const ModelPrice& price,
+                                         int64_t input, int64_t nano);
+
+}  // namespace llm::price
