@@ -163,8 +163,9 @@ for my $block (grep { $_->{language} =~ /^(?:ba)?sh$/ } @block) {
 }
 my ($install) = $readme =~ /apt-get install ((?:[^\n]*\\\n)*[^\n]*)/;
 my ($needed)  = slurp("$root/run") =~ /^build_packages='([^']*)'/m;
-is sorted(grep { $_ ne '\\' } split ' ', $install), sorted(split ' ', $needed),
-    'building by hand takes the packages that ./run takes';
+my %install = map { $_ => 1 } split ' ', $install;
+is sorted(grep { !$install{$_} } split ' ', $needed), '',
+    'building by hand takes every package that ./run takes';
 
 is slurp("$root/LICENSE") =~ /Apache License\s+Version 2\.0, January 2004/, 1,
     'LICENSE';
