@@ -374,6 +374,14 @@ my $claims = <<'END';
             llm_passthrough on;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
+        location /deny/ {
+            deny all;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
+        location /small/ {
+            client_max_body_size 10;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
         location /down/ { proxy_pass http://127.0.0.1:%%PORT:nobody%%; }
         location /nocache/ {
             llm_cache off;
@@ -414,10 +422,13 @@ sub decisions {
     is $r->status, 200, 'case 35: a 200 of another type passes';
     $r = $s->post($chat, $body, 'Authorization' => 'Bearer portal');
     like cache_status($r), qr/fwd=miss/, 'case 35: and was not stored';
-    $r = $s->post("/down$chat", $body);
-    is $r->status, 502, 'no upstream';
-    is sorted(keys %{ $r->json->{error} }), 'code message param type',
-        "nginx's own error speaks OpenAI's protocol";
+    my %error = (down => 502, deny => 403, small => 413);
+    for my $place (sort keys %error) {
+        $r = $s->post("/$place$chat", $body);
+        is $r->status, $error{$place}, "nginx's own error: $place";
+        is sorted(keys %{ $r->json->{error} }), 'code message param type',
+            "in OpenAI's protocol";
+    }
     $r = $s->post('/down/v1/messages', { %$body, max_tokens => 9 });
     is $r->json->{type}, 'error', "or Anthropic's";
 }
@@ -501,7 +512,7 @@ sub reloading {
 sub claims {
     for my $claim (\&decisions, \&defaults, \&identities, \&purging,
         \&reloading) {
-        my $s = LLM::Test->new(workers => 1)->allow(qr/connect\(\) failed/);
+        my $s = LLM::Test->new(workers => 1);
         $s->mock;
         $s->start($claims);
         $claim->($s);
