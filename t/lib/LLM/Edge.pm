@@ -79,7 +79,7 @@ sub body_of {
     my %body = (model => 'm', %more);
     if ($api eq 'chat' || $api eq 'messages') {
         $body{messages} //= [{ role => 'user', content => $text }];
-        $body{max_tokens} //= 1000 if $api eq 'messages';
+        $body{max_tokens} //= 100_000 if $api eq 'messages';
     } elsif ($api eq 'completions') {
         $body{prompt} = $text;
     } else {
@@ -96,8 +96,8 @@ sub next_test { 'test-' . ++$number }
 sub logged {
     my ($s, $test) = @_;
     my $line = wait_until {
-        my ($found) = grep { /"test":"\Q$test\E"/ } split /\n/,
-            $s->file('access.log');
+        # A whole line only: it may be on its way.
+        my ($found) = $s->file('access.log') =~ /^(.*"test":"\Q$test\E".*)\n/m;
         $found;
     } 8 or die "no log line of $test\n";
     return from_json($line);

@@ -1,0 +1,311 @@
+// One exchange, stop by stop, with a real store and without nginx.
+#include "src/exchange/exchange.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "src/metrics/families.hpp"
+#include "tests/cache/store_zone.hpp"
+#include "tests/metrics/region.hpp"
+
+namespace llm::exchange {
+namespace {
+
+constexpr Bytes kHead =
+    R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"m-1")";
+constexpr Bytes kDone = "data: [DONE]\n\n";
+constexpr Bytes kUsage =
+    R"("usage":{"prompt_tokens":30,"completion_tokens":12,)"
+    R"("total_tokens":42})";
+
+std::string chunk(Bytes delta, Bytes finish = "null") {
+    std::string out = "data: ";
+    out += kHead;
+    out += R"(,"choices":[{"index":0,"delta":)";
+    out += delta;
+    out += R"(,"finish_reason":)";
+    out += finish;
+    return out += "}]}\n\n";
+}
+
+std::string usage_chunk() {
+    std::string out = "data: ";
+    out += kHead;
+    out += R"(,"choices":[],)";
+    out += kUsage;
+    return out += "}\n\n";
+}
+
+std::string json_answer(Bytes finish = "stop") {
+    std::string out = R"({"id":"c1","object":"chat.completion","created":1,)"
+                      R"("model":"m-1","choices":[{"index":0,"message":)"
+                      R"({"role":"assistant","content":"Hello"},)"
+                      R"("finish_reason":")";
+    out += finish;
+    out += R"("}],)";
+    out += kUsage;
+    return out += '}';
+}
+
+class ExchangeTest : public testing::Test {
+protected:
+    ExchangeTest() : zone_(4 << 20), region_(1 << 20) {
+        services_.store = &zone_.store();
+        services_.metrics = region_.fresh_table();
+        policy_.cache = true;
+        policy_.ttl_s = 60;
+        policy_.max_size = 32 << 10;
+    }
+
+    std::unique_ptr<Exchange> begin(bool stream, bool observe = false,
+                                    Bytes more = "") {
+        body_ = R"({"model":"m","messages":[{"role":"user",)"
+                R"("content":"Say hello, please"}])";
+        body_ += more;
+        body_ += stream ? R"(,"stream":true})" : "}";
+        auto exchange = std::make_unique<Exchange>(
+            services_, api::Endpoint::kChat, observe, kEventMax, at(1));
+        EXPECT_FALSE(exchange->read(body_));
+        step_ = exchange->look_up(policy_, at(1), allocator());
+        if (step_ == Step::kForward) {
+            edits_ = exchange->forward().size_after(body_.size())
+                     - body_.size();
+        }
+        exchange->release();
+        return exchange;
+    }
+
+    void head(Exchange& exchange, Bytes type, int status = 200) {
+        exchange.on_head({status, type, ""}, at(1.1));
+    }
+
+    std::string feed(Exchange& exchange, Bytes bytes) {
+        std::string out;
+        for (Bytes piece : exchange.on_stream(bytes, at(1.2))) {
+            out += piece;
+        }
+        return out;
+    }
+
+    // A stored answer for the usual request.
+    void store() {
+        auto exchange = begin(false);
+        head(*exchange, "application/json");
+        exchange->on_json(json_answer(), at(1.2));
+        exchange->on_eof(true, End::kComplete, at(1.3));
+        ASSERT_EQ(exchange->cache_reason(), "no_entry");
+    }
+
+    Allocator allocator() {
+        return {&memory_, [](void* context, size_t size) {
+                    auto& memory =
+                        *static_cast<std::deque<std::string>*>(context);
+                    return memory.emplace_back(size, '\0').data();
+                }};
+    }
+
+    uint64_t total(const metrics::Family& family) {
+        return metrics::total(services_.metrics, family);
+    }
+
+    static Now at(double seconds) { return cache::at(seconds); }
+
+    static constexpr size_t kEventMax = 4096;
+    cache::Zone zone_;
+    metrics::SharedMemory region_;
+    Services services_;
+    Policy policy_;
+    std::string body_;
+    std::deque<std::string> memory_;
+    Step step_ = Step::kRefuse;
+    size_t edits_ = 0;
+};
+
+TEST_F(ExchangeTest, JsonIsStoredAndComesBackInBothForms) {
+    store();
+    auto json = begin(false);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_EQ(json->reply().body, json_answer());
+    EXPECT_EQ(json->usage().output, 12);
+    auto stream = begin(true);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_TRUE(stream->reply().body.ends_with(kDone));
+    EXPECT_EQ(stream->reply().body.find("usage\":{"), Bytes::npos);
+}
+
+TEST_F(ExchangeTest, AHitSavesAndBuysNothing) {
+    store();
+    uint64_t bought = total(metrics::kTokenUsage);
+    auto hit = begin(false);
+    hit->end(End::kComplete, at(2));
+    EXPECT_EQ(total(metrics::kSavedTokens), 42u);
+    EXPECT_EQ(total(metrics::kTokenUsage), bought);
+}
+
+TEST_F(ExchangeTest, UsageIsAskedForAndItsChunkWithheld) {
+    auto exchange = begin(true);
+    EXPECT_GT(edits_, 0u);
+    head(*exchange, "text/event-stream");
+    std::string hello = chunk(R"({"role":"assistant","content":"Hello"})");
+    std::string stop = chunk("{}", "\"stop\"");
+    EXPECT_EQ(feed(*exchange, hello + stop + usage_chunk()), hello + stop);
+    EXPECT_FALSE(exchange->ended());
+    EXPECT_EQ(feed(*exchange, kDone), kDone);
+    EXPECT_TRUE(exchange->ended());
+    EXPECT_EQ(exchange->usage().input, 30);
+    EXPECT_FALSE(exchange->usage().estimated);
+    auto again = begin(false);
+    EXPECT_EQ(again->cache_status(), CacheStatus::kHit);
+}
+
+TEST_F(ExchangeTest, AClientThatAsksSeesTheChunk) {
+    auto exchange =
+        begin(true, false, R"(,"stream_options":{"include_usage":true})");
+    EXPECT_EQ(edits_, 0u);
+    head(*exchange, "text/event-stream");
+    EXPECT_EQ(feed(*exchange, usage_chunk()), usage_chunk());
+}
+
+TEST_F(ExchangeTest, NothingFollowsTheTerminalEvent) {
+    auto exchange = begin(true);
+    head(*exchange, "text/event-stream");
+    std::string stop = chunk(R"({"content":"x"})", "\"stop\"");
+    feed(*exchange, stop);
+    EXPECT_EQ(feed(*exchange, std::string(kDone) + usage_chunk()), kDone);
+    EXPECT_EQ(exchange->usage().output, 12);
+}
+
+TEST_F(ExchangeTest, ACutStreamEndsInAnErrorAndIsNotStored) {
+    for (bool clean : {true, false}) {
+        auto exchange = begin(true);
+        head(*exchange, "text/event-stream");
+        std::string hello = chunk(R"({"content":"Hello there"})");
+        EXPECT_EQ(feed(*exchange, hello + "data: {\"half"), hello);
+        Bytes tail = exchange->on_eof(clean, End::kUpstreamCut, at(2));
+        EXPECT_TRUE(tail.starts_with("data: {\"error\""));
+        EXPECT_TRUE(exchange->broken());
+        EXPECT_EQ(exchange->cache_reason(), "no_store:truncated");
+        EXPECT_TRUE(exchange->usage().estimated);
+        EXPECT_GT(exchange->usage().output, 0);
+    }
+    EXPECT_EQ(total(metrics::kStreamEnds), 2u);
+    EXPECT_EQ(total(metrics::kErrors), 2u);
+}
+
+TEST_F(ExchangeTest, AFinishedTextWithoutTerminalEventEndsClean) {
+    auto exchange = begin(true);
+    head(*exchange, "text/event-stream");
+    feed(*exchange, chunk(R"({"content":"x"})", "\"stop\""));
+    EXPECT_EQ(exchange->on_eof(true, End::kComplete, at(2)), "");
+    EXPECT_FALSE(exchange->broken());
+    EXPECT_EQ(exchange->cache_reason(), "no_store:truncated");
+}
+
+TEST_F(ExchangeTest, AnEventThatIsTooLargeBreaksTheStream) {
+    auto exchange = begin(true);
+    head(*exchange, "text/event-stream");
+    std::string huge = "data: " + std::string(2 * kEventMax, 'x');
+    EXPECT_NE(feed(*exchange, huge).find("upstream_event_too_large"),
+              std::string::npos);
+    EXPECT_TRUE(exchange->broken());
+    EXPECT_EQ(exchange->cache_reason(), "no_store:size");
+}
+
+TEST_F(ExchangeTest, WhatIsNotStored) {
+    struct {
+        Bytes type;
+        int status;
+        std::string body;
+        Bytes reason;
+    } const cases[] = {
+        {"application/json", 500, json_answer(), "no_store:status"},
+        {"application/json", 200, json_answer("length"), "no_store:finish"},
+        {"application/json", 200, R"({"error":{"message":"no"}})",
+         "no_store:error"},
+        {"application/json", 200, json_answer().substr(0, 90),
+         "no_store:malformed"},
+        {"application/json", 200, R"({"x":1})", "no_store:malformed"},
+        {"text/html", 200, "<html>", "no_store:content_type"},
+    };
+    for (const auto& one : cases) {
+        auto exchange = begin(false);
+        head(*exchange, one.type, one.status);
+        exchange->on_json(one.body, at(2));
+        exchange->on_eof(true, End::kComplete, at(2));
+        exchange->end(End::kComplete, at(2));
+        EXPECT_EQ(exchange->cache_reason(), one.reason);
+    }
+    auto large = begin(false);
+    policy_.max_size = 10;
+    auto small = begin(false);
+    head(*small, "application/json");
+    small->on_json(json_answer(), at(2));
+    small->end(End::kComplete, at(2));
+    EXPECT_EQ(small->cache_reason(), "no_store:size");
+    EXPECT_EQ(zone_->stats().entries, 0u);
+}
+
+TEST_F(ExchangeTest, ARerouteIsNotStored) {
+    auto exchange = begin(false);
+    exchange->reroute();
+    head(*exchange, "application/json");
+    EXPECT_FALSE(exchange->will_store());
+    exchange->on_json(json_answer(), at(2));
+    exchange->end(End::kComplete, at(2));
+    EXPECT_EQ(exchange->cache_reason(), "no_store:rerouted");
+}
+
+TEST_F(ExchangeTest, AnAbortIsEstimatedOnce) {
+    auto early = begin(false);
+    early->end(End::kClientAbort, at(2));
+    early->end(End::kComplete, at(3));
+    EXPECT_TRUE(early->usage().estimated);
+    EXPECT_GT(early->usage().input, 0);
+    EXPECT_EQ(early->usage().output, 0);
+    EXPECT_EQ(total(metrics::kUsageEstimated), 1u);
+    EXPECT_EQ(total(metrics::kErrors), 1u);
+    EXPECT_EQ(total(metrics::kCacheRequests), 1u);
+    EXPECT_EQ(early->cache_reason(), "no_store:aborted");
+}
+
+TEST_F(ExchangeTest, WhatNeverReachedAModelCostsNothing) {
+    for (End how : {End::kUnreachable, End::kUpstreamInvalid}) {
+        auto exchange = begin(false);
+        exchange->end(how, at(2));
+        EXPECT_FALSE(exchange->usage().known());
+        EXPECT_EQ(exchange->cache_reason(), "no_store:error");
+    }
+    EXPECT_EQ(total(metrics::kUsageEstimated), 0u);
+}
+
+TEST_F(ExchangeTest, ObserveEditsNothingAndTells) {
+    store();
+    auto exchange = begin(true, true);
+    EXPECT_EQ(step_, Step::kForward);
+    EXPECT_EQ(edits_, 0u);
+    EXPECT_EQ(exchange->cache_status(), CacheStatus::kHit);
+    head(*exchange, "text/event-stream");
+    EXPECT_FALSE(exchange->edits_stream());
+    std::string cut = chunk(R"({"content":"x"})") + "data: {";
+    EXPECT_EQ(feed(*exchange, cut), cut);
+    EXPECT_EQ(exchange->on_eof(true, End::kComplete, at(2)), "");
+    EXPECT_FALSE(exchange->broken());
+    EXPECT_TRUE(exchange->usage().estimated);
+}
+
+TEST_F(ExchangeTest, TheClockOfAStream) {
+    auto exchange = begin(true);
+    head(*exchange, "text/event-stream");
+    EXPECT_EQ(exchange->ttft_ns(), -1);
+    exchange->on_stream(": ping\n\n", at(1.2));
+    exchange->on_stream(chunk(R"({"role":"assistant"})"), at(1.3));
+    EXPECT_EQ(exchange->ttft_ns(), -1);
+    std::string word = chunk(R"({"content":"x"})");
+    exchange->on_stream(word, at(1.5));
+    exchange->on_stream(word, at(2.5));
+    EXPECT_NEAR(static_cast<double>(exchange->ttft_ns()), 0.5e9, 1e6);
+}
+
+}  // namespace
+}  // namespace llm::exchange
