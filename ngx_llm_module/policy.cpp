@@ -240,16 +240,17 @@ std::string upstream_of(ngx_http_request_t* r) {
 
 // What the upstream will be asked for: as the client wrote it, unless it was
 // rewritten.
-std::string target_of(ngx_http_request_t* r) {
+void read_target(ngx_http_request_t* r, exchange::Policy& policy) {
     if (r->valid_unparsed_uri) {
-        return std::string(view(r->unparsed_uri));
+        policy.target = view(r->unparsed_uri);
+        return;
     }
-    std::string target(view(r->uri));
+    policy.rewritten_target = view(r->uri);
     if (r->args.len > 0) {
-        target += '?';
-        target += view(r->args);
+        policy.rewritten_target += '?';
+        policy.rewritten_target += view(r->args);
     }
-    return target;
+    policy.target = policy.rewritten_target;
 }
 
 }  // namespace
@@ -268,7 +269,7 @@ ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
         policy.max_temperature = conf.max_temperature;
     }
     policy.upstream = upstream_of(r);
-    policy.target = target_of(r);
+    read_target(r, policy);
     read_headers(r, conf, policy);
     if (read_scope(r, conf, ctx, policy) != NGX_OK
         || read_valid(r, conf, policy) != NGX_OK

@@ -32,7 +32,8 @@ struct Policy {
 
     // Who is asked, and with which path and arguments.
     std::string upstream;
-    std::string target;
+    Bytes target;
+    std::string rewritten_target;  // its memory where it is not the client's
 
     // Request headers that are part of the key; a repeated one's values are
     // joined by commas, as HTTP means them.
