@@ -86,18 +86,6 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
     return NGX_CONF_OK;
 }
 
-// With "master_process off" a reload makes no new process: what is open has
-// to follow before nginx unmaps a zone that is gone.
-ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
-    if (ngx_process != NGX_PROCESS_SINGLE || !services_open()) {
-        return NGX_OK;
-    }
-    return guard(cycle->log, ngx_int_t{NGX_ERROR}, [cycle] {
-        close_services();
-        return open_services(cycle);
-    });
-}
-
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE) {
@@ -126,7 +114,7 @@ ngx_module_t ngx_llm_module = {
     llm::door::commands.all.data(),
     NGX_HTTP_MODULE,
     nullptr,
-    llm::door::init_module,
+    nullptr,
     llm::door::init_process,
     nullptr,
     nullptr,

@@ -36,7 +36,6 @@ struct Worker {
     exchange::Services services;
     uint64_t id_random = 0;
     uint64_t id_count = 0;
-    bool opened = false;
 };
 
 Worker& worker() {
@@ -250,7 +249,6 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     auto* main = static_cast<MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
     Worker& self = worker();
-    self.opened = true;
     (void) random_bytes(&self.id_random, sizeof(self.id_random));
     if (main == nullptr) {
         return NGX_OK;
@@ -289,10 +287,6 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
 
 void close_services() {
     worker() = Worker{};
-}
-
-bool services_open() {
-    return worker().opened;
 }
 
 exchange::Services& worker_services() {

@@ -24,7 +24,6 @@ char* set_zone(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);
 // Opens the zone's regions for this worker process. NGX_OK or NGX_ERROR.
 ngx_int_t open_services(ngx_cycle_t* cycle);
 void close_services();
-bool services_open();
 
 // This worker's; empty before open_services() and without an llm_zone.
 exchange::Services& worker_services();

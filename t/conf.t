@@ -113,8 +113,7 @@ for my $handler (qw(llm_purge llm_metrics llm_status)) {
     refused(location("proxy_pass http://127.0.0.1:1; $handler;"),
         qr/"$handler" directive .*another content handler/, 3);
     my $later = location("$handler;\n    proxy_pass http://127.0.0.1:1;");
-    refused($later, qr/stands beside another content handler/, 3)
-        if $handler ne 'llm_purge';
+    refused($later, qr/stands beside another content handler/, 3);
     refused(location("$handler; $handler;"), qr/"$handler" directive/, 3);
     refused(location("$handler on;"), qr/invalid number of arguments/, 3);
     refused(http("$handler;"), qr/"$handler" directive is not allowed here/);

@@ -19,10 +19,11 @@ sub rest_of {
     return $body unless $head =~ /^transfer-encoding:\s*chunked/mi;
     # The pieces depend on the moment, their sum does not.
     while (defined(my $line = <$c>)) {
-        my $size = $line =~ /^([0-9a-f]+)\r?$/i ? hex $1 : 0 or last;
-        read $c, my $piece, $size;
+        my $size = $line =~ /^([0-9a-f]+)\r?$/i ? hex $1 : 0;
+        last if !$size;
+        read $c, my ($piece), $size;
         $body .= $piece;
-        my $end = <$c>;
+        <$c>;
     }
     return "(dechunked)$body";
 }

@@ -373,8 +373,10 @@ SKIP: {
     like $r[1]->header('cache-status'), qr/hit/, 'then a hit';
     is $t->h2(POST => "/$path", body => '{', port => 'h2')->status, 400,
         'HTTP/2, a refusal';
-    is $t->h2(POST => "/deny/$path", body => $known, port => 'h2')->status,
-        403, 'HTTP/2, deny all';
+    # curl may report the reset of the stream instead of the answer.
+    $r = $t->h2(POST => "/deny/$path", body => $known, port => 'h2');
+    like $r->status, qr/^(?:403|0)$/, 'HTTP/2, deny all';
+    unlike $r->body, qr/You said/, 'gives nothing away';
     my $large = chat('y' x 300_000);
     is $t->h2(POST => "/$path", body => $large, port => 'h2')->status, 200,
         'HTTP/2, a large body';
