@@ -117,7 +117,8 @@ subtest 'case 1: malformed JSON' => sub {
         refused($name, $bad);
     }
     for my $api (sort keys %path) {
-        refused("$api: cut in the middle", '{"model":"m","input":', $path{$api});
+        refused("$api: cut in the middle", '{"model":"m","input":',
+            $path{$api});
         refused("$api: not an object", $_, $path{$api})
             for '[]', '1', '"x"', 'null', 'true';
         my $prompt = $api eq 'responses' ? 'x' : 'prompt';
@@ -234,8 +235,12 @@ subtest 'case 10: a body that is too large' => sub {
     $c->write("POST /small$chat HTTP/1.1\r\nHost: a\r\n"
         . "Content-Type: application/json\r\n"
         . "Content-Length: 100000000\r\n\r\n");
-    is $c->head->status, 413, 'refused by its announced length';
+    my $r = $c->read;
+    is $r->status, 413, 'refused by its announced length';
     ok time - $start < 2, 'before it was sent';
+    is $r->json->{error}{type}, 'invalid_request_error', 'in OpenAI\'s form';
+    is $t->post("/small$path{messages}", 'x' x 20_000)->json->{error}{type},
+        'request_too_large', 'in Anthropic\'s form';
     is $t->request(POST => "/small$chat", chunked => [('x' x 4000) x 5])
         ->status, 413, 'refused when it grows';
     nothing_upstream();
@@ -499,7 +504,8 @@ subtest 'case 22: paths' => sub {
         is $r->header('x-model'), 'm', 'and read';
     }
     my @other = ('/v1/Chat/Completions', '/v1/chat/completions/',
-        '/v1/chat/completions%00', '/v1/chat/completions;x', '/v1/chatcompletions',
+        '/v1/chat/completions%00', '/v1/chat/completions;x',
+        '/v1/chatcompletions',
         '/v1/chat/completions%20', '/v1/threads/t/messages');
     for my $uri (@other) {
         my $r = $t->post($uri, $body);
