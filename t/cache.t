@@ -410,6 +410,11 @@ subtest 'case 88: tenants' => sub {
     is $ask->('', @a, 'x-api-key' => 'x'), 'HIT', 'and meets itself';
     is $ask->('', @a, 'x-api-key' => 'a'), 'HIT', 'said twice is one';
 
+    for my $twice ([@a, Authorization => 'Bearer z'],
+        ['x-api-key' => 'a', 'x-api-key' => 'z']) {
+        isnt $ask->('', @$twice), 'HIT', "said differently twice: @$twice";
+    }
+
     for my $cookie ('session=1', 'session=2', 'session=1') {
         my $r = $t->post($chat, $body, Cookie => $cookie);
         is $r->header('x-c'), 'BYPASS gate:identity',
