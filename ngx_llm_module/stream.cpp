@@ -315,6 +315,9 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
     if (r->headers_out.content_encoding != nullptr) {
         head.content_encoding = view(r->headers_out.content_encoding->value);
     }
+    if (ctx.rerouted) {
+        ctx.exchange.reroute();
+    }
     ctx.exchange.on_head(head, now());
     watch_upstream_end(r, ctx);
     if (ctx.exchange.form() != exchange::Form::kIgnored) {

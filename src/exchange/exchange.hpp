@@ -124,7 +124,7 @@ public:
     const api::Usage& usage() const { return usage_; }
     CacheStatus cache_status() const { return status_; }
     Bytes cache_reason() const { return reason_; }
-    bool will_store() const { return store_wanted_; }
+    bool will_store() const { return store_wanted_ && !rerouted_; }
     const std::optional<Digest>& key() const { return key_; }
     Bytes finish_reason() const;
     Bytes served_model() const;
