@@ -26,8 +26,10 @@ for my $api (qw(chat completions responses messages)) {
     my $whole = $api eq 'messages' ? 30 + 5 : 30;
     for my $form ([json => ()], [stream => stream()]) {
         my ($name, @form) = @$form;
-        my ($before_in, $before_out) = ($t->tokens('input'), $t->tokens('output'));
-        my ($r, $log) = $t->ask($api, 'prompt=30,completion=12,cached=5', @form);
+        my ($before_in, $before_out) = ($t->tokens('input'),
+            $t->tokens('output'));
+        my ($r, $log) = $t->ask($api, 'prompt=30,completion=12,cached=5',
+            @form);
         is $r->status, 200, "$api $name";
         is $log->{out}, 12, "$api $name: output";
         is $log->{cached}, 5, "$api $name: cached";
@@ -182,7 +184,8 @@ for my $how (qw(absurd huge negative string float null)) {
         'T7: an explicit 0 is 0';
 }
 {
-    my ($r, $log) = $t->ask('responses', 'finish=length,completion=12', stream());
+    my ($r, $log) = $t->ask('responses', 'finish=length,completion=12',
+        stream());
     is "$log->{out} $log->{estimated}", '12 0',
         'T6: response.incomplete carries usage';
     is $log->{reason}, 'no_store:finish', 'case 48: length is not stored';

@@ -65,7 +65,8 @@ for my $knobs ('', 'gzip', 'cut=3', 'cut=3,midcut', 'cut=3,te=close',
     'error200', 'error_at=2', 'status=429,retry_after=3', 'status=500',
     'status=400,errsse', 'ctype=text/html', 'crlf', 'bom,split=1', 'comments',
     'usage=none', 'usage=after_done', 'done=none', 'malformed',
-    'hugeline=300000', 'te=length', 'te=close', 'http10', 'trailers', 'setcookie', 'cc=no-store', 'bigheader=100000',
+    'hugeline=300000', 'te=length', 'te=close', 'http10', 'trailers',
+        'setcookie', 'cc=no-store', 'bigheader=100000',
     'events=2000,size=20000') {
     for my $api (qw(chat messages responses)) {
         for my $stream (0, 1) {
