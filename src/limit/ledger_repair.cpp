@@ -1,0 +1,261 @@
+// Ledger: what is derived, rebuilt and checked; the way to another region.
+#include <algorithm>
+
+#include "src/limit/account.hpp"
+#include "src/limit/ledger_entered.hpp"
+
+namespace llm::limit {
+namespace {
+
+constexpr int64_t kKeepRestored = 172800;
+
+// Holds of a slot that count, and whether they stand in `held`.
+bool is_in_use(const Slot& slot) {
+    return slot.state == SlotState::kOpen
+           || slot.state == SlotState::kExpired;
+}
+
+int64_t held_by(const Slot& slot, const Hold& hold, Kind kind) {
+    return slot.state == SlotState::kOpen && kind != Kind::kRequests
+               ? hold.amount
+               : 0;
+}
+
+}  // namespace
+
+void Ledger::repair() {
+    Transaction::redo(parts_);
+    rebuild();
+    parts_.head->repairs++;
+}
+
+void Ledger::rebuild() {
+    Head& head = *parts_.head;
+    for (uint32_t i = 0; i < head.accounts; i++) {
+        account(i).held = 0;
+        account(i).refs = 0;
+    }
+    head.open = 0;
+    head.expired = 0;
+    head.free_slot = kNone;
+    head.slots_used = 0;
+    for (uint32_t i = head.slots; i-- > 0;) {
+        Slot& seen = slot(i);
+        head.serial = std::max(head.serial, seen.serial);
+        if (seen.serial != 0 && head.slots_used == 0) {
+            head.slots_used = i + 1;
+        }
+        if (!is_in_use(seen)) {
+            if (i < head.slots_used) {
+                free_slot(i);
+            }
+            continue;
+        }
+        head.open += seen.state == SlotState::kOpen ? 1 : 0;
+        head.expired += seen.state == SlotState::kExpired ? 1 : 0;
+        for (uint32_t h = 0; h < std::min<size_t>(seen.count, kMaxDemands);
+             h++) {
+            const Hold& hold = seen.holds[h];
+            if (hold.account < head.accounts) {
+                Account& on = account(hold.account);
+                on.held += held_by(seen, hold, kind_of(on));
+                on.refs++;
+            }
+        }
+    }
+}
+
+Result<void> Ledger::check() {
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    auto wrong = [](const char* what, uint32_t at) {
+        return Error{Errc::kCorrupt, std::string(what) + " of place "
+                                         + std::to_string(at)};
+    };
+    const Head& head = *parts_.head;
+    std::vector<int64_t> held(head.accounts);
+    std::vector<uint32_t> refs(head.accounts);
+    uint32_t open = 0;
+    uint32_t expired = 0;
+    uint32_t idle = 0;
+    for (uint32_t i = 0; i < head.slots; i++) {
+        const Slot& seen = slot(i);
+        open += seen.state == SlotState::kOpen ? 1 : 0;
+        expired += seen.state == SlotState::kExpired ? 1 : 0;
+        idle += i < head.slots_used && !is_in_use(seen) ? 1 : 0;
+        if (is_in_use(seen)
+            && (i >= head.slots_used || seen.serial > head.serial)) {
+            return wrong("number or place of a reservation", i);
+        }
+        for (uint32_t h = 0; is_in_use(seen) && h < seen.count; h++) {
+            const Hold& hold = seen.holds[h];
+            if (hold.account != kNone) {
+                held[hold.account] += held_by(
+                    seen, hold, kind_of(account(hold.account)));
+                refs[hold.account]++;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < head.accounts; i++) {
+        const Account& seen = account(i);
+        if (seen.held != held[i]) {
+            return wrong("held sum", i);
+        }
+        if (seen.refs != refs[i]) {
+            return wrong("reference count", i);
+        }
+        if (seen.bucket.level < 0 || seen.bucket.fraction < 0
+            || (seen.used != 0
+                && (seen.bucket.fraction >= seen.rate.period_ns
+                    || find(seen.key) != i))) {
+            return wrong("contents", i);
+        }
+    }
+    for (uint32_t at = head.free_slot; at != kNone; at = slot(at).next_free) {
+        if (idle-- == 0 || is_in_use(slot(at))) {
+            return wrong("free list", at);
+        }
+    }
+    if (idle != 0 || open != head.open || expired != head.expired) {
+        return Error{Errc::kCorrupt, "counts of reservations"};
+    }
+    return {};
+}
+
+bool Ledger::empty() const {
+    for (uint32_t i = 0; i < parts_.head->accounts; i++) {
+        if (parts_.accounts[i].used != 0) {
+            return false;
+        }
+    }
+    return parts_.head->serial == 0;
+}
+
+LedgerKeys Ledger::keys() const {
+    return {parts_.head->key_high, parts_.head->key_low};
+}
+
+Result<void> Ledger::copy_to(Ledger& larger) {
+    Entered entered(*this);
+    Entered other(larger);
+    if (!entered.ok() || !other.ok()) {
+        return Entered::error();
+    }
+    const Head& head = *parts_.head;
+    Head& to = *larger.parts_.head;
+    if (!larger.empty()) {
+        return Error{Errc::kInvalid, "the new ledger is not empty"};
+    }
+    if (to.slots < head.slots_used) {
+        return Error{Errc::kNoSpace, "the new ledger has too few slots"};
+    }
+    to.key_high = head.key_high;
+    to.key_low = head.key_low;
+    to.serial = head.serial;
+    std::vector<uint32_t> moved(head.accounts, kNone);
+    for (uint32_t i = 0; i < head.accounts; i++) {
+        if (account(i).used == 0) {
+            continue;
+        }
+        uint32_t at = larger.free_place(account(i).key);
+        if (at == kNone) {
+            return Error{Errc::kNoSpace, "the new ledger is too small"};
+        }
+        larger.account(at) = account(i);
+        moved[i] = at;
+    }
+    for (uint32_t i = 0; i < head.slots_used; i++) {
+        Slot& copy = larger.slot(i);
+        copy = slot(i);
+        for (Hold& hold : copy.holds) {
+            hold.account = hold.account < head.accounts ? moved[hold.account]
+                                                        : kNone;
+        }
+    }
+    larger.rebuild();
+    return {};
+}
+
+Result<uint32_t> Ledger::save(uint32_t from, uint32_t count,
+                              std::vector<SavedAccount>& out, Now now) {
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    uint32_t size = parts_.head->accounts;
+    uint32_t end = from >= size || count >= size - from ? size : from + count;
+    for (uint32_t i = from; i < end; i++) {
+        Account copy = account(i);
+        if (copy.used == 0 || kind_of(copy) == Kind::kConcurrency
+            || is_idle(copy, kKeepRestored, now)) {
+            continue;
+        }
+        drain(copy, now);
+        out.push_back({copy.key, kind_of(copy), copy.bucket.level,
+                       copy.bucket.fraction, copy.held, copy.rate,
+                       copy.window, copy.crossed});
+    }
+    return end == size ? 0 : end;
+}
+
+namespace {
+
+bool sound(const SavedAccount& saved) {
+    bool known = is_rate(saved.kind) || saved.kind == Kind::kBudget;
+    return known && saved.rate.valid()
+           && saved.rate.units <= Ledger::kMaxAmount && saved.level >= 0
+           && saved.level <= Bucket::kMaxLevel && saved.held >= 0
+           && saved.held <= Bucket::kMaxLevel && saved.fraction >= 0
+           && saved.fraction < saved.rate.period_ns;
+}
+
+}  // namespace
+
+Result<uint32_t> Ledger::restore(const LedgerKeys& keys,
+                                 std::span<const SavedAccount> accounts,
+                                 int64_t saved_wall_ns, bool with_held,
+                                 Now now) {
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    if (!empty()) {
+        return Error{Errc::kInvalid, "the ledger is not empty"};
+    }
+    parts_.head->key_high = keys.high;
+    parts_.head->key_low = keys.low;
+    // A wall clock that stepped back makes nothing drain.
+    int64_t elapsed = std::clamp<int64_t>(now.wall_ns - saved_wall_ns, 0,
+                                          int64_t{1} << 60);
+    uint32_t taken = 0;
+    for (const SavedAccount& saved : accounts) {
+        bool over = saved.kind == Kind::kBudget
+                    && saved.window.end_s
+                           <= now.wall_s() - kKeepRestored;
+        if (!sound(saved) || over || find(saved.key) != kNone) {
+            continue;
+        }
+        uint32_t at = free_place(saved.key);
+        if (at == kNone) {
+            continue;
+        }
+        Account fresh{};
+        fresh.key = saved.key;
+        fresh.kind = static_cast<uint8_t>(saved.kind);
+        fresh.rate = saved.rate;
+        fresh.window = saved.window;
+        fresh.crossed = saved.crossed;
+        fresh.soft = INT64_MAX;
+        fresh.bucket = {saved.level, saved.fraction, now.mono_ns - elapsed};
+        fresh.bucket.charge(with_held ? saved.held : 0);
+        drain(fresh, now);
+        fresh.used = 1;
+        account(at) = fresh;
+        taken++;
+    }
+    return taken;
+}
+
+}  // namespace llm::limit

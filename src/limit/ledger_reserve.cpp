@@ -1,0 +1,333 @@
+// Ledger: reserving, and the leases of reservations.
+#include <algorithm>
+
+#include "src/limit/account.hpp"
+#include "src/limit/ledger_entered.hpp"
+
+namespace llm::limit {
+namespace {
+
+constexpr uint32_t kSweepEachCall = 4;
+constexpr uint32_t kSweepForRoom = 256;
+
+bool valid(const Demand& demand) {
+    bool amounts = demand.amount >= 0 && demand.amount <= Ledger::kMaxAmount
+                   && demand.limit >= 0 && demand.limit <= Ledger::kMaxAmount
+                   && demand.least.value_or(0) >= 0
+                   && demand.least.value_or(0) <= demand.amount;
+    bool rate = !is_rate(demand.kind)
+                || (demand.rate.valid()
+                    && demand.rate.units <= Ledger::kMaxAmount);
+    return amounts && rate && demand.kind >= Kind::kRequests
+           && demand.kind <= Kind::kBudget;
+}
+
+Result<void> check_demands(std::span<const Demand> demands) {
+    if (demands.size() > kMaxDemands) {
+        return Error{Errc::kInvalid, "more than 16 limits at once"};
+    }
+    if (!std::all_of(demands.begin(), demands.end(), valid)) {
+        return Error{Errc::kInvalid, "a limit's numbers make no sense"};
+    }
+    return {};
+}
+
+int64_t end_of_lease(int64_t lease_ns, Now now) {
+    lease_ns = std::clamp<int64_t>(lease_ns, 0, int64_t{1} << 60);
+    return now.mono_ns + lease_ns;
+}
+
+}  // namespace
+
+Result<Reserved> Ledger::reserve(std::span<const Demand> demands,
+                                 const Owner& owner, int64_t lease_ns,
+                                 Now now) {
+    Result<void> checked = check_demands(demands);
+    if (!checked) {
+        return checked.error();
+    }
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    sweep_some(kSweepEachCall, now);
+    if (!make_room(now)) {
+        return Error{Errc::kNoSpace, "the ledger is full of reservations"};
+    }
+    Asked asked(parts_, demands);
+    for (size_t i = 0; i < demands.size(); i++) {
+        asked.accounts[i] = stage(demands[i], asked.transaction, now);
+        if (asked.accounts[i] == kNone) {
+            return Error{Errc::kNoSpace, "the ledger is full of accounts"};
+        }
+    }
+    for (size_t i = 0; i < demands.size(); i++) {
+        admit(asked, i, now);
+    }
+    if (asked.refused != 0) {
+        mark_refused(asked);
+        return asked.out;
+    }
+    open_slot(asked, owner, lease_ns, now);
+    return asked.out;
+}
+
+void Ledger::admit(Asked& asked, size_t i, Now now) {
+    const Demand& demand = asked.demands[i];
+    Account& account = asked.transaction.account(asked.accounts[i]);
+    Standing& standing = asked.out.standings[i];
+    // Two demands on one account may name two limits.
+    account.limit = demand.limit;
+    account.soft = demand.soft;
+    int64_t room = remaining(account);
+    int64_t granted = std::min(demand.amount, room);
+    if (granted < demand.least.value_or(demand.amount)) {
+        standing = standing_of(account, now);
+        if (demand.dry_run) {
+            standing.would_refuse = true;
+            return;
+        }
+        asked.refused |= uint32_t{1} << i;
+        Refusal refusal = refusal_of(
+            account, demand.least.value_or(demand.amount), now);
+        refusal.which = i;
+        auto& worst = asked.out.refusal;
+        if (!worst
+            || std::pair(refusal.hopeless, refusal.retry_ns)
+                   > std::pair(worst->hopeless, worst->retry_ns)) {
+            worst = refusal;
+        }
+        return;
+    }
+    if (demand.kind == Kind::kRequests) {
+        account.bucket.charge(granted);
+    } else {
+        account.held += granted;
+    }
+    account.refs++;
+    standing = standing_of(account, now);
+    standing.granted = granted;
+}
+
+// Nothing was taken, so what the other demands would have been granted is
+// still there. The mark of a refusing budget is one byte, set in place.
+void Ledger::mark_refused(Asked& asked) {
+    for (size_t i = 0; i < asked.demands.size(); i++) {
+        Standing& standing = asked.out.standings[i];
+        standing.remaining = std::min(standing.limit,
+                                      standing.remaining + standing.granted);
+        standing.granted = 0;
+        Account& real = account(asked.accounts[i]);
+        if ((asked.refused >> i & 1) != 0
+            && asked.demands[i].kind == Kind::kBudget && real.used != 0
+            && real.key == asked.demands[i].key
+            && (real.crossed & kCrossedHard) == 0) {
+            real.crossed |= kCrossedHard;
+            standing.crossed_hard = true;
+        }
+    }
+}
+
+void Ledger::open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,
+                       Now now) {
+    Head& head = *parts_.head;
+    uint32_t at = head.free_slot != kNone ? head.free_slot : head.slots_used;
+    uint32_t next = at == head.free_slot ? slot(at).next_free : kNone;
+    Slot& image = asked.transaction.slot(at);
+    image = Slot{};
+    image.serial = ++head.serial;
+    image.state = SlotState::kOpen;
+    image.next_free = kNone;
+    image.generation = owner.generation;
+    image.pid = owner.pid;
+    image.count = static_cast<uint32_t>(asked.demands.size());
+    image.lease_end_ns = end_of_lease(lease_ns, now);
+    image.reserved_ns = now.mono_ns;
+    for (size_t i = 0; i < asked.demands.size(); i++) {
+        const Standing& standing = asked.out.standings[i];
+        image.holds[i] = standing.would_refuse
+                             ? Hold{kNone, 0, 0}
+                             : Hold{asked.accounts[i], 0, standing.granted};
+    }
+    asked.out.reservation = {at, image.serial};
+    asked.transaction.commit();
+    if (at == head.free_slot) {
+        head.free_slot = next;
+    } else {
+        head.slots_used = at + 1;
+    }
+    head.open++;
+}
+
+// False when every slot is open. What is remembered of ended leases goes
+// first.
+bool Ledger::make_room(Now now) {
+    Head& head = *parts_.head;
+    if (head.free_slot != kNone || head.slots_used < head.slots) {
+        return true;
+    }
+    sweep_some(kSweepForRoom, now);
+    for (uint32_t i = 0; head.expired > 0 && head.free_slot == kNone; i++) {
+        if (slot(i).state == SlotState::kExpired) {
+            forget(i);
+        }
+    }
+    return head.free_slot != kNone;
+}
+
+void Ledger::free_slot(uint32_t index) {
+    slot(index).next_free = parts_.head->free_slot;
+    parts_.head->free_slot = index;
+}
+
+bool Ledger::grow(Transaction& t, Slot& image,
+                  std::span<const int64_t> amounts, Now now) {
+    bool open = image.state == SlotState::kOpen;
+    for (size_t i = 0; i < image.count; i++) {
+        Hold& hold = image.holds[i];
+        if (hold.account == kNone) {
+            continue;
+        }
+        Account& account = t.account(hold.account);
+        if (kind_of(account) == Kind::kRequests) {
+            continue;
+        }
+        drain(account, now);
+        int64_t wanted = amounts.empty() || amounts[i] < 0 ? hold.amount
+                                                           : amounts[i];
+        int64_t more = wanted - (open ? hold.amount : 0);
+        if (more > remaining(account)) {
+            return false;
+        }
+        account.held += more;
+        hold.amount = wanted;
+    }
+    return true;
+}
+
+Result<bool> Ledger::extend(const Reservation& reservation, int64_t lease_ns,
+                            std::span<const int64_t> amounts, Now now) {
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    Head& head = *parts_.head;
+    if (!reservation || reservation.slot >= head.slots_used
+        || slot(reservation.slot).serial != reservation.serial
+        || slot(reservation.slot).state == SlotState::kFree) {
+        return Error{Errc::kNotFound, "no such reservation"};
+    }
+    Slot& real = slot(reservation.slot);
+    bool expired = real.state == SlotState::kExpired;
+    if (!amounts.empty()
+        && (amounts.size() != real.count
+            || *std::max_element(amounts.begin(), amounts.end())
+                   > kMaxAmount)) {
+        return Error{Errc::kInvalid, "not the reservation's demands"};
+    }
+    Transaction t(parts_);
+    Slot& image = t.slot(reservation.slot);
+    if ((expired || !amounts.empty()) && !grow(t, image, amounts, now)) {
+        if (!expired) {  // one aligned word
+            real.lease_end_ns = end_of_lease(lease_ns, now);
+        }
+        return false;
+    }
+    image.state = SlotState::kOpen;
+    image.lease_end_ns = end_of_lease(lease_ns, now);
+    t.commit();
+    head.open += expired ? 1 : 0;
+    head.expired -= expired ? 1 : 0;
+    return true;
+}
+
+uint32_t Ledger::sweep_some(uint32_t slots, Now now) {
+    Head& head = *parts_.head;
+    if (head.open == 0 && head.expired == 0) {
+        return 0;
+    }
+    uint32_t ended = 0;
+    slots = std::min(slots, head.slots_used);
+    for (uint32_t i = 0; i < slots; i++) {
+        uint32_t at = head.sweep_at < head.slots_used ? head.sweep_at : 0;
+        head.sweep_at = at + 1;
+        const Slot& seen = slot(at);
+        if (seen.state == SlotState::kOpen
+            && seen.lease_end_ns <= now.mono_ns) {
+            expire(at);
+            ended++;
+        } else if (seen.state == SlotState::kExpired
+                   && now.mono_ns - seen.lease_end_ns > kRemember) {
+            forget(at);
+        }
+    }
+    return ended;
+}
+
+void Ledger::expire(uint32_t index) {
+    Transaction t(parts_);
+    Slot& image = t.slot(index);
+    for (size_t i = 0; i < image.count; i++) {
+        const Hold& hold = image.holds[i];
+        if (hold.account == kNone) {
+            continue;
+        }
+        Account& account = t.account(hold.account);
+        if (kind_of(account) != Kind::kRequests) {
+            account.held -= hold.amount;
+        }
+    }
+    image.state = SlotState::kExpired;
+    t.commit();
+    parts_.head->open--;
+    parts_.head->expired++;
+    parts_.head->leases_ended++;
+}
+
+void Ledger::forget(uint32_t index) {
+    Transaction t(parts_);
+    Slot& image = t.slot(index);
+    for (size_t i = 0; i < image.count; i++) {
+        if (image.holds[i].account != kNone) {
+            t.account(image.holds[i].account).refs--;
+        }
+    }
+    image.state = SlotState::kFree;
+    t.commit();
+    parts_.head->expired--;
+    free_slot(index);
+}
+
+Result<uint32_t> Ledger::sweep(uint32_t slots, Now now) {
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    return sweep_some(slots, now);
+}
+
+Result<uint32_t> Ledger::expire_owner(const Owner& owner, Now now) {
+    constexpr uint32_t kOneHold = 256;
+    uint32_t ended = 0;
+    for (uint32_t from = 0;; from += kOneHold) {
+        Entered entered(*this);
+        if (!entered.ok()) {
+            return Entered::error();
+        }
+        uint32_t end = std::min(from + kOneHold, parts_.head->slots_used);
+        for (uint32_t i = from; i < end; i++) {
+            Slot& seen = slot(i);
+            if (seen.state == SlotState::kOpen && seen.pid == owner.pid
+                && seen.generation == owner.generation) {
+                seen.lease_end_ns = std::min(seen.lease_end_ns, now.mono_ns);
+                expire(i);
+                ended++;
+            }
+        }
+        if (end != from + kOneHold) {
+            return ended;
+        }
+    }
+}
+
+}  // namespace llm::limit
