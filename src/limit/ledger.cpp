@@ -166,6 +166,8 @@ uint32_t Ledger::stage(const Demand& demand, Transaction& t, Now now) {
     uint32_t at = t.find_staged(demand.key);
     if (at == kNone) {
         at = find(demand.key);
+        // An idle account, and another demand has just been given its place.
+        at = at != kNone && t.is_staged(at) ? kNone : at;
     }
     if (at != kNone) {
         refresh(t.account(at), demand, now);
