@@ -119,7 +119,7 @@ BENCHMARK(BM_EstimatorLearn);
 void BM_TextSize(benchmark::State& state) {
     std::string text(static_cast<size_t>(state.range(0)), 'x');
     for (auto _ : state) {
-        benchmark::DoNotOptimize(tokens::TextSize::of(text));
+        benchmark::DoNotOptimize(TextSize::of(text));
     }
     state.SetBytesProcessed(state.iterations() * state.range(0));
 }

@@ -30,14 +30,14 @@ bool is_one_of(Bytes word, const Bytes (&list)[N]) {
 
 }  // namespace
 
-void RequestText::add(json::TextSize size) {
-    request_.ascii_bytes += size.ascii;
-    request_.other_bytes += size.other;
+void RequestText::add(TextSize size) {
+    request_.ascii_bytes += size.ascii_bytes;
+    request_.other_bytes += size.other_bytes;
 }
 
 void RequestText::add_value(NodeId value) {
     add(doc_.is(value, Type::kString) ? doc_.string_size(value)
-                                      : json::measure(doc_.raw(value)));
+                                      : TextSize::of(doc_.raw(value)));
 }
 
 bool RequestText::is_media(NodeId part) const {

@@ -27,7 +27,7 @@ private:
     void add_part(json::NodeId part);
     void add_inner_part(json::NodeId part);
     void add_value(json::NodeId value);
-    void add(json::TextSize size);
+    void add(TextSize size);
     bool is_media(json::NodeId part) const;
     bool is_user(json::NodeId message) const;
     void find_user_text(json::NodeId message);

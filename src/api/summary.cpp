@@ -35,11 +35,10 @@ void measure(const Document& doc, NodeId top, Summary& summary) {
     NodeId end = doc.node(top).next;
     for (NodeId id = top + 1; id < end; id++) {
         if (doc.is(id, Type::kString) && holds_text(doc.key(id))) {
-            json::TextSize size = doc.string_size(id);
-            summary.ascii_bytes += size.ascii;
-            summary.other_bytes += size.other;
+            TextSize size = doc.string_size(id);
+            summary.text += size;
         } else if (doc.is(id, Type::kObject) && doc.key(id) == "input") {
-            summary.ascii_bytes += doc.raw(id).size();  // of a tool_use
+            summary.text.ascii_bytes += doc.raw(id).size();  // tool_use
         }
     }
 }

@@ -24,8 +24,7 @@ struct Summary {
     std::optional<ApiError> error;
     // Generated text: content, reasoning, refusals, names and arguments of
     // tool calls; bytes after unescaping.
-    uint64_t ascii_bytes = 0;
-    uint64_t other_bytes = 0;
+    TextSize text;
 };
 
 // `doc` holds the body of an answer with status 200. Errc::kInvalid under

@@ -152,8 +152,8 @@ private:
     bool served_from_memory() const {
         return status_ == CacheStatus::kHit && !observe_;
     }
-    tokens::TextSize prompt_size() const;
-    tokens::TextSize completion_size() const;
+    TextSize prompt_size() const;
+    TextSize completion_size() const;
     bool is_no_answer() const;
     void read_json_answer();
     void settle_usage(End how);

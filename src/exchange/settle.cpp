@@ -70,10 +70,10 @@ Bytes refusal_reason(cache::Put put) {
 
 }  // namespace
 
-tokens::TextSize Exchange::prompt_size() const {
-    tokens::TextSize size;
+TextSize Exchange::prompt_size() const {
+    TextSize size;
     size.ascii_bytes = request_.ascii_bytes + request_.tools_bytes;
-    size.non_ascii_bytes = request_.other_bytes;
+    size.other_bytes = request_.other_bytes;
     return size;
 }
 
@@ -154,15 +154,13 @@ void Exchange::estimate(End how) {
 }
 
 // What was generated: its text where we have it, otherwise its bytes.
-tokens::TextSize Exchange::completion_size() const {
-    tokens::TextSize size;
+TextSize Exchange::completion_size() const {
+    TextSize size;
     if (endpoint_ == api::Endpoint::kEmbeddings) {
         return size;
     }
     if (summary_) {
-        size.ascii_bytes = summary_->ascii_bytes;
-        size.non_ascii_bytes = summary_->other_bytes;
-        return size;
+        return summary_->text;
     }
     if (!reader_) {
         size.ascii_bytes = received_;
@@ -171,8 +169,8 @@ tokens::TextSize Exchange::completion_size() const {
     if (!reader_->overflow()) {
         for (const api::Choice& choice : reader_->answer().choices) {
             for (const api::Block& block : choice.blocks) {
-                size += tokens::TextSize::of(block.text);
-                size += tokens::TextSize::of(block.name);
+                size += TextSize::of(block.text);
+                size += TextSize::of(block.name);
             }
         }
     }

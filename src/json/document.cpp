@@ -159,7 +159,7 @@ TextSize Document::string_size(NodeId id) const {
         return {};
     }
     Bytes content = text_.substr(node.begin + 1, node.end - node.begin - 2);
-    return (node.flags & kEscaped) == 0 ? measure(content)
+    return (node.flags & kEscaped) == 0 ? TextSize::of(content)
                                         : measure_escaped(content);
 }
 

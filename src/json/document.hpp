@@ -25,6 +25,7 @@
 
 #include "src/base/bytes.hpp"
 #include "src/base/result.hpp"
+#include "src/base/text_size.hpp"
 
 namespace llm::json {
 
@@ -36,12 +37,6 @@ enum class Type : uint8_t {
     kString,
     kArray,
     kObject,
-};
-
-// Bytes of UTF-8 text.
-struct TextSize {
-    uint64_t ascii = 0;
-    uint64_t other = 0;  // of sequences beyond ASCII
 };
 
 using NodeId = uint32_t;

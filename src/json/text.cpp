@@ -167,31 +167,8 @@ size_t write_utf8(uint32_t code, char* out) {
     return 4;
 }
 
-TextSize measure(Bytes text) {
-    constexpr uint64_t kOnes = 0x0101010101010101;
-    constexpr size_t kWords = 31;  // 31 * 8 still fits the sum's one byte
-    uint64_t other = 0;
-    const char* p = text.data();
-    size_t left = text.size();
-    while (left >= 8) {
-        uint64_t lanes = 0;
-        for (size_t i = 0; i < kWords && left >= 8; i++) {
-            uint64_t word;
-            std::memcpy(&word, p, 8);
-            lanes += word >> 7 & kOnes;
-            p += 8;
-            left -= 8;
-        }
-        other += lanes * kOnes >> 56;
-    }
-    for (; left > 0; left--, p++) {
-        other += static_cast<unsigned char>(*p) >> 7;
-    }
-    return {text.size() - other, other};
-}
-
 TextSize measure_escaped(Bytes content) {
-    TextSize size = measure(content);
+    TextSize size = TextSize::of(content);
     const char* end = content.data() + content.size();
     const char* p = find_backslash(content.data(), end, end);
     while (p != end) {
@@ -199,8 +176,8 @@ TextSize measure_escaped(Bytes content) {
         uint32_t code = read_escape(p);
         char utf8[4];
         size_t bytes = write_utf8(code, utf8);
-        size.ascii -= static_cast<size_t>(p - escape);
-        (code < 0x80 ? size.ascii : size.other) += bytes;
+        size.ascii_bytes -= static_cast<size_t>(p - escape);
+        (code < 0x80 ? size.ascii_bytes : size.other_bytes) += bytes;
         p = find_backslash(p, end, end);
     }
     return size;

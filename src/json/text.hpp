@@ -74,8 +74,7 @@ uint32_t read_escape(const char*& p);
 // Writes a code point as UTF-8 (1 to 4 bytes), returns how many.
 size_t write_utf8(uint32_t code, char* out);
 
-// How much text plain bytes are, and a string's content once unescaped.
-TextSize measure(Bytes text);
+// How much text a string's content is once unescaped.
 TextSize measure_escaped(Bytes content);
 
 void append_unescaped(std::string& out, Bytes content);

@@ -61,7 +61,7 @@ struct Estimator::Entry {
 struct Estimator::Input {
     Input(TextSize text, uint64_t messages)
         : quarters{std::min(text.ascii_bytes, kLimit) * kQuartersPerAscii,
-                   std::min(text.non_ascii_bytes, kLimit)
+                   std::min(text.other_bytes, kLimit)
                        * kQuartersPerNonAscii,
                    std::min(messages, kLimit) * kQuartersPerMessage} {}
 

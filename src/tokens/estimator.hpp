@@ -2,7 +2,7 @@
 // usage that providers report. For reservations before dispatch, and for
 // answers whose usage never came.
 //
-//   tokens = a * ascii_bytes + b * non_ascii_bytes + c * messages
+//   tokens = a * ascii_bytes + b * other_bytes + c * messages
 //
 // with a, b, c for each model, apart for prompts and for completions (whose
 // c is not used). They start at 1/4, 1/2 and 4, and stay within 1/16 to 2
@@ -32,7 +32,7 @@
 #include <optional>
 
 #include "src/base/result.hpp"
-#include "src/tokens/text_size.hpp"
+#include "src/base/text_size.hpp"
 
 namespace llm::tokens {
 

