@@ -19,7 +19,6 @@ struct Zone;  // zone.hpp
 struct CoreMain {
     Zone* zone;            // llm_zone; nullptr: metering into variables only
     ngx_str_t secret;      // llm_secret: the file's content, empty = random
-    Place secret_place;
 };
 
 struct MetricsMain {

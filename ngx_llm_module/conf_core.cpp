@@ -4,6 +4,7 @@
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/vars.hpp"
 #include "ngx_llm_module/zone.hpp"
+#include "src/base/digest.hpp"
 
 namespace llm::door {
 namespace {
@@ -75,6 +76,22 @@ char* set_secret(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return read_secret(cf, &path, main->core.secret);
 }
 
+// Without a zone to keep it in, the tenants' key is drawn here, before the
+// workers are forked: all of them must name a tenant alike.
+ngx_int_t draw_secret(ngx_conf_t* cf, MainConf& conf) {
+    if (conf.core.zone != nullptr || conf.core.secret.len > 0) {
+        return NGX_OK;
+    }
+    Digest random;
+    if (!random_bytes(random.bytes.data(), random.bytes.size())) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "llm: the system has no random bytes");
+        return NGX_ERROR;
+    }
+    conf.core.secret = copy_to(cf->pool, random.view());
+    return conf.core.secret.data == nullptr ? NGX_ERROR : NGX_OK;
+}
+
 ngx_command_t commands[] = {
     {ngx_string("llm_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
@@ -124,7 +141,7 @@ constinit const Room core_room = {
     .create_main = nullptr,
     .create_loc = create_loc,
     .merge_loc = merge_loc,
-    .postconfiguration = nullptr,
+    .postconfiguration = draw_secret,
 };
 
 }  // namespace llm::door

@@ -260,14 +260,7 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
         services.models.emplace_back(name);
     }
     if (main->core.zone == nullptr) {
-        if (main->core.secret.len > 0) {
-            services.tenant_mac =
-                Hmac(sha256(view(main->core.secret)).view());
-        } else {
-            Digest random;
-            (void) random_bytes(random.bytes.data(), random.bytes.size());
-            services.tenant_mac = Hmac(random.view());
-        }
+        services.tenant_mac = Hmac(sha256(view(main->core.secret)).view());
         return NGX_OK;
     }
     Block block = block_of(main->core.zone->shm);
