@@ -11,7 +11,9 @@ constexpr int64_t kGuess = kSecond;
 constexpr int64_t kPatience = 60 * kSecond;
 
 int64_t window_left_ns(const Account& account, Now now) {
-    int64_t left_s = account.window.end_s - now.wall_s();
+    constexpr int64_t kFar = int64_t{1} << 40;
+    int64_t left_s = std::clamp(account.window.end_s, -kFar, kFar)
+                     - now.wall_s();
     left_s = std::clamp<int64_t>(left_s, 0, int64_t{1} << 32);
     return std::max<int64_t>(
         0, left_s * kSecond - now.wall_ns % kSecond);

@@ -1,0 +1,48 @@
+// What an answer says about its limits: OpenAI's x-ratelimit-* of the
+// tightest limit, and on a refusal when to come back. The values only; the
+// door writes the headers and leaves out those that are empty.
+//
+// Formats: counts in decimal; x-ratelimit-reset-* as Go's time.ParseDuration
+// reads it ("6m0s", "1s", "120ms"), as OpenAI sends it; Retry-After whole
+// seconds (RFC 9110 §10.2.3), rounded up and never 0; retry-after-ms whole
+// milliseconds; x-should-retry "false" when waiting is pointless, because
+// the SDKs would sleep for hours or hammer. Their default is to retry a 429.
+//
+// Pure functions; any thread.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "src/limit/demand.hpp"
+
+namespace llm::limit {
+
+struct RateHeaders {
+    std::string limit;      // x-ratelimit-limit-…
+    std::string remaining;  // x-ratelimit-remaining-…
+    std::string reset;      // x-ratelimit-reset-…
+};
+
+struct LimitHeaders {
+    RateHeaders requests;
+    RateHeaders tokens;
+};
+
+// The tightest is the one with the smallest share left; of equal ones the
+// one with the fewest left. Dry runs are not told.
+LimitHeaders limit_headers(std::span<const Demand> demands,
+                           std::span<const Standing> standings);
+
+struct RetryHeaders {
+    std::string retry_after;
+    std::string retry_after_ms;
+    std::string should_retry;  // "false" or empty
+};
+
+RetryHeaders retry_headers(const Refusal& refusal);
+
+// "1h0m0s", "6m0s", "1.5s", "120ms", "0s"; rounded up to milliseconds.
+std::string go_duration(int64_t ns);
+
+}  // namespace llm::limit

@@ -1,0 +1,105 @@
+#include "src/limit/snapshot.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/limit/ledger_region.hpp"
+
+namespace llm::limit {
+namespace {
+
+std::vector<SavedAccount> accounts(size_t count) {
+    std::vector<SavedAccount> all;
+    for (size_t i = 0; i < count; i++) {
+        SavedAccount a;
+        a.key = {UINT64_MAX - i, i};
+        a.kind = i % 2 == 0 ? Kind::kBudget : Kind::kTokens;
+        a.level = static_cast<int64_t>(i) * 1000000007;
+        a.fraction = 3;
+        a.held = 5;
+        a.rate = {7, 60 * kSecond};
+        a.window = {-86400, 86400};
+        a.crossed = 3;
+        all.push_back(a);
+    }
+    return all;
+}
+
+const LedgerKeys kKeys{{1, UINT64_MAX}, {3, 4}};
+
+std::string written(size_t count) {
+    std::string file;
+    append_snapshot_head(file, 123456789, kKeys);
+    append_snapshot_accounts(file, accounts(count));
+    return file;
+}
+
+TEST(Snapshot, ComesBackWhole) {
+    auto read = read_snapshot(written(100));
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->wall_ns, 123456789);
+    EXPECT_EQ(read->keys.high.k1, UINT64_MAX);
+    EXPECT_EQ(read->keys.low.k0, 3u);
+    EXPECT_EQ(read->accounts, accounts(100));
+    EXPECT_EQ(read->ignored_bytes, 0u);
+    EXPECT_TRUE(read_snapshot(written(0))->accounts.empty());
+}
+
+TEST(Snapshot, CutAnywhereKeepsWhatStandsBefore) {
+    std::string file = written(5);
+    size_t last = 0;
+    for (size_t size = 0; size < file.size(); size++) {
+        auto read = read_snapshot(Bytes(file).substr(0, size));
+        if (!read.ok()) {
+            EXPECT_EQ(read.error().code, Errc::kCorrupt);
+            EXPECT_EQ(last, 0u);
+            continue;
+        }
+        EXPECT_GE(read->accounts.size(), last);
+        EXPECT_LT(read->accounts.size(), 5u);
+        last = read->accounts.size();
+        EXPECT_EQ(read->accounts, accounts(last));
+    }
+    EXPECT_EQ(last, 4u);
+}
+
+TEST(Snapshot, AFlippedBitEndsIt) {
+    std::string good = written(5);
+    for (size_t at = 0; at < good.size(); at++) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(bad[at] ^ (1 << at % 8));
+        auto read = read_snapshot(bad);
+        if (read.ok()) {
+            EXPECT_LT(read->accounts.size(), 5u) << at;
+            EXPECT_GT(read->ignored_bytes, 0u);
+            EXPECT_EQ(read->accounts, accounts(read->accounts.size()));
+        }
+    }
+    EXPECT_EQ(read_snapshot(good + "garbage")->ignored_bytes, 7u);
+    EXPECT_EQ(read_snapshot("").error().code, Errc::kCorrupt);
+    EXPECT_FALSE(read_snapshot(std::string(1000, '\0')).ok());
+}
+
+TEST(Snapshot, CarriesALedgerOver) {
+    Zone before;
+    Demand d = before.budget("team", kDollar, 10 * kDollar, {0, 86400});
+    settle(before.ledger, take(before.ledger, {d}, at(0)), {3 * kDollar},
+           at(0));
+    std::vector<SavedAccount> saved;
+    ASSERT_TRUE(before.ledger.save(0, 1000, saved, at(0)).ok());
+    std::string file;
+    append_snapshot_head(file, at(0).wall_ns, before.ledger.keys());
+    append_snapshot_accounts(file, saved);
+    auto read = read_snapshot(file);
+    ASSERT_TRUE(read.ok());
+    Zone after;
+    ASSERT_TRUE(after.ledger
+                    .restore(read->keys, read->accounts, read->wall_ns,
+                             false, at(1))
+                    .ok());
+    // The same words name the same account again.
+    Demand again = after.budget("team", kDollar, 10 * kDollar, {0, 86400});
+    EXPECT_EQ(look(after.ledger, again, at(1)).remaining, 7 * kDollar);
+}
+
+}  // namespace
+}  // namespace llm::limit
