@@ -1,0 +1,113 @@
+#include "src/semantic/bert_encoder.hpp"
+
+#include <algorithm>
+
+#include "src/semantic/mapped_file.hpp"
+#include "src/semantic/tokenizer_file.hpp"
+
+namespace llm::semantic {
+
+namespace {
+
+Digest digest_of(const BertConfig& config, const Tokenizer& tokenizer,
+                 const Safetensors& weights, Precision precision,
+                 size_t max_tokens) {
+    Hasher hasher;
+    std::string head = precision == Precision::kInt8 ? "minilm int8"
+                                                     : "minilm float";
+    for (size_t number : {config.hidden, config.layers, config.heads,
+                          config.inner, max_tokens}) {
+        head += ' ';
+        head += std::to_string(number);
+    }
+    head += ' ';
+    head += std::to_string(config.epsilon * 1e12f);
+    hasher.update(head);
+    tokenizer.hash_into(hasher);
+    for (const Tensor& tensor : weights.tensors()) {
+        hasher.update(Bytes(tensor.name.c_str(), tensor.name.size() + 1));
+        hasher.update(tensor.data);
+    }
+    return hasher.finish();
+}
+
+}  // namespace
+
+Result<BertEncoder> BertEncoder::create(const BertConfig& config,
+                                        TokenizerSpec spec,
+                                        const Safetensors& weights,
+                                        Precision precision) {
+    if (spec.begin == kNoToken) {
+        return Error{Errc::kInvalid,
+                     "tokenizer: a BERT encoder needs [CLS] and [SEP]"};
+    }
+    if (spec.pieces.size() > config.vocabulary) {
+        return Error{Errc::kInvalid,
+                     "tokenizer: more pieces than the model's vocab_size"};
+    }
+    size_t wanted = config.max_tokens > 0  ? config.max_tokens
+                    : spec.max_tokens > 0 ? spec.max_tokens
+                                          : config.positions;
+    auto tokenizer = Tokenizer::create(std::move(spec));
+    if (!tokenizer) {
+        return tokenizer.error();
+    }
+    auto model = BertModel::load(weights, config, precision);
+    if (!model) {
+        return model.error();
+    }
+    BertEncoder out(std::move(*model), std::move(*tokenizer));
+    out.max_tokens_ = std::min(wanted, config.positions);
+    out.id_ = digest_of(config, out.tokenizer_, weights, precision,
+                        out.max_tokens_);
+    return out;
+}
+
+Result<BertEncoder> BertEncoder::load(const std::string& directory,
+                                      Precision precision) {
+    auto config = load_bert_config(directory);
+    if (!config) {
+        return config.error();
+    }
+    auto spec = load_tokenizer_spec(directory);
+    if (!spec) {
+        return spec.error();
+    }
+    std::string path = directory + "/model.safetensors";
+    auto file = MappedFile::open(path, kMaxModelFile);
+    if (!file) {
+        return file.error();
+    }
+    auto weights = Safetensors::parse(file->bytes());
+    if (!weights) {
+        return Error{weights.error().code,
+                     path + ": " + weights.error().message};
+    }
+    auto out = create(*config, std::move(*spec), *weights, precision);
+    if (!out) {
+        return Error{out.error().code, path + ": " + out.error().message};
+    }
+    return out;
+}
+
+void BertEncoder::prepare(Workspace& space) const {
+    model_.prepare(max_tokens_, space);
+    // Tokenizing reserves what its limit can need.
+    tokenizer_.tokenize("", {.limit = max_tokens_}, space.tokens);
+}
+
+Result<void> BertEncoder::encode(Bytes text, Workspace& space,
+                                 std::span<float> out) const {
+    size_t count =
+        tokenizer_.tokenize(text, {.limit = max_tokens_}, space.tokens);
+    if (count == 0) {
+        return Error{Errc::kInvalid, "no tokens"};
+    }
+    model_.forward(space.tokens.ids, *kernels_, space, out);
+    if (!normalize(out)) {
+        return Error{Errc::kInvalid, "zero vector"};
+    }
+    return {};
+}
+
+}  // namespace llm::semantic

@@ -1,0 +1,82 @@
+// BertModel: token ids into one vector, by a BERT-type transformer: word and
+// position embeddings, then in each layer attention, feed-forward with GELU
+// and two layer norms; the mean over all tokens, not yet of length 1.
+//
+// Precision::kInt8: the products take bytes, weights with one scale for each
+// output, activations with scale and zero point of each row; all else is
+// fp32. Precision::kFloat: fp32 throughout, the reference.
+//
+// Ownership: owns its weights, packed once; the safetensors file is not
+// needed after load(). Threads: immutable; each caller brings a Workspace.
+// Source: Devlin et al. 2018; tensor names as Hugging Face writes them.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "src/base/result.hpp"
+#include "src/semantic/bert_config.hpp"
+#include "src/semantic/matrix.hpp"
+#include "src/semantic/safetensors.hpp"
+#include "src/semantic/workspace.hpp"
+
+namespace llm::semantic {
+
+class BertModel {
+public:
+    // Errors name the tensor: kNotFound, kInvalid (shape, not finite),
+    // kUnsupported (type).
+    static Result<BertModel> load(const Safetensors& file,
+                                  const BertConfig& config,
+                                  Precision precision);
+
+    // What forward() needs for so many tokens.
+    void prepare(size_t tokens, Workspace& space) const;
+
+    // Preconditions: 1 <= ids.size() <= config.positions; each id is below
+    // config.vocabulary; out.size() == config.hidden.
+    void forward(std::span<const uint32_t> ids, const Kernels& kernels,
+                 Workspace& space, std::span<float> out) const;
+
+    const BertConfig& config() const { return config_; }
+    size_t memory() const;  // bytes of weights
+
+private:
+    struct Norm {
+        AlignedArray<float> gamma;
+        AlignedArray<float> beta;
+    };
+    struct Layer {
+        Matrix qkv;
+        Matrix attention_out;
+        Norm attention_norm;
+        Matrix inner;
+        Matrix inner_out;
+        Norm inner_norm;
+    };
+    // One call's memory, within a Workspace.
+    struct Buffers;
+    class Loader;
+
+    BertModel() = default;
+
+    Buffers buffers(size_t tokens, Workspace& space) const;
+    void run_layer(const Layer& layer, const Kernels& kernels,
+                   Buffers& at) const;
+    void product(const Matrix& matrix, const Kernels& kernels,
+                 const float* rows, const Buffers& at, float* out) const;
+    NormSpec norm(const Norm& norm) const;
+
+    BertConfig config_;
+    Precision precision_ = Precision::kInt8;
+    size_t hidden_ = 0;   // padded widths
+    size_t section_ = 0;  // all heads
+    size_t head_ = 0;
+    size_t inner_ = 0;
+    AlignedArray<float> words_;      // rows of hidden_
+    AlignedArray<float> positions_;  // the same, type 0 added
+    Norm embedding_norm_;
+    std::vector<Layer> layers_;
+};
+
+}  // namespace llm::semantic

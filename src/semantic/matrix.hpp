@@ -1,0 +1,49 @@
+// Matrix: the weights of one linear layer, packed once for the kernels, as
+// floats or as signed bytes with one scale for each output.
+//
+// Ownership: owns its packed copy. Threads: immutable. Shapes: inputs and
+// outputs are multiples of kLane; what the model does not have is zero.
+#pragma once
+
+#include <vector>
+
+#include "src/semantic/aligned.hpp"
+#include "src/semantic/kernels.hpp"
+
+namespace llm::semantic {
+
+enum class Precision : uint8_t { kInt8, kFloat };
+
+// Rows of outputs, as models are stored, with a bias for each.
+struct DenseLayer {
+    DenseLayer(size_t outputs, size_t inputs);
+
+    size_t outputs;
+    size_t inputs;
+    std::vector<float> weights;
+    std::vector<float> bias;
+};
+
+class Matrix {
+public:
+    Matrix() = default;
+    Matrix(const DenseLayer& layer, Precision precision);
+
+    // Lives as long as the matrix.
+    Weights view() const;
+    size_t memory() const;  // bytes
+
+private:
+    void pack_floats(const DenseLayer& layer);
+    void pack_bytes(const DenseLayer& layer);
+
+    size_t inputs_ = 0;
+    size_t outputs_ = 0;
+    AlignedArray<float> floats_;
+    AlignedArray<int8_t> bytes_;
+    AlignedArray<float> scale_;
+    AlignedArray<int32_t> sum_;
+    AlignedArray<float> bias_;
+};
+
+}  // namespace llm::semantic

@@ -1,0 +1,289 @@
+// The float part of the kernels, written once over a `Simd` that each kernel
+// file defines before it includes this: V, kWidth, kRows and kVectors (the
+// block of a product that fits its registers), load, store, set, add, sub,
+// mul, div, fma, min, max, round, power (2^n for whole n), sum, least,
+// greatest, store_bytes.
+//
+// Included inside the file's target region and unnamed namespace, so that
+// every instance is compiled for that file's machine; it includes nothing.
+#pragma once
+
+using V = Simd::V;
+constexpr size_t kW = Simd::kWidth;
+
+// 2^(x * log2 e); the polynomial is a fit of 2^f on [-1/2, 1/2], error 3e-9.
+inline V exponential(V x) {
+    x = Simd::max(x, Simd::set(-87.0f));
+    V t = Simd::mul(x, Simd::set(1.44269504f));
+    V n = Simd::round(t);
+    V f = Simd::sub(t, n);
+    constexpr float kFit[] = {0.00015469732f, 0.0013400433f, 0.009618025f,
+                              0.05550327f,    0.24022651f,   0.6931472f,
+                              1.0f};
+    V p = Simd::set(kFit[0]);
+    for (size_t i = 1; i < 7; i++) {
+        p = Simd::fma(p, f, Simd::set(kFit[i]));
+    }
+    return Simd::mul(p, Simd::power(n));
+}
+
+// x * Phi(x), Phi(x) = 1/2 + x * P(2 x^2 / 25 - 1) with P a fit of the normal
+// distribution on |x| <= 5; absolute error below 2e-6.
+inline V gelu_of(V x) {
+    constexpr float kFit[] = {
+        0.0005826009f,  -0.0015891609f, 0.0017835411f, -0.0027402917f,
+        0.0063593212f,  -0.011119914f,  0.01642116f,   -0.023284122f,
+        0.031439197f,   -0.040440462f,  0.051520675f,  -0.07029636f,
+        0.14136379f};
+    V c = Simd::max(Simd::min(x, Simd::set(5.0f)), Simd::set(-5.0f));
+    V s = Simd::fma(Simd::mul(c, c), Simd::set(0.08f), Simd::set(-1.0f));
+    V p = Simd::set(kFit[0]);
+    for (size_t i = 1; i < 13; i++) {
+        p = Simd::fma(p, s, Simd::set(kFit[i]));
+    }
+    return Simd::mul(x, Simd::fma(c, p, Simd::set(0.5f)));
+}
+
+void gelu(float* values, size_t count) {
+    for (size_t i = 0; i < count; i += kW) {
+        Simd::store(values + i, gelu_of(Simd::load(values + i)));
+    }
+}
+
+void quantize(const float* rows, const ByteRows& out) {
+    for (size_t row = 0; row < out.rows; row++) {
+        const float* from = rows + row * out.width;
+        uint8_t* to = out.data + row * out.width;
+        V low = Simd::set(0);
+        V high = Simd::set(0);
+        for (size_t i = 0; i < out.width; i += kW) {
+            V x = Simd::load(from + i);
+            low = Simd::min(low, x);
+            high = Simd::max(high, x);
+        }
+        float least = Simd::least(low);
+        float range = Simd::greatest(high) - least;
+        float scale = range > 1e-30f ? range / 255 : 1;
+        float zero = __builtin_rintf(-least / scale);
+        out.scale[row] = scale;
+        out.zero[row] = static_cast<int32_t>(zero);
+        V factor = Simd::set(1 / scale);
+        for (size_t i = 0; i < out.width; i += kW) {
+            V x = Simd::mul(Simd::load(from + i), factor);
+            x = Simd::add(Simd::round(x), Simd::set(zero));
+            x = Simd::min(Simd::max(x, Simd::set(0)), Simd::set(255));
+            Simd::store_bytes(to + i, x);
+        }
+    }
+}
+
+void add_norm(float* rows, const float* other, size_t count,
+              const NormSpec& spec) {
+    auto real = static_cast<float>(spec.real);
+    auto spare = static_cast<float>(spec.width - spec.real);
+    for (size_t row = 0; row < count; row++) {
+        float* x = rows + row * spec.width;
+        const float* y = other + row * spec.width;
+        V total = Simd::set(0);
+        for (size_t i = 0; i < spec.width; i += kW) {
+            V v = Simd::add(Simd::load(x + i), Simd::load(y + i));
+            Simd::store(x + i, v);
+            total = Simd::add(total, v);
+        }
+        float mean = Simd::sum(total) / real;
+        V m = Simd::set(mean);
+        V squares = Simd::set(0);
+        for (size_t i = 0; i < spec.width; i += kW) {
+            V d = Simd::sub(Simd::load(x + i), m);
+            squares = Simd::fma(d, d, squares);
+        }
+        // the zeros behind the model's width have counted as mean^2 each
+        float variance = (Simd::sum(squares) - spare * mean * mean) / real;
+        variance = variance > 0 ? variance : 0;
+        V factor = Simd::set(1 / __builtin_sqrtf(variance + spec.epsilon));
+        for (size_t i = 0; i < spec.width; i += kW) {
+            V d = Simd::mul(Simd::sub(Simd::load(x + i), m), factor);
+            Simd::store(x + i, Simd::fma(d, Simd::load(spec.gamma + i),
+                                         Simd::load(spec.beta + i)));
+        }
+    }
+}
+
+// R rows times kVectors vectors of one panel's outputs.
+template <size_t R, size_t N>
+void float_block(const float* rows, const Weights& w, const float* panel,
+                 size_t column, float* out) {
+    V sums[R][N];
+    LLM_UNROLL
+    for (size_t r = 0; r < R; r++) {
+        LLM_UNROLL
+        for (size_t n = 0; n < N; n++) {
+            sums[r][n] = Simd::load(w.bias + column + n * kW);
+        }
+    }
+    for (size_t k = 0; k < w.inputs; k++) {
+        V b[N];
+        LLM_UNROLL
+        for (size_t n = 0; n < N; n++) {
+            b[n] = Simd::load(panel + k * kLane + n * kW);
+        }
+        LLM_UNROLL
+        for (size_t r = 0; r < R; r++) {
+            V a = Simd::set(rows[r * w.inputs + k]);
+            LLM_UNROLL
+            for (size_t n = 0; n < N; n++) {
+                sums[r][n] = Simd::fma(a, b[n], sums[r][n]);
+            }
+        }
+    }
+    LLM_UNROLL
+    for (size_t r = 0; r < R; r++) {
+        LLM_UNROLL
+        for (size_t n = 0; n < N; n++) {
+            Simd::store(out + r * w.outputs + column + n * kW, sums[r][n]);
+        }
+    }
+}
+
+void product_floats(const float* rows, size_t count, const Weights& w,
+                    float* out) {
+    constexpr size_t kStep = Simd::kVectors * kW;
+    static_assert(kLane % kStep == 0);
+    for (size_t column = 0; column < w.outputs; column += kStep) {
+        const float* panel = w.floats + column / kLane * kLane * w.inputs
+                             + column % kLane;
+        size_t row = 0;
+        for (; row + Simd::kRows <= count; row += Simd::kRows) {
+            float_block<Simd::kRows, Simd::kVectors>(
+                rows + row * w.inputs, w, panel, column,
+                out + row * w.outputs);
+        }
+        for (; row < count; row++) {
+            float_block<1, Simd::kVectors>(rows + row * w.inputs, w, panel,
+                                           column, out + row * w.outputs);
+        }
+    }
+}
+
+// scores[r][j] = query r * key j, for R queries and all keys.
+template <size_t R>
+void score_rows(const AttentionSpec& spec, const float* queries,
+                const float* keys, size_t padded, float* scores) {
+    size_t stride = 3 * spec.section;
+    for (size_t j = 0; j < padded; j += kW) {
+        V sums[R];
+        LLM_UNROLL
+        for (size_t r = 0; r < R; r++) {
+            sums[r] = Simd::set(0);
+        }
+        for (size_t d = 0; d < spec.head; d++) {
+            V key = Simd::load(keys + d * padded + j);
+            LLM_UNROLL
+            for (size_t r = 0; r < R; r++) {
+                V q = Simd::set(queries[r * stride + d]);
+                sums[r] = Simd::fma(q, key, sums[r]);
+            }
+        }
+        LLM_UNROLL
+        for (size_t r = 0; r < R; r++) {
+            Simd::store(scores + r * padded + j, sums[r]);
+        }
+    }
+}
+
+inline void softmax(float* scores, size_t count, size_t padded,
+                    float scale) {
+    for (size_t j = count; j < padded; j++) {
+        scores[j] = -1e30f;
+    }
+    V most = Simd::set(-1e30f);
+    for (size_t j = 0; j < padded; j += kW) {
+        most = Simd::max(most, Simd::load(scores + j));
+    }
+    V top = Simd::set(Simd::greatest(most));
+    V factor = Simd::set(scale);
+    V total = Simd::set(0);
+    for (size_t j = 0; j < padded; j += kW) {
+        V x = Simd::mul(Simd::sub(Simd::load(scores + j), top), factor);
+        x = exponential(x);
+        Simd::store(scores + j, x);
+    }
+    for (size_t j = count; j < padded; j++) {
+        scores[j] = 0;
+    }
+    for (size_t j = 0; j < padded; j += kW) {
+        total = Simd::add(total, Simd::load(scores + j));
+    }
+    V share = Simd::set(1 / Simd::sum(total));
+    for (size_t j = 0; j < padded; j += kW) {
+        Simd::store(scores + j, Simd::mul(Simd::load(scores + j), share));
+    }
+}
+
+// out[r] = sum over j of scores[r][j] * value j
+template <size_t R>
+void mix_rows(const AttentionSpec& spec, const float* scores, size_t padded,
+              const float* values, float* out) {
+    size_t stride = 3 * spec.section;
+    for (size_t d = 0; d < spec.head; d += kW) {
+        V sums[R];
+        LLM_UNROLL
+        for (size_t r = 0; r < R; r++) {
+            sums[r] = Simd::set(0);
+        }
+        for (size_t j = 0; j < spec.rows; j++) {
+            V value = Simd::load(values + j * stride + d);
+            LLM_UNROLL
+            for (size_t r = 0; r < R; r++) {
+                V share = Simd::set(scores[r * padded + j]);
+                sums[r] = Simd::fma(share, value, sums[r]);
+            }
+        }
+        LLM_UNROLL
+        for (size_t r = 0; r < R; r++) {
+            Simd::store(out + r * spec.section + d, sums[r]);
+        }
+    }
+}
+
+template <size_t R>
+void attend(const AttentionSpec& spec, size_t head, size_t row,
+            size_t padded) {
+    size_t stride = 3 * spec.section;
+    float* scores = spec.scratch + spec.head * padded;
+    const float* queries = spec.qkv + row * stride + head;
+    score_rows<R>(spec, queries, spec.scratch, padded, scores);
+    for (size_t r = 0; r < R; r++) {
+        softmax(scores + r * padded, spec.rows, padded, spec.scale);
+    }
+    mix_rows<R>(spec, scores, padded, spec.qkv + 2 * spec.section + head,
+                spec.out + row * spec.section + head);
+}
+
+void attention(const AttentionSpec& spec) {
+    size_t stride = 3 * spec.section;
+    size_t padded = round_up(spec.rows, 16);
+    for (size_t h = 0; h < spec.heads; h++) {
+        size_t head = h * spec.head;
+        const float* keys = spec.qkv + spec.section + head;
+        for (size_t d = 0; d < spec.head; d++) {
+            float* to = spec.scratch + d * padded;
+            for (size_t j = 0; j < spec.rows; j++) {
+                to[j] = keys[j * stride + d];
+            }
+            for (size_t j = spec.rows; j < padded; j++) {
+                to[j] = 0;
+            }
+        }
+        size_t row = 0;
+        for (; row + kQueryBlock <= spec.rows; row += kQueryBlock) {
+            attend<kQueryBlock>(spec, head, row, padded);
+        }
+        for (; row + 2 <= spec.rows; row += 2) {
+            attend<2>(spec, head, row, padded);
+        }
+        if (row < spec.rows) {
+            attend<1>(spec, head, row, padded);
+        }
+    }
+}
