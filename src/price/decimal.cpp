@@ -55,12 +55,15 @@ Digits split(Bytes text) {
 
 }  // namespace
 
-Result<int64_t> parse_scaled(Bytes text, int places) {
+Result<int64_t> parse_scaled(Bytes text, int places, bool* exact) {
     const char* end = text.data() + text.size();
     if (text.empty() || json::end_of_number(text.data(), end) != end) {
         return Error{Errc::kInvalid, "is not a number"};
     }
     Digits parts = split(text);
+    if (exact != nullptr) {
+        *exact = true;
+    }
     if (parts.digits.empty()) {
         return int64_t{0};
     }
@@ -68,6 +71,10 @@ Result<int64_t> parse_scaled(Bytes text, int places) {
     int64_t whole = static_cast<int64_t>(parts.digits.size()) + shift;
     if (whole > 19) {
         return Error{Errc::kTooLarge, "is too large"};
+    }
+    if (exact != nullptr) {
+        auto kept = static_cast<size_t>(std::max<int64_t>(whole, 0));
+        *exact = parts.digits.find_first_not_of('0', kept) == Bytes::npos;
     }
     uint64_t value = 0;  // below 10^19, which 64 unsigned bits hold
     for (int64_t i = 0; i < whole; i++) {

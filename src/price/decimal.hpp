@@ -17,7 +17,8 @@ namespace llm::price {
 
 // `text` * 10^places. kInvalid: not a number; kTooLarge: beyond 64 bits
 // (1e309 is). The message says what is wrong and fits after a place.
-Result<int64_t> parse_scaled(Bytes text, int places);
+// `exact`: whether nothing was rounded away.
+Result<int64_t> parse_scaled(Bytes text, int places, bool* exact = nullptr);
 
 // The inverse: `value` / 10^places in plain decimal with no more digits than
 // needed, but at least `least` after the point: (1500000000, 9, 2) is "1.50".
