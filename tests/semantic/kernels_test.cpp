@@ -1,0 +1,262 @@
+#include "src/semantic/kernels.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "src/semantic/matrix.hpp"
+
+namespace llm::semantic {
+namespace {
+
+constexpr size_t kMostRows = 19;
+
+class EachKernel : public testing::TestWithParam<const Kernels*> {};
+
+std::string name_of(const testing::TestParamInfo<const Kernels*>& info) {
+    return info.param->name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Machine, EachKernel,
+                         testing::ValuesIn(kernels().begin(),
+                                           kernels().end()),
+                         name_of);
+
+DenseLayer random_layer(size_t outputs, size_t inputs) {
+    std::mt19937 random(7);
+    std::normal_distribution<float> normal;
+    DenseLayer layer(outputs, inputs);
+    for (float& w : layer.weights) {
+        w = normal(random);
+    }
+    for (float& b : layer.bias) {
+        b = normal(random);
+    }
+    return layer;
+}
+
+// The greatest sums there are: every byte 255, every weight 127 or -127.
+TEST_P(EachKernel, ByteProductsDoNotSaturate) {
+    constexpr size_t kInputs = 1536;
+    DenseLayer layer(kLane, kInputs);
+    for (size_t out = 0; out < kLane; out++) {
+        for (size_t in = 0; in < kInputs; in++) {
+            bool negative = out % 2 == 1 || (out % 4 == 2 && in % 2 == 1);
+            layer.weights[out * kInputs + in] = negative ? -127.0f : 127.0f;
+        }
+    }
+    Matrix matrix(layer, Precision::kInt8);
+    std::vector<uint8_t> bytes(3 * kInputs, 255);
+    float scale[3] = {1, 1, 1};
+    int32_t zero[3] = {0, 255, 100};
+    std::vector<float> out(3 * kLane);
+    GetParam()->product_bytes({bytes.data(), scale, zero, 3, kInputs},
+                              matrix.view(), out.data());
+    for (size_t row = 0; row < 3; row++) {
+        for (size_t n = 0; n < kLane; n++) {
+            double weight = n % 2 == 1 ? -127 : n % 4 == 2 ? 0 : 127;
+            EXPECT_EQ(out[row * kLane + n],
+                      weight * kInputs * (255 - zero[row]));
+        }
+    }
+}
+
+TEST_P(EachKernel, ByteProductsAreExact) {
+    constexpr size_t kInputs = 96;
+    constexpr size_t kOutputs = 144;
+    DenseLayer layer = random_layer(kOutputs, kInputs);
+    Matrix matrix(layer, Precision::kInt8);
+    std::mt19937 random(9);
+    std::vector<uint8_t> bytes(kMostRows * kInputs);
+    std::vector<float> scale(kMostRows);
+    std::vector<int32_t> zero(kMostRows);
+    for (uint8_t& byte : bytes) {
+        byte = static_cast<uint8_t>(random());
+    }
+    for (size_t row = 0; row < kMostRows; row++) {
+        scale[row] = 0.25f * static_cast<float>(row + 1);
+        zero[row] = static_cast<int32_t>(random() % 256);
+    }
+    Weights w = matrix.view();
+    for (size_t rows = 0; rows <= kMostRows; rows++) {
+        std::vector<float> out(rows * kOutputs + 1, -77);
+        GetParam()->product_bytes(
+            {bytes.data(), scale.data(), zero.data(), rows, kInputs}, w,
+            out.data());
+        EXPECT_EQ(out.back(), -77);
+        for (size_t at = 0; at < rows * kOutputs; at++) {
+            size_t row = at / kOutputs;
+            size_t n = at % kOutputs;
+            const int8_t* panel = w.bytes + n / kLane * kLane * kInputs;
+            int64_t sum = 0;
+            for (size_t k = 0; k < kInputs; k++) {
+                int64_t byte = bytes[row * kInputs + k];
+                sum += (byte - zero[row])
+                       * panel[k / 4 * 4 * kLane + n % kLane * 4 + k % 4];
+            }
+            double expected = static_cast<double>(sum) * double{scale[row]}
+                                  * double{w.scale[n]}
+                              + double{w.bias[n]};
+            ASSERT_NEAR(out[at], expected,
+                        1e-6 * (std::fabs(expected) + 10))
+                << rows << ' ' << at;
+        }
+    }
+}
+
+TEST_P(EachKernel, FloatProducts) {
+    constexpr size_t kInputs = 96;
+    constexpr size_t kOutputs = 144;
+    DenseLayer layer = random_layer(kOutputs, kInputs);
+    Matrix matrix(layer, Precision::kFloat);
+    std::mt19937 random(11);
+    std::normal_distribution<float> normal;
+    std::vector<float> rows(kMostRows * kInputs);
+    for (float& x : rows) {
+        x = normal(random);
+    }
+    for (size_t count = 0; count <= kMostRows; count++) {
+        std::vector<float> out(count * kOutputs + 1, -77);
+        GetParam()->product_floats(rows.data(), count, matrix.view(),
+                                   out.data());
+        EXPECT_EQ(out.back(), -77);
+        for (size_t at = 0; at < count * kOutputs; at++) {
+            double expected = double{layer.bias[at % kOutputs]};
+            for (size_t k = 0; k < kInputs; k++) {
+                expected +=
+                    double{rows[at / kOutputs * kInputs + k]}
+                    * double{layer.weights[at % kOutputs * kInputs + k]};
+            }
+            ASSERT_NEAR(out[at], expected, 1e-4);
+        }
+    }
+}
+
+TEST_P(EachKernel, QuantizeKeepsValuesWithinHalfAStep) {
+    constexpr size_t kWidth = 96;
+    constexpr size_t kRows = 5;
+    std::vector<float> rows(kRows * kWidth);
+    for (size_t i = 0; i < kWidth; i++) {
+        auto x = static_cast<float>(i);
+        rows[i] = x / 10 - 3;                  // both signs
+        rows[kWidth + i] = x;                  // no negative one
+        rows[2 * kWidth + i] = -x - 5;         // no positive one
+        rows[3 * kWidth + i] = 0;              // nothing at all
+        rows[4 * kWidth + i] = i == 7 ? 1e6f : -0.17f;
+    }
+    std::vector<uint8_t> bytes(kRows * kWidth);
+    float scale[kRows];
+    int32_t zero[kRows];
+    GetParam()->quantize(rows.data(),
+                         {bytes.data(), scale, zero, kRows, kWidth});
+    for (size_t row = 0; row < kRows; row++) {
+        EXPECT_GE(zero[row], 0);
+        EXPECT_LE(zero[row], 255);
+        for (size_t i = 0; i < kWidth; i++) {
+            size_t at = row * kWidth + i;
+            float value =
+                scale[row] * static_cast<float>(bytes[at] - zero[row]);
+            // zero itself is exact; rounding both ends may cost one step
+            EXPECT_NEAR(value, rows[at], scale[row] * 1.01f);
+        }
+    }
+    EXPECT_FLOAT_EQ(scale[1], 95.0f / 255);
+    EXPECT_EQ(zero[1], 0);
+    EXPECT_EQ(zero[2], 255);
+    EXPECT_EQ(bytes[3 * kWidth], 0);
+}
+
+TEST_P(EachKernel, Gelu) {
+    std::vector<float> values;
+    for (int i = -4800; i < 4800; i++) {
+        values.push_back(static_cast<float>(i) / 400);
+    }
+    std::vector<float> out = values;
+    GetParam()->gelu(out.data(), out.size());
+    for (size_t i = 0; i < values.size(); i++) {
+        double x = double{values[i]};
+        double expected = x * 0.5 * (1 + std::erf(x / std::sqrt(2.0)));
+        ASSERT_NEAR(out[i], expected, 5e-6) << x;
+    }
+}
+
+TEST_P(EachKernel, NormLeavesThePaddingZero) {
+    constexpr size_t kWidth = 96;
+    constexpr size_t kReal = 61;
+    std::mt19937 random(5);
+    std::normal_distribution<float> normal(3, 2);
+    std::vector<float> rows(2 * kWidth);
+    std::vector<float> other(2 * kWidth);
+    std::vector<float> gamma(kWidth);
+    std::vector<float> beta(kWidth);
+    for (size_t i = 0; i < kReal; i++) {
+        gamma[i] = normal(random);
+        beta[i] = normal(random);
+        for (size_t row = 0; row < 2; row++) {
+            rows[row * kWidth + i] = normal(random);
+            other[row * kWidth + i] = normal(random);
+        }
+    }
+    std::vector<float> out = rows;
+    GetParam()->add_norm(out.data(), other.data(), 2,
+                         {gamma.data(), beta.data(), kWidth, kReal, 1e-12f});
+    for (size_t row = 0; row < 2; row++) {
+        double mean = 0;
+        double variance = 0;
+        for (size_t i = 0; i < kReal; i++) {
+            size_t at = row * kWidth + i;
+            mean += (double{rows[at]} + double{other[at]}) / kReal;
+        }
+        for (size_t i = 0; i < kReal; i++) {
+            size_t at = row * kWidth + i;
+            double d = double{rows[at]} + double{other[at]} - mean;
+            variance += d * d / kReal;
+        }
+        for (size_t i = 0; i < kWidth; i++) {
+            size_t at = row * kWidth + i;
+            double d = double{rows[at]} + double{other[at]} - mean;
+            double expected =
+                i < kReal ? d / std::sqrt(variance) * double{gamma[i]}
+                                + double{beta[i]}
+                          : 0;
+            ASSERT_NEAR(out[at], expected, 1e-4);
+        }
+    }
+}
+
+TEST_P(EachKernel, AttentionOfLargeScores) {
+    // One key answers so loudly that its value is all that is left.
+    constexpr size_t kRows = 17;
+    constexpr size_t kHead = 16;
+    constexpr size_t kSection = 48;
+    std::vector<float> qkv(kRows * 3 * kSection);
+    for (size_t row = 0; row < kRows; row++) {
+        float* at = qkv.data() + row * 3 * kSection;
+        for (size_t h = 0; h < 2; h++) {
+            at[h * kHead] = 100;
+            at[kSection + h * kHead] = row == 3 + h ? 100.0f : -100.0f;
+            at[2 * kSection + h * kHead + 1] = static_cast<float>(row);
+        }
+    }
+    std::vector<float> scratch(attention_scratch(kRows, kHead));
+    std::vector<float> out(kRows * kSection);
+    GetParam()->attention({qkv.data(), kRows, kSection, 2, kHead, 0.25f,
+                           scratch.data(), out.data()});
+    for (size_t row = 0; row < kRows; row++) {
+        EXPECT_FLOAT_EQ(out[row * kSection + 1], 3);
+        EXPECT_FLOAT_EQ(out[row * kSection + kHead + 1], 4);
+        EXPECT_FLOAT_EQ(out[row * kSection], 0);
+    }
+}
+
+TEST(Kernels, TheBestOneFirstAndAlwaysOne) {
+    ASSERT_FALSE(kernels().empty());
+    EXPECT_STREQ(kernels().back()->name, "portable");
+    EXPECT_EQ(portable_kernels(), kernels().back());
+}
+
+}  // namespace
+}  // namespace llm::semantic
