@@ -1,8 +1,6 @@
 # $llm_tenant: one name for one credential, whichever worker answers, with a
 # zone and without one.
 
-use strict;
-use warnings;
 
 use lib 't/lib';
 use LLM::Test;
