@@ -13,7 +13,7 @@ constexpr Bytes kMagic = "llm-ledger";
 constexpr uint64_t kVersion = 1;
 constexpr size_t kFrame = 8;
 constexpr size_t kMaxPayload = 256;
-constexpr size_t kHeadItems = 7;
+constexpr size_t kHeadItems = 7;  // both below 16: one byte of array head
 constexpr size_t kAccountItems = 11;
 
 int append_bytes(void* out, const char* bytes, size_t size) {
@@ -58,12 +58,49 @@ std::optional<Bytes> next_record(Bytes file, size_t& at) {
     return payload;
 }
 
+// How many bytes the integer or short string at `at` has; 0 for the rest.
+size_t item_size(Bytes bytes, size_t at) {
+    auto kind = static_cast<unsigned char>(bytes[at]);
+    if (kind < 0x80 || kind >= 0xe0) {
+        return 1;
+    }
+    if (kind >= 0xa0 && kind < 0xc0) {
+        return 1 + (kind & 0x1f);
+    }
+    if (kind >= 0xcc && kind <= 0xd3) {  // 1, 2, 4, 8 bytes, both signs
+        return 1 + (size_t{1} << (kind & 3));
+    }
+    return 0;
+}
+
+// An array of `count` such items and nothing else. msgpack would allocate
+// what a nested array claims to hold before it looks for its items.
+bool is_flat(Bytes payload, size_t count) {
+    if (payload.empty()
+        || static_cast<unsigned char>(payload[0]) != (0x90 | count)) {
+        return false;
+    }
+    size_t at = 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t size = at < payload.size() ? item_size(payload, at) : 0;
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return at == payload.size();
+}
+
 // One payload, unpacked: an array of `count` items or nothing.
 class Items {
 public:
     Items(Bytes payload, size_t count) {
         msgpack_unpacked_init(&unpacked_);
         size_t at = 0;
+        good_ = is_flat(payload, count);
+        if (!good_) {
+            return;
+        }
         auto got = msgpack_unpack_next(&unpacked_, payload.data(),
                                        payload.size(), &at);
         const msgpack_object& root = unpacked_.data;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "src/base/digest.hpp"
 #include "tests/limit/ledger_region.hpp"
 
 namespace llm::limit {
@@ -77,6 +78,42 @@ TEST(Snapshot, AFlippedBitEndsIt) {
     EXPECT_EQ(read_snapshot(good + "garbage")->ignored_bytes, 7u);
     EXPECT_EQ(read_snapshot("").error().code, Errc::kCorrupt);
     EXPECT_FALSE(read_snapshot(std::string(1000, '\0')).ok());
+}
+
+// A record whose frame is right, whatever its payload.
+std::string framed(Bytes payload) {
+    std::string out;
+    for (uint32_t word : {static_cast<uint32_t>(payload.size()),
+                          crc32c(payload)}) {
+        for (int shift = 0; shift < 32; shift += 8) {
+            out.push_back(static_cast<char>(word >> shift & 0xff));
+        }
+    }
+    return out + std::string(payload);
+}
+
+TEST(Snapshot, OtherPayloadsEndIt) {
+    for (Bytes payload :
+         {Bytes(""), Bytes("\xdd\xff\xff\xff\xff"),
+          Bytes("\x9b\x01\xdd\xff\xff\xff\xff"), Bytes("\x9b\x01"),
+          Bytes("\x91\x01"), Bytes("\xc0"),
+          Bytes("\x9b\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\xc4"),
+          Bytes("\x9b\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"),
+          Bytes("\x9b\x01\xa1x\x01\x01\x01\x01\x01\x01\x01\x01\x01")}) {
+        auto read = read_snapshot(written(2) + framed(payload));
+        ASSERT_TRUE(read.ok());
+        EXPECT_EQ(read->accounts.size(), 2u);
+        EXPECT_EQ(read->ignored_bytes, 8 + payload.size());
+        EXPECT_FALSE(read_snapshot(framed(payload)).ok());
+    }
+}
+
+TEST(Snapshot, AnotherVersionIsTold) {
+    std::string payload = "\x97\xaallm-ledger";
+    payload += std::string("\x02\0\0\0\0\0", 6);
+    auto read = read_snapshot(framed(payload));
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().code, Errc::kUnsupported);
 }
 
 TEST(Snapshot, CarriesALedgerOver) {
