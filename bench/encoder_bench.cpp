@@ -1,0 +1,175 @@
+// One text into one vector: all-MiniLM-L6-v2 at 8 to 64 tokens with every
+// kernel of the machine, its parts, and the encoders that need no model.
+// LLM_MINILM names the model's directory; ./run model fetches it. Without
+// it, random weights of the same shape take as long.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "src/semantic/bert_encoder.hpp"
+#include "src/semantic/lexical_encoder.hpp"
+#include "tests/semantic/random_model.hpp"
+
+namespace {
+
+using namespace llm;
+using namespace llm::semantic;
+namespace fs = std::filesystem;
+
+fs::path model_path() {
+    const char* named = std::getenv("LLM_MINILM");
+    return named != nullptr
+               ? fs::path(named)
+               : fs::path(__FILE__).parent_path().parent_path() / "models"
+                     / "all-MiniLM-L6-v2";
+}
+
+BertEncoder random_encoder(Precision precision) {
+    BertConfig config;
+    config.hidden = 384;
+    config.layers = 6;
+    config.heads = 12;
+    config.inner = 1536;
+    config.vocabulary = 2000;
+    config.positions = 512;
+    config.types = 2;
+    config.max_tokens = 256;
+    test::RandomModel model(config);
+    std::string file = model.file();
+    auto weights = Safetensors::parse(file);
+    return std::move(
+        *BertEncoder::create(config, test::small_vocabulary({"a", "b"}),
+                             *weights, precision));
+}
+
+const BertEncoder& encoder(Precision precision) {
+    auto make = [](Precision wanted) {
+        auto made = BertEncoder::load(model_path(), wanted);
+        return made ? std::move(*made) : random_encoder(wanted);
+    };
+    static const BertEncoder bytes = make(Precision::kInt8);
+    static const BertEncoder floats = make(Precision::kFloat);
+    return precision == Precision::kInt8 ? bytes : floats;
+}
+
+void forward(benchmark::State& state, Precision precision,
+             const Kernels& kernel) {
+    const BertEncoder& subject = encoder(precision);
+    Workspace space;
+    subject.prepare(space);
+    std::vector<float> out(subject.dims());
+    std::vector<uint32_t> ids;
+    for (uint32_t i = 0; i < state.range(0); i++) {
+        ids.push_back(5 + i * 37 % 1500);
+    }
+    for (auto _ : state) {
+        subject.model().forward(ids, kernel, space, out);
+        benchmark::DoNotOptimize(out.data());
+    }
+}
+
+// The whole encode(), tokenizer included: about 16 tokens.
+void BM_EncodeQuestion(benchmark::State& state) {
+    const BertEncoder& subject = encoder(Precision::kInt8);
+    Workspace space;
+    std::vector<float> out(subject.dims());
+    for (auto _ : state) {
+        auto done = subject.encode(
+            "Can I still get my money back when the parcel came two weeks "
+            "late?",
+            space, out);
+        benchmark::DoNotOptimize(done);
+    }
+    state.counters["tokens"] =
+        static_cast<double>(space.tokens.ids.size());
+}
+BENCHMARK(BM_EncodeQuestion)->Unit(benchmark::kMicrosecond);
+
+void BM_Tokenize(benchmark::State& state) {
+    const Tokenizer& tokenizer = encoder(Precision::kInt8).tokenizer();
+    TokenSpace space;
+    std::string text;
+    while (text.size() < static_cast<size_t>(state.range(0))) {
+        text += "Can I still get my money back when the parcel is late? ";
+    }
+    for (auto _ : state) {
+        tokenizer.tokenize(text, {.limit = 100000}, space);
+        benchmark::DoNotOptimize(space.ids.data());
+    }
+    state.SetBytesProcessed(static_cast<int64_t>(text.size())
+                            * state.iterations());
+}
+BENCHMARK(BM_Tokenize)->Arg(64)->Arg(4096)->Unit(benchmark::kMicrosecond);
+
+void BM_Lexical(benchmark::State& state) {
+    LexicalEncoder lexical;
+    Workspace space;
+    std::vector<float> out(lexical.dims());
+    for (auto _ : state) {
+        auto done = lexical.encode(
+            "Can I still get my money back when the parcel came two weeks "
+            "late?",
+            space, out);
+        benchmark::DoNotOptimize(done);
+    }
+}
+BENCHMARK(BM_Lexical)->Unit(benchmark::kMicrosecond);
+
+// The linear layers alone: what the rest of forward() is compared with.
+void products(benchmark::State& state, const Kernels& kernel) {
+    constexpr size_t kShapes[][2] = {
+        {1152, 384}, {384, 384}, {1536, 384}, {384, 1536}};
+    auto rows = static_cast<size_t>(state.range(0));
+    std::vector<Matrix> matrices;
+    for (int layer = 0; layer < 6; layer++) {
+        for (const auto& shape : kShapes) {
+            matrices.emplace_back(DenseLayer(shape[0], shape[1]),
+                                  Precision::kInt8);
+        }
+    }
+    AlignedArray<uint8_t> bytes(rows * 1536);
+    AlignedArray<float> out(rows * 1536);
+    std::vector<float> scale(rows, 1);
+    std::vector<int32_t> zero(rows);
+    for (auto _ : state) {
+        for (const Matrix& matrix : matrices) {
+            kernel.product_bytes({bytes.data(), scale.data(), zero.data(),
+                                  rows, matrix.view().inputs},
+                                 matrix.view(), out.data());
+        }
+        benchmark::DoNotOptimize(out.data());
+    }
+}
+
+[[maybe_unused]] const bool registered = [] {
+    for (const Kernels* kernel : kernels()) {
+        bool slow = std::strcmp(kernel->name, "portable") == 0;
+        for (bool bytes : {true, false}) {
+            Precision precision =
+                bytes ? Precision::kInt8 : Precision::kFloat;
+            std::string name = std::string("BM_Forward/")
+                               + (bytes ? "int8/" : "fp32/") + kernel->name;
+            auto* bench = benchmark::RegisterBenchmark(
+                name.c_str(), [precision, kernel](benchmark::State& state) {
+                    forward(state, precision, *kernel);
+                });
+            bench->Arg(8)->Arg(16)->Arg(32)->Arg(64)->Unit(
+                benchmark::kMicrosecond);
+        }
+        if (!slow) {
+            std::string name =
+                std::string("BM_ProductsAlone/int8/") + kernel->name;
+            auto* bench = benchmark::RegisterBenchmark(
+                name.c_str(), [kernel](benchmark::State& state) {
+                    products(state, *kernel);
+                });
+            bench->Arg(8)->Arg(16)->Arg(32)->Arg(64)->Unit(
+                benchmark::kMicrosecond);
+        }
+    }
+    return true;
+}();
+
+}  // namespace
