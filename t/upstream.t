@@ -129,7 +129,7 @@ SKIP: {
         $r = $t->h2(POST => $t->path('chat'), port => 'h2', body => $body,
             headers => ['X-Mock' => 'cut=4,events=20,size=200,gap=10']);
         ($r->error // '') ne 'curl ' . (92 << 8)
-            || last_error('chat', $r) eq 'upstream_cut';
+            || (last_error('chat', $r) // '') eq 'upstream_cut';
     };
     is $r->error, 'curl ' . (92 << 8), 'S4: HTTP/2: RST_STREAM';
     ok $seen, 'S4: HTTP/2: the error event';
