@@ -4,7 +4,7 @@
 use lib 't/lib';
 use LLM::Test;
 
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 
 my $root = root_dir;
 plan skip_all => 'the module is not in ' . build_dir
@@ -35,6 +35,7 @@ SKIP: {
         if build_dir ne "$root/build";
     demo();
     taken();
+    wishes();
 }
 
 sub start_demo {
@@ -74,14 +75,16 @@ sub demo {
     is $shown, 'MISS HIT HIT', 'a line for each request'
         or diag slurp($out);
 
-    my ($nginx) = slurp("$root/build/demo/nginx.pid") =~ /(\d+)/;
+    my $dir = "$root/build/demo/" . $t->port('http');
+    my ($nginx) = slurp("$dir/nginx.pid") =~ /(\d+)/;
     my @all = ($nginx, LLM::Process::children($demo->pid),
         LLM::Process::children($nginx));
     ok @all > 3, 'master, workers, mock upstream, tail';
     kill TERM => $demo->pid;
     ok defined $demo->wait(10), 'TERM ends it';
     is join(' ', grep { kill 0 => $_ } @all), '', 'and everything with it';
-    ok !-e "$root/build/demo/nginx.conf", 'no configuration with a key stays';
+    ok !-e "$dir/nginx.conf", 'no configuration with a key stays';
+    remove_tree $dir;
 }
 
 sub taken {
@@ -92,6 +95,25 @@ sub taken {
     my $status = $demo->wait(60);
     is $status >> 8, 1, 'a port that is taken ends it';
     like slurp($out), qr/port \d+ is taken.*LLM_PORT=/, 'with words that help';
+    unlike slurp($out), qr/^== /m, 'before anything is built';
+}
+
+sub wishes {
+    my %wrong = (
+        LLM_PORT       => [qw(abc 0 65536 -1 127.0.0.1:8080 99999999999)],
+        LLM_UPSTREAM   => [qw(host http:// ftp://h:1 http://h/api http://h;x)],
+        OPENAI_API_KEY => ['sk-a"b'],
+    );
+    for my $name (sort keys %wrong) {
+        for my $value (@{ $wrong{$name} }) {
+            my $out  = $t->dir . '/wrong.out';
+            my $demo = start_demo($out, LLM_PORT => $t->port('http'),
+                $name => $value);
+            is $demo->wait(60) >> 8, 1, "$name=$value ends it";
+            like slurp($out), qr/\Arun: $name \S+ .*\n\z/,
+                'with one line that names it';
+        }
+    }
 }
 
 done_testing;
