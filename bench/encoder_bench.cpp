@@ -39,9 +39,9 @@ BertEncoder random_encoder(Precision precision) {
     test::RandomModel model(config);
     std::string file = model.file();
     auto weights = Safetensors::parse(file);
-    return std::move(
-        *BertEncoder::create(config, test::small_vocabulary({"a", "b"}),
-                             *weights, precision));
+    auto made = BertEncoder::create(
+        config, test::small_vocabulary({"a", "b"}), *weights, precision);
+    return std::move(*made);
 }
 
 const BertEncoder& encoder(Precision precision) {
