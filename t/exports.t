@@ -1,7 +1,6 @@
 # The module shows nginx the three tables that it looks up, and nothing else:
 # no symbol of ours or of a library's can meet another module's.
 
-
 use lib 't/lib';
 use LLM::Test;
 

@@ -1,7 +1,6 @@
 # $llm_tenant: one name for one credential, whichever worker answers, with a
 # zone and without one.
 
-
 use lib 't/lib';
 use LLM::Test;
 

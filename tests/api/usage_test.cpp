@@ -96,7 +96,7 @@ TEST(OpenaiUsage, NullIsMissing) {
     EXPECT_FALSE(usage.absurd);
 }
 
-TEST(OpenaiUsage, TotalAboveTheSumIsOutput) {
+TEST(OpenaiUsage, Case32TotalAboveTheSumIsOutput) {
     const Usage usage = merged({R"({"prompt_tokens":35,"completion_tokens":12,
                                     "total_tokens":109})"});
     EXPECT_EQ(usage.input, 35);
