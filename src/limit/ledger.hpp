@@ -148,7 +148,8 @@ public:
     Result<uint32_t> save(uint32_t from, uint32_t count,
                           std::vector<SavedAccount>& out, Now now);
     LedgerKeys keys() const;
-    // Into an empty ledger, which takes over the keys. Rates have drained
+    // Into an empty ledger, which takes over the keys; before anybody asks
+    // it for a key(), so by the one who formatted it. Rates have drained
     // since `saved_wall_ns`; windows that are long over are left out.
     // `with_held`: what was held counts as charged. How many were taken.
     Result<uint32_t> restore(const LedgerKeys& keys,

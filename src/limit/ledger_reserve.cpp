@@ -167,7 +167,10 @@ bool Ledger::make_room(Now now) {
         return true;
     }
     sweep_some(kSweepForRoom, now);
-    for (uint32_t i = 0; head.expired > 0 && head.free_slot == kNone; i++) {
+    for (uint32_t i = 0; i < head.slots && head.expired > 0; i++) {
+        if (head.free_slot != kNone) {
+            break;
+        }
         if (slot(i).state == SlotState::kExpired) {
             forget(i);
         }
