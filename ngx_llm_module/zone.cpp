@@ -213,6 +213,10 @@ char* set_zone(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return conf_error();
     }
     ngx_str_t name = {colon, value->data};
+    if (view(name) == "off") {
+        return conf_text("cannot be named \"off\": \"llm_cache off\" means "
+                         "none");
+    }
     ngx_str_t size_text = {value->len - colon - 1, value->data + colon + 1};
     off_t size = ngx_parse_offset(&size_text);
     if (size == NGX_ERROR) {

@@ -45,6 +45,7 @@ my $zone = 'llm_zone z:4m;';
 
 refused(http('llm_zone z;'), qr/invalid zone "z".*name:size/);
 refused(http('llm_zone :8m;'), qr/invalid zone ":8m".*name:size/);
+refused(http('llm_zone off:8m;'), qr/"llm_zone".*cannot be named "off"/);
 refused(http('llm_zone z:;'), qr/invalid zone size "z:"/);
 refused(http('llm_zone z:8q;'), qr/invalid zone size "z:8q"/);
 refused(http('llm_zone z:-8m;'), qr/invalid zone size "z:-8m"/);
