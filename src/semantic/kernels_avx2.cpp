@@ -6,6 +6,8 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 LLM_TARGET_BEGIN("avx2,fma")
 
@@ -68,8 +70,9 @@ constexpr size_t kVectors = 2;
 constexpr size_t kStep = kVectors * 4;  // outputs
 
 template <size_t R>
-void finish(const __m256i (&sums)[R][kVectors], const ByteRows& rows,
-            size_t row, const Weights& w, size_t column, float* out) {
+LLM_INLINE inline void finish(const __m256i (&sums)[R][kVectors],
+                              const ByteRows& rows, size_t row,
+                              const Weights& w, size_t column, float* out) {
     __m256i sum = _mm256_loadu_si256(
         reinterpret_cast<const __m256i*>(w.sum + column));
     __m256 scale = _mm256_loadu_ps(w.scale + column);

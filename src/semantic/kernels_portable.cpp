@@ -1,6 +1,8 @@
 // Four floats at a time, in plain loops that any compiler turns into what
 // its machine has.
 #include <cmath>
+#include <type_traits>
+#include <utility>
 
 #include "src/semantic/kernels.hpp"
 #include "src/semantic/target.hpp"
@@ -50,10 +52,12 @@ struct Simd {
         return each([&](size_t i) { return a.x[i] * b.x[i] + c.x[i]; });
     }
     static V min(V a, V b) {
-        return each([&](size_t i) { return a.x[i] < b.x[i] ? a.x[i] : b.x[i]; });
+        return each(
+            [&](size_t i) { return a.x[i] < b.x[i] ? a.x[i] : b.x[i]; });
     }
     static V max(V a, V b) {
-        return each([&](size_t i) { return a.x[i] > b.x[i] ? a.x[i] : b.x[i]; });
+        return each(
+            [&](size_t i) { return a.x[i] > b.x[i] ? a.x[i] : b.x[i]; });
     }
     // Adding 1.5 * 2^23 leaves no room for a fraction; |a| < 2^22 here.
     static V round(V a) {

@@ -1,5 +1,6 @@
 // What the kernel files need of the compiler: a region whose functions are
-// compiled for another machine than the rest, and unrolled loops.
+// compiled for another machine than the rest, unrolled loops, and inlining
+// that does not wait for the compiler's opinion.
 #pragma once
 
 #define LLM_PRAGMA(text) _Pragma(#text)
@@ -16,3 +17,6 @@
 #define LLM_TARGET_END LLM_PRAGMA(GCC pop_options)
 #define LLM_UNROLL LLM_PRAGMA(GCC unroll 16)
 #endif
+
+// For a function, and behind the parameters of a lambda.
+#define LLM_INLINE __attribute__((always_inline))

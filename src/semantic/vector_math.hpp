@@ -8,6 +8,18 @@
 // every instance is compiled for that file's machine; it includes nothing.
 #pragma once
 
+// f(0) to f(N - 1), each a constant: an array that is used so lives in
+// registers. each<N>([&](auto i) LLM_INLINE { ... }).
+template <typename F, size_t... I>
+LLM_INLINE inline void each_of(F f, std::index_sequence<I...>) {
+    (f(std::integral_constant<size_t, I>{}), ...);
+}
+
+template <size_t N, typename F>
+LLM_INLINE inline void each(F f) {
+    each_of(f, std::make_index_sequence<N>{});
+}
+
 using V = Simd::V;
 constexpr size_t kW = Simd::kWidth;
 
