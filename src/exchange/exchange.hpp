@@ -96,7 +96,9 @@ public:
     Form form() const { return form_; }
     // True when on_stream() may send other bytes than it is given.
     bool edits_stream() const {
-        return form_ == Form::kStream && !observe_ && !inflater_;
+        // Who did not ask for a stream could not read what we would add.
+        return form_ == Form::kStream && request_.stream && !observe_
+               && !inflater_;
     }
 
     void on_json(Bytes bytes, Now now);
@@ -212,6 +214,7 @@ private:
 
     // the end
     bool ended_ = false;
+    bool refused_ = false;      // before it went upstream
     api::Usage usage_;
     int64_t ttft_ns_ = -1;
     int64_t last_token_ns_ = -1;

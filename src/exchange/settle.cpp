@@ -27,9 +27,27 @@ Bytes error_kind(End how, int status) {
     case End::kUnreachable: return "upstream_unreachable";
     case End::kUpstreamInvalid:
     case End::kTooLarge: return "upstream_invalid";
-    case End::kRefused: return "invalid_request";
+    case End::kRefused: return "";  // see refusal_kind()
     }
     return status >= 400 ? "upstream_error" : "";
+}
+
+// Of a request that ended before it went upstream, by its final status. An
+// only-if-cached that finds nothing is answered, not failed.
+Bytes refusal_kind(int status) {
+    switch (status) {
+    case 401: return "unauthorized";
+    case 403: return "forbidden";
+    case 404: return "not_found";
+    case 408:
+    case 499: return "client_abort";
+    case 413: return "too_large";
+    case 415: return "unsupported";
+    case 429: return "rate_limited";
+    case 504: return "";
+    default: break;
+    }
+    return status >= 500 ? "internal" : "invalid_request";
 }
 
 // Without its particulars: "gate:tools:mcp" is "gate:tools".
@@ -316,6 +334,7 @@ void Exchange::end(End how, Now now) {
     if (how == End::kComplete && is_no_answer()) {
         how = End::kUpstreamInvalid;
     }
+    refused_ = how == End::kRefused;
     settle_usage(how);
     store(how, now);
     count(how, now);
@@ -409,6 +428,10 @@ void Exchange::log(int status) {
                                        cache.empty() ? Bytes("none") : cache})
         .add();
     table.histogram(metrics::kOverhead).observe(overhead_ns_);
+    Bytes kind = refused_ ? refusal_kind(status) : Bytes{};
+    if (!kind.empty()) {
+        table.counter(metrics::kErrors, {kind}).add();
+    }
 }
 
 }  // namespace llm::exchange

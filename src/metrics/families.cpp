@@ -157,7 +157,7 @@ constinit const Family kEstimateError = histogram(
 constinit const Family kStreamEnds =
     counter("llm_stream_ends_total", "Streams by how they ended.", kEndLabels);
 constinit const Family kErrors =
-    counter("llm_errors_total", "Requests answered with an error of ours.",
+    counter("llm_errors_total", "Requests that failed, by whose fault.",
             kErrorLabels);
 constinit const Family kOverhead = histogram(
     "llm_overhead_seconds",

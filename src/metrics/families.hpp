@@ -75,7 +75,7 @@ extern const Family kUsageEstimated;
 extern const Family kEstimateError;
 // Ends of streams by {how}.
 extern const Family kStreamEnds;
-// Requests that we answered with an error, by {kind}.
+// Requests that failed, by {kind}: the client's, the upstream's or our fault.
 extern const Family kErrors;
 // Our own processing time within one request, upstream time excluded.
 // Nanoseconds.

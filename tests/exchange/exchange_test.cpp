@@ -109,6 +109,17 @@ protected:
         return metrics::total(services_.metrics, family);
     }
 
+    uint64_t errors(Bytes kind) {
+        uint64_t count = 0;
+        services_.metrics.for_each([&](const metrics::SeriesView& series) {
+            if (series.family == metrics::kErrors.id
+                && series.values[0] == kind) {
+                count += series.cell(0);
+            }
+        });
+        return count;
+    }
+
     static Now at(double seconds) { return cache::at(seconds); }
 
     static constexpr size_t kEventMax = 4096;
@@ -277,6 +288,27 @@ TEST_F(ExchangeTest, WhatNeverReachedAModelCostsNothing) {
         EXPECT_EQ(exchange->cache_reason(), "no_store:error");
     }
     EXPECT_EQ(total(metrics::kUsageEstimated), 0u);
+}
+
+TEST_F(ExchangeTest, ARefusalIsCountedByWhoseFaultItWas) {
+    struct {
+        int status;
+        Bytes kind;
+    } cases[] = {{400, "invalid_request"}, {408, "client_abort"},
+                 {413, "too_large"},       {415, "unsupported"},
+                 {499, "client_abort"},    {500, "internal"}};
+    for (auto [status, kind] : cases) {
+        auto exchange = begin(false);
+        uint64_t before = errors(kind);
+        exchange->end(End::kRefused, at(2));
+        exchange->log(status);
+        EXPECT_EQ(errors(kind) - before, 1u) << status;
+    }
+    EXPECT_EQ(total(metrics::kErrors), std::size(cases));
+    auto only_if_cached = begin(false);
+    only_if_cached->end(End::kRefused, at(2));
+    only_if_cached->log(504);
+    EXPECT_EQ(total(metrics::kErrors), std::size(cases));
 }
 
 TEST_F(ExchangeTest, ObserveEditsNothingAndTells) {
