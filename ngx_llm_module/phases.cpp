@@ -24,11 +24,44 @@ std::string& scratch() {
     return memory;
 }
 
-bool is_json(Bytes content_type) {
-    Bytes type = content_type.substr(0, content_type.find(';'));
-    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) {
-        type.remove_suffix(1);
+Bytes trimmed(Bytes text) {
+    constexpr Bytes kBlank = " \t";
+    size_t first = text.find_first_not_of(kBlank);
+    if (first == Bytes::npos) {
+        return {};
     }
+    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+// We read UTF-8 alone; an upstream may go by what the header says.
+bool is_utf8(Bytes parameters) {
+    constexpr Bytes kCharset = "charset=";
+    while (!parameters.empty()) {
+        size_t end = std::min(parameters.find(';'), parameters.size());
+        Bytes one = trimmed(parameters.substr(0, end));
+        parameters.remove_prefix(std::min(end + 1, parameters.size()));
+        if (!equals_ignore_case(one.substr(0, kCharset.size()), kCharset)) {
+            continue;
+        }
+        Bytes name = one.substr(kCharset.size());
+        if (name.size() > 1 && name.front() == '"' && name.back() == '"') {
+            name = name.substr(1, name.size() - 2);
+        }
+        if (!equals_ignore_case(name, "utf-8")
+            && !equals_ignore_case(name, "utf8")
+            && !equals_ignore_case(name, "us-ascii")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool is_json(Bytes content_type) {
+    size_t end = std::min(content_type.find(';'), content_type.size());
+    if (!is_utf8(content_type.substr(end))) {
+        return false;
+    }
+    Bytes type = trimmed(content_type.substr(0, end));
     constexpr Bytes kSuffix = "+json";
     return equals_ignore_case(type, "application/json")
            || (type.size() > kSuffix.size()
@@ -36,9 +69,22 @@ bool is_json(Bytes content_type) {
                    type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
+// Of a header that is sent twice the upstream may read either one.
 bool is_encoded(ngx_http_request_t* r) {
-    Bytes coding = request_header(r, "content-encoding");
-    return !coding.empty() && !equals_ignore_case(coding, "identity");
+    bool encoded = false;
+    each_request_header(r, "content-encoding", [&](Bytes coding) {
+        encoded = encoded
+                  || (!coding.empty()
+                      && !equals_ignore_case(coding, "identity"));
+    });
+    return encoded;
+}
+
+bool says_json(ngx_http_request_t* r) {
+    bool json = true;
+    each_request_header(r, "content-type",
+                        [&](Bytes type) { json = json && is_json(type); });
+    return json;
 }
 
 ngx_int_t forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
@@ -241,11 +287,7 @@ api::Endpoint endpoint_of(ngx_http_request_t* r, const CoreLoc& conf) {
         || (conf.api == kApiAnthropic && !anthropic)) {
         return api::Endpoint::kNone;
     }
-    const ngx_table_elt_t* type = r->headers_in.content_type;
-    if (type != nullptr && !is_json(view(type->value))) {
-        return api::Endpoint::kNone;
-    }
-    return endpoint;
+    return says_json(r) ? endpoint : api::Endpoint::kNone;
 }
 
 ngx_int_t add_phase_handlers(ngx_conf_t* cf) {

@@ -60,9 +60,18 @@ Credentials credentials(ngx_http_request_t* r) {
     return found;
 }
 
+// What tells an upstream or a gateway before it who asks, although it is no
+// credential of the protocols that we speak.
+constexpr Bytes kOtherIdentities[] = {
+    "cookie",         "proxy-authorization",       "x-goog-api-key",
+    "x-auth-token",   "ocp-apim-subscription-key", "cf-aig-authorization",
+};
+
 bool has_other_identity(ngx_http_request_t* r) {
-    if (!request_header(r, "cookie").empty()) {
-        return true;
+    for (Bytes name : kOtherIdentities) {
+        if (!request_header(r, name).empty()) {
+            return true;
+        }
     }
 #if (NGX_HTTP_SSL)
     ngx_ssl_connection_t* ssl = r->connection->ssl;
