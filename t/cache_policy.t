@@ -74,7 +74,7 @@ sub logged {
     my $name = 'test' . ++$test;
     my $r = $t->post($uri, $body, @headers, 'X-Test' => $name);
     my $line = wait_until {
-        (grep { /^$name\|/ } split /\n/, $t->file('access.log'))[0];
+        (grep { /^$name\|/ } $t->lines('access.log'))[0];
     } or die "$name is not in the log\n";
     my %log;
     @log{qw(test cache reason out finish status)} = split /\|/, $line, -1;
@@ -356,7 +356,7 @@ subtest 'case 87: what is not whole is not stored' => sub {
     $c->next_event($c->head);
     $c->reset;
     my $line = wait_until {
-        (grep { /^aborted\|/ } split /\n/, $t->file('access.log'))[0];
+        (grep { /^aborted\|/ } $t->lines('access.log'))[0];
     };
     like $line, qr/\|no_store:aborted\|/, 'a client that left';
     is word($t->post($chat, $body)), 'MISS', 'and never hits';

@@ -110,7 +110,7 @@ sub chat {
 sub logged {
     my ($test) = @_;
     my $line = wait_until {
-        (grep { /^\Q$test\E\|/ } split /\n/, $t->file('access.log'))[0];
+        (grep { /^\Q$test\E\|/ } $t->lines('access.log'))[0];
     } or return {};
     my %seen;
     @seen{qw(test status cache reason model in out finish)}

@@ -223,7 +223,7 @@ subtest 'what was under way is not stored afterwards' => sub {
             is $r->status, 200, 'the answer itself arrives';
             ok $r->complete, 'whole';
             my $line = wait_until {
-                (grep { /^$name\|/ } split /\n/, $t->file('access.log'))[0];
+                (grep { /^$name\|/ } $t->lines('access.log'))[0];
             };
             is $line, "$name|no_store:purged", to_json($by) . " came between";
             is ask([$body, 'X-Tag' => 'late']), 'MISS', 'not stored';

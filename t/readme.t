@@ -268,7 +268,7 @@ sub cache_status { $_[0]->header('cache-status') }
 sub log_lines {
     my ($s, $count) = @_;
     my @lines;
-    wait_until { @lines = split /\n/, $s->file('access.log');
+    wait_until { @lines = $s->lines('access.log');
         @lines >= $count };
     return @lines;
 }

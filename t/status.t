@@ -46,7 +46,7 @@ sub ask {
             %{ $o{body} // {} } }, 'X-Test' => $test,
         %{ $o{headers} // {} });
     my $line = wait_until {
-        (grep { /"test":"$test"/ } split /\n/, $t->file('access.log'))[0];
+        (grep { /"test":"$test"/ } $t->lines('access.log'))[0];
     } or die "no log line of $test\n";
     return ($r, from_json($line));
 }
@@ -104,7 +104,7 @@ is $e->{usage_estimated}, '1', 'estimated where nothing was said';
 
 $t->get('/plain', 'X-Test' => 'plain');
 my $plain = from_json(wait_until {
-    (grep { /"test":"plain"/ } split /\n/, $t->file('access.log'))[0] });
+    (grep { /"test":"plain"/ } $t->lines('access.log'))[0] });
 is $plain->{$_}, '', "\$llm_$_ is empty where nothing is ours" for @names;
 
 # ---- metrics --------------------------------------------------------------

@@ -31,7 +31,7 @@ sub names {
                 Authorization => 'Bearer one-and-the-same',
                 Connection => 'close');
         }
-        my @lines = split /\n/, $t->file('tenants.log');
+        my @lines = $t->lines('tenants.log');
         %workers = map { (split / /)[0] => 1 } @lines;
         %names   = map { (split / /)[1] => 1 } @lines;
         last if keys %workers > 1;

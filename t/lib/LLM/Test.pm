@@ -283,6 +283,14 @@ sub log {
 
 sub file { slurp("$_[0]{dir}/$_[1]") }
 
+# Whole lines only: the last one may be on its way.
+sub lines {
+    my ($s, $name) = @_;
+    my $text = $s->file($name);
+    $text =~ s/[^\n]*\z//;
+    return split /\n/, $text;
+}
+
 sub complaints {
     my $s = shift;
     my @bad = grep { /\[(?:alert|crit|emerg)\]|Sanitizer|runtime error:/ }
