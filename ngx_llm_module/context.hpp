@@ -42,6 +42,8 @@ struct Context {
 
     // stream.cpp
     bool headed = false;         // our header filter has run
+    off_t awaited = -1;          // bytes of the answer still to come, by its
+                                 // Content-Length; -1: it does not say
     bool own_error = false;      // nginx's error page becomes ours
     std::string error_body;      // this
     bool closed = false;         // the stream has had its last word from us

@@ -203,6 +203,17 @@ ngx_int_t edit_stream(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     return rc;
 }
 
+// True when the answer is whole by its Content-Length. The client will see
+// that too, and may ask again before nginx tells us of the end: by then the
+// answer must stand in the cache.
+bool has_all(Context& ctx, size_t size) {
+    if (ctx.awaited < 0) {
+        return false;
+    }
+    ctx.awaited -= static_cast<off_t>(size);
+    return ctx.awaited <= 0;
+}
+
 void watch(Context& ctx, const ngx_chain_t* in) {
     bool unread = ctx.exchange.form() == exchange::Form::kIgnored;
     for (; in != nullptr; in = in->next) {
@@ -219,7 +230,7 @@ void watch(Context& ctx, const ngx_chain_t* in) {
                 ctx.exchange.on_json(bytes, now());
             }
         }
-        if (in->buf->last_buf) {
+        if (has_all(ctx, bytes.size()) || in->buf->last_buf) {
             ctx.exchange.on_eof(true, exchange::End::kComplete, now());
         }
     }
@@ -319,6 +330,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
         ctx.exchange.reroute();
     }
     ctx.exchange.on_head(head, now());
+    ctx.awaited = r->headers_out.content_length_n;
     watch_upstream_end(r, ctx);
     if (ctx.exchange.form() != exchange::Form::kIgnored) {
         r->filter_need_in_memory = 1;
