@@ -3,16 +3,19 @@
 // destructor. Read-only once the workers run.
 #pragma once
 
+#include "ngx_llm_module/conf_alert.hpp"
+#include "ngx_llm_module/conf_complexity.hpp"
+#include "ngx_llm_module/conf_geo.hpp"
+#include "ngx_llm_module/conf_ladder.hpp"
+#include "ngx_llm_module/conf_limit.hpp"
+#include "ngx_llm_module/conf_price.hpp"
+#include "ngx_llm_module/conf_provider.hpp"
+#include "ngx_llm_module/conf_route.hpp"
+#include "ngx_llm_module/conf_semantic.hpp"
 #include "ngx_llm_module/ngx.hpp"
 #include "ngx_llm_module/room.hpp"
 
 namespace llm::door {
-
-// Where a directive stood, for errors that are found after parsing.
-struct Place {
-    ngx_str_t file;
-    ngx_uint_t line;
-};
 
 struct Zone;  // zone.hpp
 
@@ -33,6 +36,15 @@ struct MainConf {
     CoreMain core;
     CacheMain cache;
     MetricsMain metrics;
+    ComplexityMain complexity;
+    RouteMain route;
+    ProviderMain provider;
+    LadderMain ladder;
+    LimitMain limit;
+    PriceMain price;
+    GeoMain geo;
+    AlertMain alert;
+    SemanticMain semantic;
 };
 
 enum : ngx_uint_t { kModeOff, kModeOn, kModeObserve };
@@ -67,6 +79,13 @@ struct CacheLoc {
 struct LocConf {
     CoreLoc core;
     CacheLoc cache;
+    ComplexityLoc complexity;
+    RouteLoc route;
+    ProviderLoc provider;
+    LadderLoc ladder;
+    LimitLoc limit;
+    PriceLoc price;
+    SemanticLoc semantic;
 };
 
 inline MainConf& main_conf(ngx_conf_t* cf) {

@@ -178,6 +178,8 @@ constinit const Room cache_room = {
     .create_loc = create_loc,
     .merge_loc = merge_loc,
     .postconfiguration = nullptr,
+    .init_process = nullptr,
+    .exit_process = nullptr,
 };
 
 }  // namespace llm::door

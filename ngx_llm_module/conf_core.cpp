@@ -142,6 +142,8 @@ constinit const Room core_room = {
     .create_loc = create_loc,
     .merge_loc = merge_loc,
     .postconfiguration = draw_secret,
+    .init_process = nullptr,
+    .exit_process = nullptr,
 };
 
 }  // namespace llm::door

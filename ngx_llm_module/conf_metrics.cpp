@@ -43,6 +43,8 @@ constinit const Room metrics_room = {
     .create_loc = nullptr,
     .merge_loc = nullptr,
     .postconfiguration = nullptr,
+    .init_process = nullptr,
+    .exit_process = nullptr,
 };
 
 }  // namespace llm::door

@@ -12,8 +12,12 @@
 namespace llm::door {
 namespace {
 
-constexpr const Room* kRooms[] = {&core_room, &cache_room, &metrics_room};
-constexpr size_t kMaxCommands = 96;
+constexpr const Room* kRooms[] = {
+    &core_room,     &cache_room,  &metrics_room, &complexity_room,
+    &route_room,    &provider_room, &ladder_room, &limit_room,
+    &price_room,    &geo_room,    &alert_room,   &semantic_room,
+};
+constexpr size_t kMaxCommands = 128;
 
 // nginx wants one array that ends in a null command. Room tables are
 // constant-initialised, so this runs after them whatever the file order.
@@ -86,17 +90,39 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
     return NGX_CONF_OK;
 }
 
+ngx_int_t start_worker(ngx_cycle_t* cycle) {
+    if (open_services(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    auto* main = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
+    for (const Room* room : kRooms) {
+        if (main != nullptr && room->init_process != nullptr
+            && room->init_process(cycle, *main) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
+}
+
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE) {
         return NGX_OK;
     }
     return guard(cycle->log, ngx_int_t{NGX_ERROR},
-                 [cycle] { return open_services(cycle); });
+                 [cycle] { return start_worker(cycle); });
 }
 
 void exit_process(ngx_cycle_t* cycle) noexcept {
-    guard(cycle->log, [] { close_services(); });
+    guard(cycle->log, [cycle] {
+        for (const Room* room : kRooms) {
+            if (room->exit_process != nullptr) {
+                room->exit_process(cycle);
+            }
+        }
+        close_services();
+    });
 }
 
 ngx_http_module_t context = {

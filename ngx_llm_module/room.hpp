@@ -14,6 +14,12 @@ struct MainConf;
 struct LocConf;
 struct Context;
 
+// Where a directive stood, for errors that are found after parsing.
+struct Place {
+    ngx_str_t file;
+    ngx_uint_t line;
+};
+
 // A variable is read from the request's Context; `get` returns false for
 // "not found". It runs only when the request has one.
 struct Variable {
@@ -32,10 +38,22 @@ struct Room {
     // After the whole configuration is read; every literal is judged here at
     // the latest.
     ngx_int_t (*postconfiguration)(ngx_conf_t* cf, MainConf& conf);
+    // In each worker, after the zone is open; and before it ends.
+    ngx_int_t (*init_process)(ngx_cycle_t* cycle, MainConf& conf);
+    void (*exit_process)(ngx_cycle_t* cycle);
 };
 
 extern const Room core_room;
 extern const Room cache_room;
 extern const Room metrics_room;
+extern const Room complexity_room;
+extern const Room route_room;
+extern const Room provider_room;
+extern const Room ladder_room;
+extern const Room limit_room;
+extern const Room price_room;
+extern const Room geo_room;
+extern const Room alert_room;
+extern const Room semantic_room;
 
 }  // namespace llm::door

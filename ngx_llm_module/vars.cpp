@@ -3,8 +3,6 @@
 #include "ngx_llm_module/context.hpp"
 
 namespace llm::door {
-namespace {
-
 bool give(ngx_http_request_t* r, ngx_http_variable_value_t* v, Bytes text) {
     ngx_str_t copy = copy_to(r->pool, text);
     if (copy.data == nullptr) {
@@ -32,6 +30,8 @@ bool give_seconds(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                 Bytes(reinterpret_cast<char*>(text),
                       static_cast<size_t>(end - text)));
 }
+
+namespace {
 
 bool get_api(ngx_http_request_t* r, Context& ctx,
              ngx_http_variable_value_t* v) {
@@ -179,6 +179,9 @@ std::span<const Variable> metrics_variables() {
 
 ngx_int_t add_variables(ngx_conf_t* cf, std::span<const Room* const> rooms) {
     for (const Room* room : rooms) {
+        if (room->variables == nullptr) {
+            continue;
+        }
         for (const Variable& variable : room->variables()) {
             ngx_str_t name = immortal(variable.name);
             ngx_http_variable_t* added = ngx_http_add_variable(

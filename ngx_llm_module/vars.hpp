@@ -1,9 +1,19 @@
 // The $llm_* variables, one table a room.
 #pragma once
 
+#include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/room.hpp"
 
 namespace llm::door {
+
+// For a Variable's `get`: the value, copied into the request's pool. False
+// when memory is out.
+bool give(ngx_http_request_t* r, ngx_http_variable_value_t* v, Bytes text);
+bool give(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+          int64_t number);
+// Seconds with six decimals.
+bool give_seconds(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                  int64_t ns);
 
 std::span<const Variable> core_variables();
 std::span<const Variable> cache_variables();

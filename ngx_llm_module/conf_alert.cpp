@@ -1,0 +1,17 @@
+// Whom to tell: llm_alert.
+#include "ngx_llm_module/conf.hpp"
+
+namespace llm::door {
+
+constinit const Room alert_room = {
+    .commands = {},
+    .variables = nullptr,
+    .create_main = nullptr,
+    .create_loc = nullptr,
+    .merge_loc = nullptr,
+    .postconfiguration = nullptr,
+    .init_process = nullptr,
+    .exit_process = nullptr,
+};
+
+}  // namespace llm::door
