@@ -1,0 +1,108 @@
+// Parameters of a request that the operator sets: llm_set.
+//
+//   default   where the client says nothing (absent or null)
+//   force     whatever the client says
+//   cap       a number is lowered to it, and inserted where there is none
+//
+// All settings of one member are folded before a byte is written: defaults
+// and forces in their order, caps after them, whatever the order.
+//
+// A member is named by a path of at most kMaxDepth names joined by dots:
+// thinking.budget_tokens. An object on the way that is absent or null is made
+// by default and force; there is nothing to cap in it. Names that differ from
+// protocol to protocol mean what the request's own has:
+//
+//                    chat                   completions responses  messages
+//   max_tokens       see below              max_tokens  max_output max_tokens
+//                                                       _tokens
+//   reasoning_effort reasoning_effort       -           reasoning  -
+//                                                       .effort
+// max_completion_tokens and max_output_tokens are other words for max_tokens,
+// and reasoning.effort is one for reasoning_effort. A chat's limit is
+// whichever of max_tokens and max_completion_tokens the client sent (both,
+// when it sent both); when it sent none, max_completion_tokens for the models
+// that take no other (o1, o3, gpt-5, …) and max_tokens, which every server
+// knows, for the rest. Those words, temperature, top_p, service_tier, stop and
+// the penalties are left out where the protocol has no such member
+// (embeddings); every other name is set in whatever request comes.
+//
+// Below zero a limit of tokens means "no limit" to some servers: a cap
+// replaces it.
+//
+// Sources: OpenAI API reference, Anthropic API reference.
+// Threads: plain values and one Parameters a request.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/api/request.hpp"
+#include "src/json/document.hpp"
+#include "src/route/edits.hpp"
+
+namespace llm::route {
+
+enum class SetMode : uint8_t { kDefault, kCap, kForce };
+
+// default, cap, force; nullopt for any other word.
+std::optional<SetMode> set_mode_of(Bytes word);
+
+// Where a parameter stands, as the operator wrote it.
+struct ParameterPath {
+    static constexpr size_t kMaxDepth = 4;
+    static constexpr size_t kMaxSize = 128;
+
+    std::vector<std::string> names;
+};
+
+// Errc::kInvalid: no name, an empty one or one too many, a character that is
+// not printable ASCII, or a member that is not for llm_set because other parts
+// of the module answer for it: model, messages, system, instructions, prompt,
+// input, tools, stream, stream_options.
+Result<ParameterPath> parameter_path(Bytes text);
+
+// One of the two is the other or lies in it: together they are a mistake.
+bool overlap(const ParameterPath& a, const ParameterPath& b);
+
+// The JSON text of a value as the operator writes it: true, false, null, a
+// number or a string in quotes is itself, any other word a string. Errc::
+// kInvalid: empty, an object or an array, not UTF-8, control characters, for
+// a cap anything but a number.
+Result<std::string> parameter_value(Bytes text, SetMode mode);
+
+// What the operator says of one request, folded.
+class Parameters {
+public:
+    // `model` is the upstream's. All three must outlive the object.
+    Parameters(const json::Document& doc, const api::Request& request,
+               Bytes model)
+        : doc_(doc), request_(request), model_(model) {}
+
+    // `value` is JSON text out of parameter_value().
+    void set(const ParameterPath& path, Bytes value, SetMode mode);
+
+    // Writes what changes; may be called again after further set(). To
+    // `effective` (if given) goes a text that tells any two outcomes apart,
+    // one line a member, nothing where nothing changed.
+    // Errc::kInvalid: the client's value has a wrong type; `why` says which.
+    Result<void> write(Edits& edits, std::string* effective,
+                       api::ApiError* why = nullptr);
+
+private:
+    struct Slot {
+        std::vector<Bytes> path;
+        std::vector<std::string> owned;
+        std::optional<std::string> value;  // after defaults and forces
+        std::optional<std::string> cap;
+        bool forced = false;
+    };
+    struct Found;
+
+    const json::Document& doc_;
+    const api::Request& request_;
+    Bytes model_;
+    std::vector<Slot> slots_;
+};
+
+}  // namespace llm::route
