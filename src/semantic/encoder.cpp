@@ -12,9 +12,9 @@ bool normalize(std::span<float> out) {
     if (!(squares > 1e-30) || !std::isfinite(squares)) {
         return false;
     }
-    auto factor = static_cast<float>(1 / std::sqrt(squares));
+    double factor = 1 / std::sqrt(squares);
     for (float& x : out) {
-        x *= factor;
+        x = static_cast<float>(x * factor);
     }
     return true;
 }
