@@ -1,0 +1,95 @@
+// Search: the vectors of one partition that are nearest to a code, in steps,
+// so that the caller decides how long a turn lasts.
+//
+//   Search search(index, partition, code, floor);
+//   while (!search.step(16384, now)) { …another turn, or on a thread… }
+//   for (const Candidate& c : search.candidates()) …
+//
+// It reads without a lock: a slot's generation before and after tells
+// whether what was read was one vector of this partition, and a chain that
+// changed under it is read again from its start, a bounded number of times.
+// A vector that was there before the search and is there after it is found
+// with the probability that sketch_radius() gives (those above the floor:
+// well over 0.999); one that comes or goes meanwhile may be found or not.
+//
+// Cost: about 2 ns a vector for the sketches, 20 to 100 ns for each whose
+// sketch is near enough. No allocation. Threads: belongs to one at a time.
+// Code and Index outlive it; it points at both.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "src/semantic/index.hpp"
+
+namespace llm::semantic {
+
+struct Candidate {
+    float cosine = 0;
+    Place place = kNoPlace;
+    cache::EntryId entry;
+    uint64_t mark = 0;  // as inserted
+};
+
+class Search {
+public:
+    static constexpr size_t kTop = 4;
+
+    // floor: cosines below it are no candidates; between -1 and 1.
+    Search(Index& index, const Digest& partition, const Code& code,
+           float floor);
+
+    // Looks at `slots` more vectors, in whole blocks; true when done.
+    bool step(uint32_t slots, Now now);
+
+    // The nearest, at most kTop, the nearest first; whole once done.
+    std::span<const Candidate> candidates() const {
+        return {best_.data(), count_};
+    }
+
+    // Vectors in the partition when the search began: what the caller
+    // chooses between this turn and a thread by.
+    uint64_t expected() const { return expected_; }
+    uint64_t scanned() const { return scanned_; }
+    uint64_t rescored() const { return rescored_; }
+    // The chain changed under it more often than it began again; what was
+    // found is right, something may be missing.
+    bool cut_short() const { return cut_short_; }
+
+private:
+    static constexpr uint32_t kMaxRestarts = 4;
+    static constexpr size_t kMaxDead = 8;
+
+    struct Dead {
+        Place place;
+        cache::EntryId entry;
+    };
+
+    bool restart();
+    uint32_t scan_block(uint32_t unit, uint32_t tick);
+    void look_at(uint32_t unit, uint32_t slot, uint32_t tick);
+    void take(const Candidate& candidate);
+    void drop_dead();
+
+    Index* index_;
+    const Code* code_;
+    float floor_;
+    uint32_t radius_;
+    uint32_t founder_ = 0;
+    uint32_t at_ = kNoUnit;
+    uint64_t incarnation_ = 0;
+    uint64_t expected_ = 0;
+    uint64_t scanned_ = 0;
+    uint64_t rescored_ = 0;
+    uint32_t restarts_ = 0;
+    uint32_t blocks_left_ = 0;
+    bool done_ = false;
+    bool cut_short_ = false;
+    size_t count_ = 0;
+    size_t dead_count_ = 0;
+    std::array<Candidate, kTop> best_;
+    std::array<Dead, kMaxDead> dead_;
+};
+
+}  // namespace llm::semantic
