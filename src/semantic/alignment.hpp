@@ -1,0 +1,57 @@
+// Alignment: which words of one prompt stand in the other, in whatever order
+// and spelling, and which are left over. The common ground of guards and
+// features.
+//
+// A word finds its equal by canonical key, then by what it is made of (an
+// abbreviation by initials, two words written as one), then by one slip of
+// the pen if exactly one of the two is a known word.
+//
+// Ownership: points into the two Facts, which outlive it. Bounded by
+// Facts::kMaxFacts on each side. Threads: a plain value.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/semantic/facts.hpp"
+
+namespace llm::semantic {
+
+class Alignment {
+public:
+    static constexpr uint16_t kNone = UINT16_MAX;
+
+    // Left is the query, right what is stored.
+    Alignment(const Facts& left, const Facts& right);
+
+    struct Side {
+        const Facts* facts;
+        std::vector<uint16_t> other;   // by fact: its equal, or kNone
+        std::vector<uint16_t> lacked;  // content that the other side lacks
+        double rarity = 0;             // sum over content
+        double missing = 0;            // sum over lacked
+    };
+
+    const Side& left() const { return sides_[0]; }
+    const Side& right() const { return sides_[1]; }
+
+    // A word of content: not light, not a courtesy.
+    static bool content(const Fact& fact) {
+        return (fact.flags & (kLight | kPolite)) == 0
+               || fact.kind != FactKind::kWord;
+    }
+
+private:
+    void match_keys();
+    void match_compounds();
+    void match_initials();
+    void match_slips();
+    void match_compounds(Side& one, Side& two);
+    void match_initials(Side& one, Side& two);
+    void join(size_t left, size_t right);
+    void sum(Side& side);
+
+    Side sides_[2];
+};
+
+}  // namespace llm::semantic

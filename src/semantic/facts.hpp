@@ -1,0 +1,73 @@
+// Facts: what a prompt says that a vector does not hold on to: its words in
+// canonical form, numbers with units, dates, identifiers, names, negations,
+// and their order. Two Facts are compared by guards.hpp and features.hpp.
+//
+// Made again from the stored prompt when it is needed, nothing of it is
+// stored. Bounded: of a text of more than kMaxFacts words the rest is one
+// digest. Time is linear in the text; a question takes a few microseconds.
+//
+// Ownership: holds its own text; terms point into the Lists, which outlive
+// it. Threads: a plain value.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/semantic/idf.hpp"
+#include "src/semantic/lists.hpp"
+
+namespace llm::semantic {
+
+enum class FactKind : uint8_t {
+    kWord,
+    kNumber,      // value in the folded text: digits with at most one point
+    kIdentifier,  // digits among letters, a path, an address, code
+};
+
+struct Fact {
+    uint64_t key = 0;        // equal for what means the same
+    uint32_t begin = 0;      // in folded()
+    uint32_t size = 0;
+    uint16_t flags = 0;      // TermFlag
+    FactKind kind = FactKind::kWord;
+    bool capital = false;    // written like a name, not just a beginning
+    bool known = false;      // in the background table or in a list
+    bool code = false;       // identifier without digits: snake_case, `code`
+    bool group = false;      // its key stands for a group of words
+    uint8_t dimension = 0;   // of the unit
+    uint16_t unit = 0;
+    uint16_t idf = 0;        // hundredths of a natural logarithm
+    const Term* term = nullptr;
+    Term::Apart operator_term;
+};
+
+class Facts {
+public:
+    static constexpr size_t kMaxFacts = 512;
+
+    // In the language that the text seems to be in.
+    static Facts read(Bytes text, const Lists& lists, const Idf& idf);
+    static Facts read(Bytes text, Language language, const Lists& lists,
+                      const Idf& idf);
+
+    const std::vector<Fact>& items() const { return items_; }
+    Bytes text(const Fact& fact) const {
+        return Bytes(folded_).substr(fact.begin, fact.size);
+    }
+    Language language() const { return language_; }
+    // Whether the language was plain to see.
+    bool sure() const { return sure_; }
+    // Of what passes kMaxFacts; 0: nothing does.
+    uint64_t rest() const { return rest_; }
+
+private:
+    friend class FactReader;
+
+    std::string folded_;
+    std::vector<Fact> items_;
+    uint64_t rest_ = 0;
+    Language language_ = Language::kEnglish;
+    bool sure_ = false;
+};
+
+}  // namespace llm::semantic

@@ -1,0 +1,44 @@
+// Features: what tells a right near match from a wrong one, as numbers; the
+// input of Calibration. All but the cosine come from the two texts alone.
+//
+// Threads: pure functions, plain values.
+#pragma once
+
+#include <array>
+
+#include "src/semantic/alignment.hpp"
+
+namespace llm::semantic {
+
+enum class Feature : uint8_t {
+    kBias,           // 1
+    kCosine,
+    kMissing,        // share of rarity that the other side lacks, greater
+    kMissingLess,    // the same, of the two sides the smaller
+    kRarest,         // the rarest word that the other lacks, either side
+    kRarestLess,     // of the two sides the smaller: a substitution
+    kSubstituted,    // words put in the place of others, weight by rarity
+    kOneSided,       // words that only one side has
+    kNames,          // names that differ
+    kQuestion,       // asks for something else (when, why, how much)
+    kOrder,          // share of pairs of words that changed places
+    kShort,          // few words: each counts for more
+    kOpposite,       // negations or opposites, where the veto is off
+    kSameWords,      // no word differs
+};
+constexpr size_t kFeatures = 14;
+
+Bytes name_of(Feature feature);
+
+struct Features {
+    std::array<double, kFeatures> value{};
+
+    double& operator[](Feature f) { return value[static_cast<size_t>(f)]; }
+    double operator[](Feature f) const {
+        return value[static_cast<size_t>(f)];
+    }
+};
+
+Features features_of(const Alignment& alignment, double cosine);
+
+}  // namespace llm::semantic

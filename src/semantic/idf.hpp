@@ -1,0 +1,41 @@
+// Idf: how rare a word is in questions that people ask, from a background
+// table (data/semantic/idf.txt, counted by bench/calibrate). English only;
+// in other languages every word is middling rare.
+//
+// The table: a line `documents N`, then lines `stem count` sorted by bytes.
+// Ownership: views of the table's bytes, which must outlive it (those of the
+// program do). Immutable, any thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/base/bytes.hpp"
+#include "src/base/result.hpp"
+
+namespace llm::semantic {
+
+class Idf {
+public:
+    static constexpr uint16_t kUnknown = 1000;    // of a word not counted
+    static constexpr uint16_t kMiddling = 700;
+
+    static Result<Idf> built_in();
+    static Result<Idf> create(Bytes table);
+
+    // Hundredths of ln(documents / documents with the word).
+    uint16_t of(Bytes stem) const;
+    bool knows(Bytes stem) const { return find(stem) != 0; }
+
+private:
+    // Hundredths + 1; 0: not in the table.
+    uint16_t find(Bytes stem) const;
+
+    struct Row {
+        uint64_t hash;
+        uint16_t idf;
+    };
+    std::vector<Row> rows_;  // sorted by hash
+};
+
+}  // namespace llm::semantic

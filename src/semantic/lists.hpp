@@ -1,0 +1,117 @@
+// Lists: what the guards know of a language, from the files of
+// data/semantic/: words without content, words that mean the same or exclude
+// one another, negations, numbers, units, dates, courtesies, words that ask
+// for something fresh or for an action.
+//
+// A file is UTF-8 text. `#` begins a comment; `[section]` says what the lines
+// after it are; of a line, `|` parts the members, `,` the words of a member
+// that stand for one another; a phrase is words with spaces. Terms are kept
+// as the reader of facts makes them: folded (lower case, accents stripped)
+// and stemmed, so "opens" finds "open".
+//
+// Ownership: immutable once made, shared by all who judge. Any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "src/base/bytes.hpp"
+#include "src/base/result.hpp"
+
+namespace llm::semantic {
+
+enum class Language : uint8_t { kEnglish, kSpanish, kRussian, kRomanian };
+constexpr size_t kLanguages = 4;
+
+enum TermFlag : uint16_t {
+    kLight = 1,        // carries no content of its own
+    kNegation = 2,
+    kDate = 4,
+    kMonthOrWord = 8,  // a date only beside a number or a word of time
+    kUnit = 16,
+    kMarker = 32,      // says which way: to, from, before, than …
+    kPerson = 64,      // whom it is about: must not come or go
+    kPolite = 128,
+    kFresh = 256,
+    kAction = 512,
+    kAsking = 1024,
+    kQuestion = 2048,  // what is asked for: when, why, how much …
+    kSelf = 4096,      // the user's own: my, mine
+};
+
+// One word or phrase of a list.
+struct Term {
+    static constexpr size_t kMaxApart = 6;
+
+    struct Apart {
+        uint16_t set = 0;     // 0: none
+        uint16_t member = 0;
+    };
+
+    uint16_t flags = 0;
+    uint8_t words = 1;       // of the phrase
+    uint8_t aparts = 0;
+    uint32_t same = 0;       // terms of one number mean the same; 0: none
+    int32_t number = -1;     // what a number word counts
+    uint16_t unit = 0;       // which unit
+    uint8_t dimension = 0;   // what it measures
+    std::array<Apart, kMaxApart> apart{};  // sets of which it is one member
+};
+
+// Words of phrases, joined by one space.
+constexpr size_t kMaxPhrase = 5;
+
+class Lists {
+public:
+    // Those that the program carries.
+    static Result<Lists> built_in();
+
+    // Adds a file. Errors name `name` and the line.
+    Result<void> add(Language language, Bytes text, const std::string& name);
+
+    // An operator's terms: a line is a set of terms that exclude one another,
+    // for every language; presence on one side alone tells them apart too.
+    Result<void> add_terms(Bytes text, const std::string& name);
+
+    // The term of stemmed words joined by spaces; nullptr when unknown.
+    const Term* find(Language language, Bytes words) const;
+    // The operator's set and member of it; set 0: not a term.
+    Term::Apart find_operator_term(Bytes words) const;
+
+    // Whether a phrase of two words or more begins with this word.
+    bool begins_phrase(Language language, Bytes word) const;
+
+    const std::vector<std::string>& negative_prefixes(Language l) const {
+        return words_[static_cast<size_t>(l)].prefixes;
+    }
+    const std::vector<std::string>& negative_suffixes(Language l) const {
+        return words_[static_cast<size_t>(l)].suffixes;
+    }
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        size_t operator()(Bytes text) const;
+    };
+    template <typename T>
+    using Map = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+
+    struct Words {
+        Map<Term> terms;
+        Map<uint8_t> first_words;  // of phrases
+        std::vector<std::string> prefixes;
+        std::vector<std::string> suffixes;
+    };
+    struct Reader;
+
+    std::array<Words, kLanguages> words_;
+    Map<Term::Apart> operator_terms_;
+    uint32_t next_same_ = 1;
+    uint16_t next_set_ = 1;
+    uint16_t next_unit_ = 1;
+};
+
+}  // namespace llm::semantic

@@ -1,0 +1,22 @@
+// normalised_key_text: a prompt with everything taken off that cannot change
+// what it asks: case, runs of white space, marks at its end, greetings and
+// courtesies at its ends. Two prompts of equal text are one question; the
+// digest of this text is the key of the step before the encoder.
+//
+// A text that may be code (backquotes, braces, several lines of it) or holds
+// quotation marks keeps its case and its inner spaces. Numbers, signs and
+// negations are never touched; nothing is taken out of the middle.
+//
+// "" when nothing would be left: no key, no step. Bytes that are not UTF-8
+// stay as they are. Time is linear in the text.
+#pragma once
+
+#include <string>
+
+#include "src/semantic/lists.hpp"
+
+namespace llm::semantic {
+
+std::string normalised_key_text(Bytes text, const Lists& lists);
+
+}  // namespace llm::semantic
