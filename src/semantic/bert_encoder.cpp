@@ -33,10 +33,8 @@ Digest digest_of(const BertConfig& config, const Tokenizer& tokenizer,
 
 }  // namespace
 
-Result<BertEncoder> BertEncoder::create(const BertConfig& config,
-                                        TokenizerSpec spec,
-                                        const Safetensors& weights,
-                                        Precision precision) {
+Result<Tokenizer> BertEncoder::tokenizer_for(const BertConfig& config,
+                                            TokenizerSpec spec) {
     if (spec.begin == kNoToken) {
         return Error{Errc::kInvalid,
                      "tokenizer: a BERT encoder needs [CLS] and [SEP]"};
@@ -45,22 +43,37 @@ Result<BertEncoder> BertEncoder::create(const BertConfig& config,
         return Error{Errc::kInvalid,
                      "tokenizer: more pieces than the model's vocab_size"};
     }
-    size_t wanted = config.max_tokens > 0  ? config.max_tokens
-                    : spec.max_tokens > 0 ? spec.max_tokens
+    return Tokenizer::create(std::move(spec));
+}
+
+Result<BertEncoder> BertEncoder::assemble(const BertConfig& config,
+                                          Tokenizer tokenizer,
+                                          const Safetensors& weights,
+                                          Precision precision) {
+    size_t said = tokenizer.spec().max_tokens;
+    size_t wanted = config.max_tokens > 0 ? config.max_tokens
+                    : said > 0            ? said
                                           : config.positions;
-    auto tokenizer = Tokenizer::create(std::move(spec));
-    if (!tokenizer) {
-        return tokenizer.error();
-    }
     auto model = BertModel::load(weights, config, precision);
     if (!model) {
         return model.error();
     }
-    BertEncoder out(std::move(*model), std::move(*tokenizer));
+    BertEncoder out(std::move(*model), std::move(tokenizer));
     out.max_tokens_ = std::min(wanted, config.positions);
     out.id_ = digest_of(config, out.tokenizer_, weights, precision,
                         out.max_tokens_);
     return out;
+}
+
+Result<BertEncoder> BertEncoder::create(const BertConfig& config,
+                                        TokenizerSpec spec,
+                                        const Safetensors& weights,
+                                        Precision precision) {
+    auto tokenizer = tokenizer_for(config, std::move(spec));
+    if (!tokenizer) {
+        return tokenizer.error();
+    }
+    return assemble(config, std::move(*tokenizer), weights, precision);
 }
 
 Result<BertEncoder> BertEncoder::load(const std::string& directory,
@@ -73,6 +86,11 @@ Result<BertEncoder> BertEncoder::load(const std::string& directory,
     if (!spec) {
         return spec.error();
     }
+    auto tokenizer = tokenizer_for(*config, std::move(*spec));
+    if (!tokenizer) {
+        return Error{tokenizer.error().code,
+                     directory + ": " + tokenizer.error().message};
+    }
     std::string path = directory + "/model.safetensors";
     auto file = MappedFile::open(path, kMaxModelFile);
     if (!file) {
@@ -83,7 +101,8 @@ Result<BertEncoder> BertEncoder::load(const std::string& directory,
         return Error{weights.error().code,
                      path + ": " + weights.error().message};
     }
-    auto out = create(*config, std::move(*spec), *weights, precision);
+    auto out =
+        assemble(*config, std::move(*tokenizer), *weights, precision);
     if (!out) {
         return Error{out.error().code, path + ": " + out.error().message};
     }

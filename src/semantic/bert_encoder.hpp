@@ -31,6 +31,7 @@ public:
     size_t dims() const override { return model_.config().hidden; }
     const Digest& id() const override { return id_; }
     Bytes kind() const override { return "minilm"; }
+    size_t max_tokens() const override { return max_tokens_; }
     void prepare(Workspace& space) const override;
     Result<void> encode(Bytes text, Workspace& space,
                         std::span<float> out) const override;
@@ -40,9 +41,16 @@ public:
 
     const BertModel& model() const { return model_; }
     const Tokenizer& tokenizer() const { return tokenizer_; }
-    size_t max_tokens() const { return max_tokens_; }
 
 private:
+    // Refuses a tokenizer that is not the model's.
+    static Result<Tokenizer> tokenizer_for(const BertConfig& config,
+                                           TokenizerSpec spec);
+    static Result<BertEncoder> assemble(const BertConfig& config,
+                                        Tokenizer tokenizer,
+                                        const Safetensors& weights,
+                                        Precision precision);
+
     BertEncoder(BertModel model, Tokenizer tokenizer)
         : model_(std::move(model)), tokenizer_(std::move(tokenizer)) {}
 

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 
 #include "src/base/digest.hpp"
 #include "src/base/result.hpp"
@@ -29,8 +28,11 @@ public:
     // every machine and after every restart.
     virtual const Digest& id() const = 0;
 
-    // "minilm", "static" or "lexical".
+    // "minilm", "static" or "lexical"; see registry.hpp.
     virtual Bytes kind() const = 0;
+
+    // Of a text, no more than so many tokens (words, for lexical) count.
+    virtual size_t max_tokens() const = 0;
 
     // Allocates all that encode() will need of this Workspace.
     virtual void prepare(Workspace& space) const = 0;

@@ -26,6 +26,7 @@ public:
     size_t dims() const override { return kDims; }
     const Digest& id() const override { return id_; }
     Bytes kind() const override { return "lexical"; }
+    size_t max_tokens() const override { return kMaxWords; }
     void prepare(Workspace&) const override {}
     Result<void> encode(Bytes text, Workspace& space,
                         std::span<float> out) const override;

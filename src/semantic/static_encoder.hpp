@@ -31,6 +31,7 @@ public:
     size_t dims() const override { return dims_; }
     const Digest& id() const override { return id_; }
     Bytes kind() const override { return "static"; }
+    size_t max_tokens() const override { return options().limit; }
     void prepare(Workspace& space) const override;
     Result<void> encode(Bytes text, Workspace& space,
                         std::span<float> out) const override;
