@@ -22,9 +22,10 @@
 // whichever of max_tokens and max_completion_tokens the client sent (both,
 // when it sent both); when it sent none, max_completion_tokens for the models
 // that take no other (o1, o3, gpt-5, …) and max_tokens, which every server
-// knows, for the rest. Those words, temperature, top_p, service_tier, stop and
-// the penalties are left out where the protocol has no such member
-// (embeddings); every other name is set in whatever request comes.
+// knows, for the rest. Nothing is done where a protocol has no such member:
+// not for those words, nor for temperature, top_p, service_tier, stop, seed,
+// the penalties, dimensions and encoding_format. Every other name is set in
+// whatever request comes.
 //
 // Below zero a limit of tokens means "no limit" to some servers: a cap
 // replaces it.
@@ -34,6 +35,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,9 +53,12 @@ std::optional<SetMode> set_mode_of(Bytes word);
 // Where a parameter stands, as the operator wrote it.
 struct ParameterPath {
     static constexpr size_t kMaxDepth = 4;
-    static constexpr size_t kMaxSize = 128;
+    static constexpr size_t kMaxSize = 128;  // as written
+
+    enum class Meaning : uint8_t { kPlain, kLimit, kEffort };
 
     std::vector<std::string> names;
+    Meaning meaning = Meaning::kPlain;
 };
 
 // Errc::kInvalid: no name, an empty one or one too many, a character that is
@@ -62,8 +67,8 @@ struct ParameterPath {
 // input, tools, stream, stream_options.
 Result<ParameterPath> parameter_path(Bytes text);
 
-// One of the two is the other or lies in it: together they are a mistake.
-bool overlap(const ParameterPath& a, const ParameterPath& b);
+// One of the two lies in the other: together they are a mistake.
+bool nested(const ParameterPath& a, const ParameterPath& b);
 
 // The JSON text of a value as the operator writes it: true, false, null, a
 // number or a string in quotes is itself, any other word a string. Errc::
@@ -89,15 +94,35 @@ public:
     Result<void> write(Edits& edits, std::string* effective,
                        api::ApiError* why = nullptr);
 
+    // After write(): the limit of output tokens that the upstream is told.
+    std::optional<int64_t> max_output_tokens() const;
+
 private:
+    using Path = std::vector<std::string>;
+
+    // One member and what becomes of it.
     struct Slot {
-        std::vector<Bytes> path;
-        std::vector<std::string> owned;
-        std::optional<std::string> value;  // after defaults and forces
-        std::optional<std::string> cap;
+        Path path;
+        bool limit = false;        // of output tokens
+        std::string value;         // by default or force; "" = none
         bool forced = false;
+        std::string cap;           // "" = none
+        // Where it stands: the innermost object that is there, how many of
+        // the names lead to it, and the value or kNoNode.
+        json::NodeId object = json::kNoNode;
+        size_t depth = 0;
+        json::NodeId own = json::kNoNode;
+        std::string outcome;       // "" = as the client wrote it
     };
-    struct Found;
+
+    std::vector<Path> paths_of(const ParameterPath& path) const;
+    std::vector<Path> limits() const;
+    Slot& slot_of(const Path& path, bool limit);
+    Result<void> find(Slot& slot, api::ApiError& why) const;
+    Result<void> decide(Slot& slot, api::ApiError& why) const;
+    static std::string text_of(std::span<const Slot* const> slots,
+                               size_t depth);
+    Result<void> put(std::span<const Slot* const> sorted, Edits& edits) const;
 
     const json::Document& doc_;
     const api::Request& request_;

@@ -28,9 +28,10 @@ namespace llm::route {
 inline constexpr size_t kMinBytes = 4096;
 
 // Nothing is done for another endpoint or where the client marks itself.
-// Returns how many marks were set. Goes after apply_system().
+// Returns how many marks were set. Goes once, after apply_system():
+// `whole_system` is what that returned.
 int mark_stable_prefix(const json::Document& doc, const api::Request& request,
-                       Edits& edits);
+                       Edits& edits, Bytes whole_system = {});
 
 // 32 hexadecimal digits; tells neither tenant nor prefix to whom it is sent.
 std::string prompt_cache_key(const Hmac& mac, Bytes tenant, Bytes prefix);

@@ -50,12 +50,14 @@ struct SystemText {
 Result<SystemText> system_text(SystemMode mode, Bytes file);
 
 // Applies the texts in their order. To `effective` (if given) goes a text that
-// tells any two outcomes apart; nothing where nothing is done.
+// tells any two outcomes apart; nothing where nothing is done. Returns the
+// JSON string that now stands for the whole of `system` (messages), "" where
+// something of the client's is still in it.
 // Errc::kInvalid: the client's value has a wrong type; `why` says which.
-Result<void> apply_system(const json::Document& doc,
-                          const api::Request& request,
-                          std::span<const SystemText* const> texts,
-                          Edits& edits, std::string* effective,
-                          api::ApiError* why = nullptr);
+Result<std::string> apply_system(const json::Document& doc,
+                                 const api::Request& request,
+                                 std::span<const SystemText* const> texts,
+                                 Edits& edits, std::string* effective,
+                                 api::ApiError* why = nullptr);
 
 }  // namespace llm::route

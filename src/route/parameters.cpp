@@ -1,0 +1,326 @@
+#include "src/route/parameters.hpp"
+
+#include <algorithm>
+
+#include "src/json/text.hpp"
+
+namespace llm::route {
+namespace {
+
+using api::Endpoint;
+using json::Document;
+using json::kNoNode;
+using json::kRoot;
+using json::NodeId;
+using json::Type;
+
+constexpr unsigned bit(Endpoint endpoint) {
+    return 1u << static_cast<unsigned>(endpoint);
+}
+constexpr unsigned kChat = bit(Endpoint::kChat);
+constexpr unsigned kCompletions = bit(Endpoint::kCompletions);
+constexpr unsigned kEmbeddings = bit(Endpoint::kEmbeddings);
+constexpr unsigned kResponses = bit(Endpoint::kResponses);
+constexpr unsigned kMessages = bit(Endpoint::kMessages);
+constexpr unsigned kText = kChat | kCompletions | kResponses | kMessages;
+
+// Names that an upstream of another protocol would refuse.
+struct Known {
+    Bytes name;
+    unsigned endpoints;
+};
+constexpr Known kKnown[] = {
+    {"temperature", kText},
+    {"top_p", kText},
+    {"service_tier", kChat | kResponses | kMessages},
+    {"stop", kChat | kCompletions},
+    {"seed", kChat | kCompletions},
+    {"presence_penalty", kChat | kCompletions},
+    {"frequency_penalty", kChat | kCompletions},
+    {"dimensions", kEmbeddings},
+    {"encoding_format", kEmbeddings},
+};
+
+Error invalid(std::string message) {
+    return {Errc::kInvalid, std::move(message)};
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The reasoning models of OpenAI refuse max_tokens: o1, o3-mini, gpt-5.1, …
+bool wants_completion_tokens(Bytes model) {
+    model = model.substr(model.rfind('/') + 1);
+    if (model.size() > 1 && model[0] == 'o' && is_digit(model[1])) {
+        return true;
+    }
+    constexpr Bytes kGpt = "gpt-";
+    if (!model.starts_with(kGpt)) {
+        return false;
+    }
+    model.remove_prefix(kGpt.size());
+    size_t digits = 0;
+    while (digits < model.size() && is_digit(model[digits])) {
+        digits++;
+    }
+    return digits > 1 || (digits == 1 && model[0] >= '5');
+}
+
+std::string joined(const std::vector<std::string>& names, size_t count) {
+    std::string out;
+    for (size_t i = 0; i < count; i++) {
+        out += i > 0 ? "." : "";
+        out += names[i];
+    }
+    return out;
+}
+
+bool is_number(Bytes raw) {
+    const char* end = raw.data() + raw.size();
+    return !raw.empty() && json::end_of_number(raw.data(), end) == end;
+}
+
+double number_of(Bytes raw) {
+    return is_number(raw) ? json::clamp_double(raw) : 0;
+}
+
+}  // namespace
+
+// Which of the limits a chat has, or should have.
+std::vector<Parameters::Path> Parameters::limits() const {
+    std::vector<Path> found;
+    for (Bytes name : {Bytes("max_tokens"), Bytes("max_completion_tokens")}) {
+        NodeId own = doc_.find(kRoot, name);
+        if (own != kNoNode && !doc_.is(own, Type::kNull)) {
+            found.push_back({std::string(name)});
+        }
+    }
+    if (found.empty()) {
+        found.push_back({wants_completion_tokens(model_)
+                             ? "max_completion_tokens"
+                             : "max_tokens"});
+    }
+    return found;
+}
+
+// The members that a name means in this request's protocol.
+std::vector<Parameters::Path> Parameters::paths_of(
+    const ParameterPath& path) const {
+    Endpoint endpoint = request_.endpoint;
+    if (path.meaning == ParameterPath::Meaning::kLimit) {
+        switch (endpoint) {
+        case Endpoint::kChat: return limits();
+        case Endpoint::kCompletions:
+        case Endpoint::kMessages: return {{"max_tokens"}};
+        case Endpoint::kResponses: return {{"max_output_tokens"}};
+        default: return {};
+        }
+    }
+    if (path.meaning == ParameterPath::Meaning::kEffort) {
+        switch (endpoint) {
+        case Endpoint::kChat: return {{"reasoning_effort"}};
+        case Endpoint::kResponses: return {{"reasoning", "effort"}};
+        default: return {};
+        }
+    }
+    for (const Known& known : kKnown) {
+        if (known.name == path.names[0]
+            && (known.endpoints & bit(endpoint)) == 0) {
+            return {};
+        }
+    }
+    return {path.names};
+}
+
+Parameters::Slot& Parameters::slot_of(const Path& path, bool limit) {
+    for (Slot& slot : slots_) {
+        if (slot.path == path) {
+            return slot;
+        }
+    }
+    Slot& slot = slots_.emplace_back();
+    slot.path = path;
+    slot.limit = limit;
+    return slot;
+}
+
+void Parameters::set(const ParameterPath& path, Bytes value, SetMode mode) {
+    bool limit = path.meaning == ParameterPath::Meaning::kLimit;
+    for (const Path& target : paths_of(path)) {
+        Slot& slot = slot_of(target, limit);
+        switch (mode) {
+        case SetMode::kForce:
+            slot.value = value;
+            slot.forced = true;
+            break;
+        case SetMode::kDefault:
+            if (slot.value.empty()) {
+                slot.value = value;
+            }
+            break;
+        case SetMode::kCap:
+            if (slot.cap.empty() || number_of(value) < number_of(slot.cap)) {
+                slot.cap = value;
+            }
+            break;
+        }
+    }
+}
+
+Result<void> Parameters::find(Slot& slot, api::ApiError& why) const {
+    slot.object = kRoot;
+    slot.own = kNoNode;
+    slot.depth = 0;
+    for (size_t last = slot.path.size() - 1; slot.depth < last;) {
+        NodeId next = doc_.find(slot.object, slot.path[slot.depth]);
+        if (next == kNoNode || doc_.is(next, Type::kNull)) {
+            return {};
+        }
+        if (!doc_.is(next, Type::kObject)) {
+            std::string name = joined(slot.path, slot.depth + 1);
+            why = {400, "'" + name + "' must be an object.", "", name, ""};
+            return invalid(why.message);
+        }
+        slot.object = next;
+        slot.depth++;
+    }
+    slot.own = doc_.find(slot.object, slot.path.back());
+    return {};
+}
+
+Result<void> Parameters::decide(Slot& slot, api::ApiError& why) const {
+    bool has_own = slot.own != kNoNode && !doc_.is(slot.own, Type::kNull);
+    bool has_place = slot.depth + 1 == slot.path.size();
+    bool set = slot.forced || (!has_own && !slot.value.empty());
+    std::string value;
+    if (set) {
+        value = slot.value;
+    } else if (has_own) {
+        value = doc_.raw(slot.own);
+    }
+    slot.outcome.clear();
+    if (!slot.cap.empty() && (has_place || set)) {
+        if (!set && has_own && !doc_.is(slot.own, Type::kNumber)) {
+            std::string name = joined(slot.path, slot.path.size());
+            why = {400, "'" + name + "' must be a number.", "", name, ""};
+            return invalid(why.message);
+        }
+        double number = number_of(value);
+        bool lower = value.empty() || !is_number(value)
+                     || number > number_of(slot.cap)
+                     || (slot.limit && number < 0);
+        value = lower ? slot.cap : value;
+    }
+    bool same = slot.own != kNoNode && doc_.raw(slot.own) == value;
+    if (!same) {
+        slot.outcome = value;
+    }
+    return {};
+}
+
+// The value that all of `slots` make together: their paths, sorted, have the
+// first `depth` names in common. At most kMaxDepth calls deep.
+std::string Parameters::text_of(std::span<const Slot* const> slots,
+                                size_t depth) {
+    if (slots[0]->path.size() == depth) {
+        return slots[0]->outcome;
+    }
+    std::string out = "{";
+    for (size_t i = 0; i < slots.size();) {
+        const std::string& name = slots[i]->path[depth];
+        size_t end = i + 1;
+        while (end < slots.size() && slots[end]->path[depth] == name) {
+            end++;
+        }
+        out += i > 0 ? "," : "";
+        append_json_string(out, name);
+        out += ':';
+        out += text_of(slots.subspan(i, end - i), depth + 1);
+        i = end;
+    }
+    return out + '}';
+}
+
+// Members of objects that are not there yet are put in together: all of them
+// that share the first missing name are one value.
+Result<void> Parameters::put(std::span<const Slot* const> sorted,
+                             Edits& edits) const {
+    for (size_t i = 0; i < sorted.size();) {
+        const Slot& first = *sorted[i];
+        auto begin = first.path.begin();
+        auto missing = begin + static_cast<long>(first.depth) + 1;
+        size_t end = i + 1;
+        while (end < sorted.size() && sorted[end]->depth == first.depth
+               && std::equal(begin, missing, sorted[end]->path.begin())) {
+            end++;
+        }
+        Result<void> done = edits.set_member(
+            doc_, first.object, first.path[first.depth],
+            text_of(sorted.subspan(i, end - i), first.depth + 1));
+        if (!done.ok()) {
+            return done;
+        }
+        i = end;
+    }
+    return {};
+}
+
+Result<void> Parameters::write(Edits& edits, std::string* effective,
+                               api::ApiError* why) {
+    api::ApiError error;
+    std::vector<const Slot*> changed;
+    for (Slot& slot : slots_) {
+        Result<void> done = find(slot, error);
+        if (done.ok()) {
+            done = decide(slot, error);
+        }
+        if (!done.ok()) {
+            if (why != nullptr) {
+                *why = std::move(error);
+            }
+            return done;
+        }
+        if (!slot.outcome.empty()) {
+            changed.push_back(&slot);
+        }
+    }
+    std::sort(changed.begin(), changed.end(),
+              [](const Slot* a, const Slot* b) { return a->path < b->path; });
+    if (effective != nullptr) {
+        for (const Slot* slot : changed) {
+            effective->append("set ");
+            append_percent_encoded(*effective,
+                                   joined(slot->path, slot->path.size()));
+            effective->append("=");
+            append_percent_encoded(*effective, slot->outcome);
+            effective->append("\n");
+        }
+    }
+    Result<void> done = put(changed, edits);
+    if (!done.ok() && why != nullptr) {
+        *why = {400, done.error().message, "", "", ""};
+    }
+    return done;
+}
+
+std::optional<int64_t> Parameters::max_output_tokens() const {
+    std::optional<int64_t> least;
+    bool ours = false;
+    for (const Slot& slot : slots_) {
+        if (!slot.limit) {
+            continue;
+        }
+        ours = true;
+        Bytes raw = slot.outcome;
+        if (raw.empty() && slot.own != kNoNode) {
+            raw = doc_.raw(slot.own);
+        }
+        if (is_number(raw)) {
+            int64_t tokens = std::clamp<int64_t>(
+                json::clamp_int64(raw), 0, api::Request::kMaxTokens);
+            least = std::min(least.value_or(tokens), tokens);
+        }
+    }
+    return ours ? least : request_.max_output_tokens;
+}
+
+}  // namespace llm::route

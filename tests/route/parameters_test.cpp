@@ -1,0 +1,302 @@
+#include "src/route/parameters.hpp"
+
+#include <random>
+
+#include "tests/route/body.hpp"
+
+namespace llm::route {
+namespace {
+
+using api::Endpoint;
+
+struct Line {
+    Bytes name;
+    Bytes value;
+    Bytes mode;
+};
+
+struct Outcome {
+    std::string body;
+    std::string effective;
+    std::string refused;  // param
+    std::optional<int64_t> limit;
+};
+
+Outcome apply(Endpoint endpoint, Bytes body, std::vector<Line> lines,
+              Bytes model = "gpt-4o") {
+    Body b(endpoint, body);
+    Parameters parameters(b.doc, b.request, model);
+    for (const Line& line : lines) {
+        SetMode mode = *set_mode_of(line.mode);
+        auto path = parameter_path(line.name);
+        auto value = parameter_value(line.value, mode);
+        EXPECT_TRUE(path.ok() && value.ok()) << line.name << line.value;
+        parameters.set(*path, *value, mode);
+    }
+    Outcome out;
+    api::ApiError why;
+    if (!parameters.write(b.edits, &out.effective, &why).ok()) {
+        EXPECT_EQ(why.status, 400);
+        EXPECT_FALSE(why.message.empty());
+        out.refused = why.param;
+    }
+    out.limit = parameters.max_output_tokens();
+    out.body = b.after();
+    return out;
+}
+
+std::string chat(Bytes body, std::vector<Line> lines) {
+    return apply(Endpoint::kChat, body, std::move(lines)).body;
+}
+
+TEST(Parameters, WhatTheOperatorMayWrite) {
+    for (Bytes good : {"max_tokens", "a.b.c.d", "top-p", "x:y"}) {
+        EXPECT_TRUE(parameter_path(good).ok()) << good;
+    }
+    for (Bytes bad : {"", ".", "a.", ".a", "a..b", "a.b.c.d.e", "a b", "ä",
+                      "a\"", "model", "messages", "messages.x", "stream",
+                      "stream_options.include_usage", "system", "input"}) {
+        EXPECT_FALSE(parameter_path(bad).ok()) << bad;
+    }
+    EXPECT_FALSE(parameter_path(std::string(129, 'x')).ok());
+    EXPECT_EQ(set_mode_of("caps"), std::nullopt);
+}
+
+TEST(Parameters, ValuesAreScalars) {
+    struct Case {
+        const char* text;
+        const char* json;
+    };
+    for (Case c : {Case{"5", "5"}, {"-0.5e3", "-0.5e3"}, {"true", "true"},
+                   {"null", "null"}, {"flex", "\"flex\""},
+                   {"\"5\"", "\"5\""}, {"\"\"", "\"\""},
+                   {"a b", "\"a b\""}, {"tru", "\"tru\""},
+                   {"say \"x\"", "\"say \\\"x\\\"\""}}) {
+        auto value = parameter_value(c.text, SetMode::kForce);
+        ASSERT_TRUE(value.ok()) << c.text;
+        EXPECT_EQ(*value, c.json);
+    }
+    for (Bytes bad : {"", "{}", "[1]", "{", "01", "+1", ".5", "1.", "\"a",
+                      "1 2", "a\nb", "\xff"}) {
+        EXPECT_FALSE(parameter_value(bad, SetMode::kForce).ok()) << bad;
+    }
+    EXPECT_FALSE(parameter_value("low", SetMode::kCap).ok());
+    EXPECT_FALSE(parameter_value("null", SetMode::kCap).ok());
+    EXPECT_TRUE(parameter_value("512", SetMode::kCap).ok());
+}
+
+TEST(Parameters, DefaultWhereTheClientSaysNothing) {
+    Line line{"temperature", "0.2", "default"};
+    EXPECT_EQ(chat(R"({"a":1})", {line}), R"({"temperature":0.2,"a":1})");
+    EXPECT_EQ(chat(R"({"temperature":null})", {line}),
+              R"({"temperature":0.2})");
+    EXPECT_EQ(chat(R"({"temperature":0})", {line}), R"({"temperature":0})");
+    EXPECT_EQ(chat("{}", {line, {"temperature", "0.3", "default"}}),
+              R"({"temperature":0.2})");
+}
+
+TEST(Parameters, ForceWhateverTheClientSays) {
+    Line line{"temperature", "0.2", "force"};
+    EXPECT_EQ(chat("{}", {line}), R"({"temperature":0.2})");
+    EXPECT_EQ(chat(R"({ "temperature" : "hot" })", {line}),
+              R"({ "temperature" : 0.2 })");
+    EXPECT_EQ(chat("{}", {line, {"temperature", "0.3", "force"}}),
+              R"({"temperature":0.3})");
+    Outcome same = apply(Endpoint::kChat, R"({"temperature":0.2})", {line});
+    EXPECT_EQ(same.body, R"({"temperature":0.2})");
+    EXPECT_EQ(same.effective, "");
+}
+
+TEST(Parameters, CapLowersAndInserts) {
+    Line line{"max_tokens", "100", "cap"};
+    EXPECT_EQ(chat(R"({"max_tokens":101})", {line}),
+              R"({"max_tokens":100})");
+    for (Bytes fine : {R"({"max_tokens":100})", R"({"max_tokens":1e2})",
+                       R"({"max_tokens":0})", R"({"max_tokens":99.5})"}) {
+        EXPECT_EQ(chat(fine, {line}), fine);
+    }
+    EXPECT_EQ(chat("{}", {line}), R"({"max_tokens":100})");
+    EXPECT_EQ(chat(R"({"max_tokens":null})", {line}),
+              R"({"max_tokens":100})");
+    EXPECT_EQ(chat(R"({"max_tokens":1e999})", {line}),
+              R"({"max_tokens":100})");
+    EXPECT_EQ(chat(R"({"max_tokens":-1})", {line}), R"({"max_tokens":100})");
+    EXPECT_EQ(chat(R"({"top_p":-1})", {{"top_p", "0.5", "cap"}}),
+              R"({"top_p":-1})");
+    EXPECT_EQ(chat("{}", {line, {"max_tokens", "90", "cap"},
+                          {"max_tokens", "95", "cap"}}),
+              R"({"max_tokens":90})");
+}
+
+TEST(Parameters, ACapCountsAfterTheOthersWhateverTheOrder) {
+    Line cap{"max_tokens", "100", "cap"};
+    Line usual{"max_tokens", "50", "default"};
+    Line large{"max_tokens", "500", "force"};
+    EXPECT_EQ(chat("{}", {cap, usual}), R"({"max_tokens":50})");
+    EXPECT_EQ(chat("{}", {usual, cap}), R"({"max_tokens":50})");
+    EXPECT_EQ(chat(R"({"max_tokens":7})", {cap, large}),
+              R"({"max_tokens":100})");
+    EXPECT_EQ(chat(R"({"max_tokens":7})", {usual, cap}),
+              R"({"max_tokens":7})");
+}
+
+TEST(Parameters, ACapOfSomethingElseIsRefused) {
+    for (Bytes body : {R"({"top_k":"5"})", R"({"top_k":{}})",
+                       R"({"top_k":true})"}) {
+        Outcome out =
+            apply(Endpoint::kChat, body, {{"top_k", "5", "cap"}});
+        EXPECT_EQ(out.refused, "top_k");
+        EXPECT_EQ(out.body, body);
+        out = apply(Endpoint::kChat, body,
+                    {{"top_k", "5", "cap"}, {"top_k", "9", "force"}});
+        EXPECT_EQ(out.body, R"({"top_k":5})");
+        EXPECT_EQ(out.refused, "");
+    }
+}
+
+TEST(Parameters, TheLimitHasTheNameOfTheProtocol) {
+    for (Bytes word : {"max_tokens", "max_completion_tokens",
+                       "max_output_tokens"}) {
+        Line line{word, "9", "force"};
+        EXPECT_EQ(apply(Endpoint::kMessages, R"({"max_tokens":10})",
+                        {line}).body,
+                  R"({"max_tokens":9})");
+        EXPECT_EQ(apply(Endpoint::kCompletions, "{}", {line}).body,
+                  R"({"max_tokens":9})");
+        EXPECT_EQ(apply(Endpoint::kResponses, "{}", {line}).body,
+                  R"({"max_output_tokens":9})");
+        EXPECT_EQ(apply(Endpoint::kEmbeddings, "{}", {line}).body, "{}");
+        EXPECT_EQ(chat(R"({"max_completion_tokens":10})", {line}),
+                  R"({"max_completion_tokens":9})");
+        EXPECT_EQ(chat(R"({"max_tokens":10,"max_completion_tokens":null})",
+                       {line}),
+                  R"({"max_tokens":9,"max_completion_tokens":null})");
+        EXPECT_EQ(chat(R"({"max_tokens":10,"max_completion_tokens":20})",
+                       {line}),
+                  R"({"max_tokens":9,"max_completion_tokens":9})");
+    }
+    struct Case {
+        const char* model;
+        bool completion;
+    };
+    for (Case c : {Case{"gpt-4o", false}, {"gpt-4.1-mini", false},
+                   {"gpt-5", true}, {"gpt-5.1-codex", true},
+                   {"gpt-10", true}, {"gpt-oss-120b", false}, {"o1", true},
+                   {"o3-mini", true}, {"openai/o4-mini", true},
+                   {"olmo-2", false}, {"o", false}, {"gpt-", false},
+                   {"", false}}) {
+        EXPECT_EQ(apply(Endpoint::kChat, "{}", {{"max_tokens", "9", "cap"}},
+                        c.model).body,
+                  c.completion ? R"({"max_completion_tokens":9})"
+                               : R"({"max_tokens":9})")
+            << c.model;
+    }
+}
+
+TEST(Parameters, TheLimitThatTheUpstreamIsTold) {
+    auto limit = [](Bytes body, std::vector<Line> lines) {
+        return apply(Endpoint::kChat, body, std::move(lines)).limit;
+    };
+    Bytes whole = R"({"model":"m","messages":[],"max_tokens":300})";
+    EXPECT_EQ(limit(whole, {}), 300);
+    EXPECT_EQ(limit(whole, {{"max_tokens", "500", "cap"}}), 300);
+    EXPECT_EQ(limit(whole, {{"max_tokens", "200", "cap"}}), 200);
+    EXPECT_EQ(limit("{}", {{"max_tokens", "200", "cap"}}), 200);
+    EXPECT_EQ(limit("{}", {}), std::nullopt);
+}
+
+TEST(Parameters, EffortStandsWhereTheProtocolHasIt) {
+    for (Bytes word : {"reasoning_effort", "reasoning.effort"}) {
+        Line line{word, "low", "force"};
+        EXPECT_EQ(chat(R"({"reasoning_effort":"high"})", {line}),
+                  R"({"reasoning_effort":"low"})");
+        EXPECT_EQ(apply(Endpoint::kResponses, "{}", {line}).body,
+                  R"({"reasoning":{"effort":"low"}})");
+        EXPECT_EQ(apply(Endpoint::kResponses,
+                        R"({"reasoning":{"summary":"auto"}})", {line}).body,
+                  R"({"reasoning":{"effort":"low","summary":"auto"}})");
+        EXPECT_EQ(apply(Endpoint::kMessages, "{}", {line}).body, "{}");
+    }
+}
+
+TEST(Parameters, NothingThatTheProtocolWouldRefuse) {
+    std::vector<Line> lines = {{"temperature", "1", "force"},
+                               {"service_tier", "flex", "force"},
+                               {"seed", "1", "default"},
+                               {"dimensions", "256", "force"}};
+    EXPECT_EQ(apply(Endpoint::kEmbeddings, "{}", lines).body,
+              R"({"dimensions":256})");
+    EXPECT_EQ(apply(Endpoint::kMessages, "{}", lines).body,
+              R"({"service_tier":"flex","temperature":1})");
+    EXPECT_EQ(chat("{}", {{"repetition_penalty", "1.1", "default"}}),
+              R"({"repetition_penalty":1.1})");
+}
+
+TEST(Parameters, PathsOfObjects) {
+    Bytes body = R"({"thinking":{"type":"enabled","budget_tokens":9000}})";
+    Line cap{"thinking.budget_tokens", "2000", "cap"};
+    EXPECT_EQ(apply(Endpoint::kMessages, body, {cap}).body,
+              R"({"thinking":{"type":"enabled","budget_tokens":2000}})");
+    // Who does not think has no budget to lower.
+    EXPECT_EQ(apply(Endpoint::kMessages, "{}", {cap}).body, "{}");
+    EXPECT_EQ(apply(Endpoint::kMessages, R"({"thinking":null})", {cap}).body,
+              R"({"thinking":null})");
+    EXPECT_EQ(apply(Endpoint::kMessages, R"({"thinking":{}})", {cap}).body,
+              R"({"thinking":{"budget_tokens":2000}})");
+    std::vector<Line> lines = {{"thinking.type", "enabled", "default"},
+                               {"thinking.budget_tokens", "1024", "default"},
+                               {"a.b.c", "1", "force"},
+                               {"a.b.d", "2", "force"},
+                               {"a.e", "3", "force"},
+                               {"f", "4", "force"}};
+    EXPECT_EQ(apply(Endpoint::kMessages, "{}", lines).body,
+              R"({"a":{"b":{"c":1,"d":2},"e":3},"f":4,)"
+              R"("thinking":{"budget_tokens":1024,"type":"enabled"}})");
+    EXPECT_EQ(apply(Endpoint::kMessages, R"({"a":{"b":null},"thinking":null})",
+                    lines).body,
+              R"({"f":4,"a":{"e":3,"b":{"c":1,"d":2}},)"
+              R"("thinking":{"budget_tokens":1024,"type":"enabled"}})");
+    Outcome out = apply(Endpoint::kMessages, R"({"a":{"b":[]}})", lines);
+    EXPECT_EQ(out.refused, "a.b");
+}
+
+TEST(Parameters, NestedNamesAreAMistake) {
+    auto nest = [](Bytes a, Bytes b) {
+        return nested(*parameter_path(a), *parameter_path(b));
+    };
+    EXPECT_TRUE(nest("a", "a.b"));
+    EXPECT_TRUE(nest("a.b.c", "a.b"));
+    EXPECT_TRUE(nest("reasoning", "reasoning_effort"));
+    EXPECT_FALSE(nest("a", "a"));
+    EXPECT_FALSE(nest("a.b", "a.c"));
+    EXPECT_FALSE(nest("reasoning_effort", "reasoning.effort"));
+}
+
+TEST(Parameters, WhatWasChangedIsTold) {
+    auto told = [](Bytes body, std::vector<Line> lines) {
+        return apply(Endpoint::kChat, body, std::move(lines)).effective;
+    };
+    EXPECT_EQ(told(R"({"top_p":1})", {{"top_p", "1", "cap"}}), "");
+    EXPECT_EQ(told("{}", {{"top_p", "0.5", "force"}}), "set top_p=0.5\n");
+    EXPECT_EQ(told("{}", {{"x", "5", "force"}}), "set x=5\n");
+    EXPECT_EQ(told("{}", {{"x", "\"5\"", "force"}}), "set x=%225%22\n");
+    EXPECT_EQ(told("{}", {{"b", "2", "force"}, {"a", "a=\"1", "force"}}),
+              "set a=%22a%3d%5c%221%22\nset b=2\n");
+}
+
+// Writing twice, with a cap that came later, is as good as writing once.
+TEST(Parameters, ALaterCapIsWrittenOverTheFirst) {
+    Body b(Endpoint::kChat, R"({"model":"m","messages":[]})");
+    Parameters parameters(b.doc, b.request, "m");
+    auto path = parameter_path("max_tokens");
+    parameters.set(*path, "500", SetMode::kDefault);
+    ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
+    EXPECT_EQ(parameters.max_output_tokens(), 500);
+    parameters.set(*path, "20", SetMode::kCap);
+    ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
+    EXPECT_EQ(parameters.max_output_tokens(), 20);
+    EXPECT_EQ(b.after(), R"({"max_tokens":20,"model":"m","messages":[]})");
+}
+
+}  // namespace
+}  // namespace llm::route
