@@ -33,6 +33,9 @@ constexpr Bytes kErrorKinds[] = {
     "upstream_cut",    "upstream_invalid", "internal"};
 constexpr Bytes kLoadResults[] = {"loaded", "failed"};
 
+constexpr Bytes kAlertResults[] = {"sent", "failed", "dropped",
+                                   "suppressed"};
+
 constexpr Label kOperation{"gen_ai_operation_name", kOperations};
 constexpr Label kProvider{"gen_ai_provider_name"};
 constexpr Label kRequestModel{"gen_ai_request_model"};
@@ -56,6 +59,7 @@ constexpr Label kEstimateLabels[] = {{"reason", kEstimateReasons}};
 constexpr Label kEndLabels[] = {{"how", kEnds}};
 constexpr Label kErrorLabels[] = {{"kind", kErrorKinds}};
 constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
+constexpr Label kAlertLabels[] = {{"event"}, {"result", kAlertResults}};
 constexpr Label kBuildLabels[] = {{"version"}, {"nginx"}};
 
 // The bounds of the first four are the convention's own.
@@ -167,6 +171,10 @@ constinit const Family kOverhead = histogram(
 constinit const Family kWatchLoads =
     counter("llm_watch_loads_total", "Loads of watched files.", kWatchLabels);
 
+constinit const Family kAlerts =
+    counter("llm_alerts_total", "Alerts by what became of them.",
+            kAlertLabels);
+
 constinit const Family kDroppedSeries =
     counter("llm_metrics_dropped_series_total",
             "Look-ups of a series that found the metrics region full and "
@@ -187,6 +195,7 @@ constexpr const Family* kAll[] = {
     &kCacheRecovered, &kSavedTokens,     &kPurgedEntries,
     &kUsageEstimated, &kEstimateError,   &kStreamEnds,
     &kErrors,         &kOverhead,        &kWatchLoads,
+    &kAlerts,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};
 
 }  // namespace

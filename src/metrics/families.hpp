@@ -84,6 +84,11 @@ extern const Family kOverhead;
 // Loads of watched files by {file, result}; file is keys, prices, ….
 extern const Family kWatchLoads;
 
+// Alerts by {event, result}, once for each endpoint: sent, failed (given up),
+// dropped (the queue was full, or the worker ended), suppressed (too soon
+// after the last of its kind; counted once, not for each endpoint).
+extern const Family kAlerts;
+
 // Look-ups of a series that found the metrics region full and were counted
 // under "other".
 extern const Family kDroppedSeries;
