@@ -11,7 +11,9 @@
 // 403 and a spent quota for the whole provider at once. How long: what the
 // provider said, else base_ns, doubled each time it opens again before it
 // was closed for as long as it was last open (at least kCalm), at most
-// cap_ns. What a client caused (its request, its leaving) is no failure.
+// cap_ns. What a provider says again and again without calm is not taken at
+// its word below a sixteenth of that. What a client caused (its request, its
+// leaving) is no failure. Connect errors count for the whole provider.
 //
 // A request asks admit() before it goes out and hands its Pass back in
 // report() at the first content (Fault::kNone), or when it has failed, or
@@ -130,22 +132,31 @@ private:
     struct Entry;
     struct Edit;
     class Entered;
+    // What was told is doubled too, from this share of base_ns on.
+    static constexpr int64_t kSoonShare = 16;
+
+    static CooldownState state_of(const Entry* entry, Now now);
+    static int64_t wait_for(const Entry* entry, Now now);
+    static CooldownAnswer judge(const Entry* whole, const Entry* one,
+                                Now now);
 
     Entry* entries() const;
+    void call_probe() const;
     uint64_t key(Bytes provider, Bytes model) const;
     Entry* find(uint64_t key) const;
     Entry* make(uint64_t key, Now now);
-    bool may_pass(const Entry* entry, Now now) const;
+    void repair();
+
+    int64_t backoff(unsigned trips) const;
     uint64_t take_probe(Entry* entry, Now now);
     void release_probe(uint64_t key, uint64_t serial);
+    void succeed(uint64_t key, uint64_t probe, bool good, Now now,
+                 CooldownChange& change);
     void fail(uint64_t key, uint64_t probe, bool at_once,
               std::optional<int64_t> wait_ns, Now now,
               CooldownChange& change);
-    void succeed(uint64_t key, uint64_t probe, Now now,
-                 CooldownChange& change);
     void open(Entry& entry, std::optional<int64_t> wait_ns, Now now,
               CooldownChange& change);
-    void repair();
 
     Head* head_ = nullptr;
     CooldownOptions options_;

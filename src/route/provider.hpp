@@ -69,7 +69,7 @@ Result<void> check_provider_name(Bytes name);
 // Content-Length, Transfer-Encoding, Connection and such).
 Result<void> check_provider_header(Bytes name, Bytes value);
 
-// A glob of 1 to 256 bytes without spaces and control characters.
+// A glob of 1 to 256 printable ASCII characters without spaces.
 Result<void> check_model_glob(Bytes glob);
 bool is_literal_model(Bytes glob);
 

@@ -1,0 +1,232 @@
+#include "src/route/fault.hpp"
+
+#include <initializer_list>
+
+#include "src/json/document.hpp"
+
+namespace llm::route {
+namespace {
+
+constexpr size_t kMaxMessage = 512;
+
+// A string, or a number as it is written; cut.
+std::string word(const json::Document& doc, json::NodeId node) {
+    std::string scratch;
+    if (doc.is(node, json::Type::kString)) {
+        return std::string(doc.string(node, scratch).substr(0, kMaxMessage));
+    }
+    if (doc.is(node, json::Type::kNumber)) {
+        return std::string(doc.raw(node).substr(0, kMaxMessage));
+    }
+    return {};
+}
+
+bool contains(Bytes text, std::initializer_list<Bytes> any) {
+    std::string lower(text);
+    for (char& c : lower) {
+        c = ascii_lower(c);
+    }
+    for (Bytes part : any) {
+        if (lower.find(part) != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool is_one_of(Bytes text, std::initializer_list<Bytes> words) {
+    for (Bytes other : words) {
+        if (text == other) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Anthropic, vLLM and others have no code for it; their sentences are
+// "prompt is too long: 210000 tokens > 200000 maximum" and "This model's
+// maximum context length is 8192 tokens".
+bool is_context_length(const ErrorWords& words) {
+    return is_one_of(words.code, {"context_length_exceeded",
+                                  "string_above_max_length"})
+           || is_one_of(words.type, {"context_length_exceeded",
+                                     "exceed_context_size_error"})
+           || contains(words.message,
+                       {"prompt is too long", "maximum context length",
+                        "context length exceeded", "context window",
+                        "input is too long"});
+}
+
+bool is_content_filter(const ErrorWords& words) {
+    return is_one_of(words.code,
+                     {"content_filter", "content_policy_violation",
+                      "ResponsibleAIPolicyViolation"})
+           || is_one_of(words.type,
+                        {"content_filter", "content_policy_violation"});
+}
+
+bool is_unknown_model(const ErrorWords& words) {
+    return is_one_of(words.code, {"model_not_found", "unknown_model"})
+           || words.type == "not_found_error";
+}
+
+bool is_quota(const ErrorWords& words) {
+    return is_one_of(words.code, {"insufficient_quota",
+                                  "billing_hard_limit_reached"})
+           || is_one_of(words.type, {"insufficient_quota", "billing_error"});
+}
+
+// What the words say by themselves; kNone when they say nothing.
+Fault fault_of_words(const ErrorWords& words) {
+    if (is_quota(words)) {
+        return Fault::kQuota;
+    }
+    if (is_content_filter(words)) {
+        return Fault::kContentFilter;
+    }
+    if (words.type == "rate_limit_error"
+        || is_one_of(words.code, {"rate_limit_exceeded", "429"})) {
+        return Fault::kRateLimit;
+    }
+    if (words.type == "overloaded_error"
+        || is_one_of(words.code, {"503", "529"})) {
+        return Fault::kOverloaded;
+    }
+    if (is_one_of(words.type,
+                  {"authentication_error", "permission_error"})) {
+        return Fault::kAuth;
+    }
+    if (is_unknown_model(words)) {
+        return Fault::kModel;
+    }
+    return Fault::kNone;
+}
+
+Fault classify_client_error(int status, const ErrorWords& words) {
+    // 400 Anthropic, OpenAI, vLLM; 413 proxies before them.
+    bool may_be_long = status == 400 || status == 413 || status == 422;
+    if (may_be_long && is_context_length(words)) {
+        return Fault::kContextLength;
+    }
+    if (is_content_filter(words)) {
+        return Fault::kContentFilter;
+    }
+    switch (status) {
+    case 401:
+        return Fault::kAuth;
+    case 402:
+        return Fault::kQuota;
+    case 403:
+        // One model that this account may not have is not the account.
+        return is_unknown_model(words) ? Fault::kModel : Fault::kAuth;
+    case 404:
+        return Fault::kModel;
+    case 408:
+        return Fault::kTimeout;
+    case 429:
+        return is_quota(words) ? Fault::kQuota : Fault::kRateLimit;
+    default:
+        return Fault::kRequest;
+    }
+}
+
+}  // namespace
+
+Bytes name_of(Fault fault) {
+    switch (fault) {
+    case Fault::kNone:
+        return "none";
+    case Fault::kConnect:
+        return "connect";
+    case Fault::kCut:
+        return "cut";
+    case Fault::kTimeout:
+        return "timeout";
+    case Fault::kInvalid:
+        return "invalid";
+    case Fault::kAuth:
+        return "auth";
+    case Fault::kRateLimit:
+        return "rate_limit";
+    case Fault::kQuota:
+        return "quota";
+    case Fault::kServer:
+        return "server";
+    case Fault::kOverloaded:
+        return "overloaded";
+    case Fault::kErrorIn200:
+        return "error_in_200";
+    case Fault::kModel:
+        return "model";
+    case Fault::kContextLength:
+        return "context_length";
+    case Fault::kContentFilter:
+        return "content_filter";
+    case Fault::kRequest:
+        return "request";
+    case Fault::kClientGone:
+        return "client_gone";
+    }
+    return "none";
+}
+
+ErrorWords read_error_words(Bytes json) {
+    json::Document doc;
+    if (json.size() > kMaxErrorBody || !doc.parse(json).ok()) {
+        return {};
+    }
+    ErrorWords words;
+    json::NodeId error = doc.find(json::kRoot, "error");
+    if (doc.is(error, json::Type::kString)) {
+        words.message = word(doc, error);
+        return words;
+    }
+    if (!doc.is(error, json::Type::kObject)) {
+        // vLLM before 0.10 has the members at the top.
+        std::string scratch;
+        json::NodeId object = doc.find(json::kRoot, "object");
+        json::NodeId type = doc.find(json::kRoot, "type");
+        bool is_error = doc.is(object, json::Type::kString)
+                        && doc.string(object, scratch) == "error";
+        is_error = is_error
+                   || (doc.is(type, json::Type::kString)
+                       && doc.string(type, scratch) == "error");
+        if (!is_error) {
+            return {};
+        }
+        error = json::kRoot;
+    }
+    words.type = word(doc, doc.find(error, "type"));
+    words.code = word(doc, doc.find(error, "code"));
+    words.message = word(doc, doc.find(error, "message"));
+    if (words.empty()) {
+        // An error that says nothing is one all the same.
+        words.message = "error";
+    }
+    return words;
+}
+
+Fault classify(int status, const ErrorWords& words) {
+    if (status == 503 || status == 529) {
+        return Fault::kOverloaded;
+    }
+    if (status >= 500) {
+        return Fault::kServer;
+    }
+    if (status >= 400) {
+        return classify_client_error(status, words);
+    }
+    if (status < 200 || status >= 300) {
+        return Fault::kInvalid;
+    }
+    if (words.empty()) {
+        return Fault::kNone;
+    }
+    if (is_context_length(words)) {
+        return Fault::kContextLength;
+    }
+    Fault said = fault_of_words(words);
+    return said == Fault::kNone ? Fault::kErrorIn200 : said;
+}
+
+}  // namespace llm::route

@@ -1,0 +1,275 @@
+#include "src/route/ladder_policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace llm::route {
+namespace {
+
+constexpr std::array<int64_t, 3> kContexts = {8000, 4000, 128000};
+
+struct Case {
+    Case() {
+        state.on = default_fallback_on();
+        state.contexts = kContexts;
+    }
+
+    LadderStep step(int status, Fault fault) {
+        return move(status, fault).step;
+    }
+    LadderMove move(int status, Fault fault) {
+        Attempt attempt{fault, status, client_credential};
+        return next_move(attempt, state, now);
+    }
+
+    LadderState state;
+    bool client_credential = false;
+    Now now{1000, 0};
+};
+
+TEST(FallbackWords, AreThoseOfNginxAndOurs) {
+    for (Bytes word :
+         {"error", "timeout", "invalid_header", "http_401", "http_402",
+          "http_403", "http_404", "http_429", "http_500", "http_502",
+          "http_503", "http_504", "http_529", "http_5xx", "error_in_200"}) {
+        ASSERT_TRUE(fallback_word(word).has_value()) << word;
+        EXPECT_NE(*fallback_word(word), 0u) << word;
+    }
+    EXPECT_EQ(fallback_word("off"), FallbackOn{0});
+    EXPECT_FALSE(fallback_word("http_418").has_value());
+    EXPECT_FALSE(fallback_word("").has_value());
+    EXPECT_EQ(parse_fallback_on("error,timeout"),
+              *fallback_word("error") | *fallback_word("timeout"));
+    EXPECT_EQ(parse_fallback_on("off"), FallbackOn{0});
+    EXPECT_EQ(parse_fallback_on("http_5xx,http_500"),
+              fallback_word("http_5xx"));
+    for (Bytes bad : {"", ",", "error,", ",error", "off,error", "error,off",
+                      "error timeout", "ERROR"}) {
+        EXPECT_FALSE(parse_fallback_on(bad).has_value()) << bad;
+    }
+}
+
+TEST(LadderPolicy, AGoodAnswerIsDelivered) {
+    Case c;
+    EXPECT_EQ(c.step(200, Fault::kNone), LadderStep::kDeliver);
+    c.state.content_sent = true;
+    c.state.deadline_ns = 1;
+    EXPECT_EQ(c.step(200, Fault::kNone), LadderStep::kDeliver);
+}
+
+TEST(LadderPolicy, FaultsGoToTheNextRung) {
+    struct {
+        int status;
+        Fault fault;
+    } cases[] = {
+        {0, Fault::kConnect},      {0, Fault::kTimeout},
+        {0, Fault::kCut},          {0, Fault::kInvalid},
+        {401, Fault::kAuth},       {403, Fault::kAuth},
+        {402, Fault::kQuota},      {429, Fault::kQuota},
+        {429, Fault::kRateLimit},  {500, Fault::kServer},
+        {502, Fault::kServer},     {503, Fault::kOverloaded},
+        {529, Fault::kOverloaded}, {504, Fault::kServer},
+        {520, Fault::kServer},     {200, Fault::kErrorIn200},
+        {408, Fault::kTimeout},    {200, Fault::kOverloaded},
+        {200, Fault::kRateLimit},
+    };
+    for (const auto& with : cases) {
+        Case c;
+        LadderMove move = c.move(with.status, with.fault);
+        EXPECT_EQ(move.step, LadderStep::kRung)
+            << with.status << name_of(with.fault);
+        EXPECT_EQ(move.rung, 1u);
+        // Another provider of the same model comes first.
+        c.state.more_providers = true;
+        EXPECT_EQ(c.step(with.status, with.fault), LadderStep::kSameRung);
+        // After content nothing is spliced.
+        c.state.content_sent = true;
+        EXPECT_EQ(c.step(with.status, with.fault), LadderStep::kBreakOff);
+        c.state.deadline_ns = c.now.mono_ns;
+        EXPECT_EQ(c.step(with.status, with.fault), LadderStep::kDeadline);
+        c.state.client_gone = true;
+        EXPECT_EQ(c.step(with.status, with.fault), LadderStep::kStop);
+    }
+}
+
+TEST(LadderPolicy, OnlyWhatIsAskedForIsTriedAgain) {
+    Case c;
+    c.state.on = *parse_fallback_on("http_429,http_503");
+    EXPECT_EQ(c.step(429, Fault::kRateLimit), LadderStep::kRung);
+    EXPECT_EQ(c.step(503, Fault::kOverloaded), LadderStep::kRung);
+    EXPECT_EQ(c.step(529, Fault::kOverloaded), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(500, Fault::kServer), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(0, Fault::kConnect), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(0, Fault::kTimeout), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(200, Fault::kErrorIn200), LadderStep::kDeliver);
+    c.state.on = 0;
+    EXPECT_EQ(c.step(429, Fault::kRateLimit), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(404, Fault::kModel), LadderStep::kDeliver);
+    c.state.on = *fallback_word("http_404");
+    EXPECT_EQ(c.step(404, Fault::kModel), LadderStep::kRung);
+}
+
+TEST(LadderPolicy, TheClientsOwnErrorsAreNotTriedAgain) {
+    Case c;
+    c.state.more_providers = true;
+    for (int status : {400, 409, 413, 422}) {
+        EXPECT_EQ(c.step(status, Fault::kRequest), LadderStep::kDeliver);
+    }
+    EXPECT_EQ(c.step(400, Fault::kContentFilter), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(200, Fault::kContentFilter), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(0, Fault::kClientGone), LadderStep::kStop);
+}
+
+TEST(LadderPolicy, TooLongGoesWhereThereIsMoreRoom) {
+    Case c;
+    c.state.on = 0;
+    c.state.more_providers = true;
+    LadderMove move = c.move(400, Fault::kContextLength);
+    EXPECT_EQ(move.step, LadderStep::kRung);
+    EXPECT_EQ(move.rung, 2u);
+    c.state.rung = 2;
+    EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kDeliver);
+    std::array<int64_t, 2> unknown = {0, 0};
+    c.state.rung = 0;
+    c.state.contexts = unknown;
+    EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kDeliver);
+    std::array<int64_t, 2> second_known = {0, 1000};
+    c.state.contexts = second_known;
+    EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kRung);
+    c.state.content_sent = true;
+    EXPECT_EQ(c.step(200, Fault::kContextLength), LadderStep::kBreakOff);
+}
+
+TEST(LadderPolicy, AtTheLastRung) {
+    Case c;
+    c.state.rung = 2;
+    EXPECT_EQ(c.step(429, Fault::kRateLimit), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(500, Fault::kServer), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(200, Fault::kErrorIn200), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(0, Fault::kConnect), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(200, Fault::kCut), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(200, Fault::kInvalid), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(0, Fault::kTimeout), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(408, Fault::kTimeout), LadderStep::kDeliver);
+}
+
+// Fault case 41: what a provider says about our key is not for the client.
+TEST(LadderPolicy, Case41OurCredentialIsOurs) {
+    Case c;
+    c.state.rung = 2;
+    EXPECT_EQ(c.step(401, Fault::kAuth), LadderStep::kGiveUp);
+    EXPECT_EQ(c.step(429, Fault::kQuota), LadderStep::kGiveUp);
+    c.client_credential = true;
+    EXPECT_EQ(c.step(401, Fault::kAuth), LadderStep::kDeliver);
+    c.state.rung = 0;
+    c.state.more_providers = true;
+    EXPECT_EQ(c.step(401, Fault::kAuth), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(429, Fault::kQuota), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(429, Fault::kRateLimit), LadderStep::kSameRung);
+}
+
+TEST(LadderPolicy, WhatCountsForTheProvider) {
+    for (Fault fault : {Fault::kAuth, Fault::kQuota, Fault::kRateLimit}) {
+        EXPECT_EQ(fault_of_provider({fault, 429, false}), fault);
+        EXPECT_EQ(fault_of_provider({fault, 429, true}), Fault::kRequest);
+    }
+    EXPECT_EQ(fault_of_provider({Fault::kServer, 500, true}),
+              Fault::kServer);
+}
+
+TEST(LadderPolicy, ARungThatNobodyServesIsSkipped) {
+    Case c;
+    EXPECT_EQ(skip_rung(c.state, c.now).step, LadderStep::kRung);
+    EXPECT_EQ(skip_rung(c.state, c.now).rung, 1u);
+    c.state.rung = 2;
+    EXPECT_EQ(skip_rung(c.state, c.now).step, LadderStep::kGiveUp);
+    c.state.deadline_ns = 1000;
+    EXPECT_EQ(skip_rung(c.state, c.now).step, LadderStep::kDeadline);
+    c.state.client_gone = true;
+    EXPECT_EQ(skip_rung(c.state, c.now).step, LadderStep::kStop);
+}
+
+TEST(Fault, OfOpenaiErrors) {
+    auto of = [](int status, Bytes json) {
+        return classify(status, read_error_words(json));
+    };
+    EXPECT_EQ(of(200, R"({"id":"x","choices":[]})"), Fault::kNone);
+    EXPECT_EQ(of(200, R"({"error":null})"), Fault::kNone);
+    EXPECT_EQ(of(200, R"({"error":{"message":"boom","type":"server_error",
+        "param":null,"code":null}})"), Fault::kErrorIn200);
+    EXPECT_EQ(of(200, R"({"error":"boom"})"), Fault::kErrorIn200);
+    EXPECT_EQ(of(200, R"({"error":{}})"), Fault::kErrorIn200);
+    EXPECT_EQ(of(200, R"({"error":{"code":503,"message":"x"}})"),
+              Fault::kOverloaded);
+    EXPECT_EQ(of(400, R"({"error":{"message":"x","type":
+        "invalid_request_error","code":"context_length_exceeded"}})"),
+              Fault::kContextLength);
+    EXPECT_EQ(of(400, R"({"error":{"message":"x","type":
+        "invalid_request_error","code":"content_filter"}})"),
+              Fault::kContentFilter);
+    EXPECT_EQ(of(400, R"({"error":{"message":"x","type":
+        "invalid_request_error","code":"unsupported_parameter"}})"),
+              Fault::kRequest);
+    EXPECT_EQ(of(429, R"({"error":{"message":"x","type":
+        "insufficient_quota","code":"insufficient_quota"}})"),
+              Fault::kQuota);
+    EXPECT_EQ(of(429, R"({"error":{"message":"x","type":"tokens",
+        "code":"rate_limit_exceeded"}})"), Fault::kRateLimit);
+    EXPECT_EQ(of(403, R"({"error":{"message":"no access to model",
+        "code":"model_not_found"}})"), Fault::kModel);
+    EXPECT_EQ(of(403, R"({"error":{"message":"region"}})"), Fault::kAuth);
+    EXPECT_EQ(of(401, ""), Fault::kAuth);
+    EXPECT_EQ(of(404, "not json"), Fault::kModel);
+    EXPECT_EQ(of(408, ""), Fault::kTimeout);
+    EXPECT_EQ(of(429, ""), Fault::kRateLimit);
+    EXPECT_EQ(of(500, ""), Fault::kServer);
+    EXPECT_EQ(of(503, ""), Fault::kOverloaded);
+    EXPECT_EQ(of(302, ""), Fault::kInvalid);
+}
+
+TEST(Fault, OfAnthropicAndVllmErrors) {
+    auto of = [](int status, Bytes json) {
+        return classify(status, read_error_words(json));
+    };
+    EXPECT_EQ(of(529, R"({"type":"error","error":{"type":"overloaded_error",
+        "message":"Overloaded"}})"), Fault::kOverloaded);
+    EXPECT_EQ(of(200, R"({"type":"error","error":{"type":"overloaded_error",
+        "message":"Overloaded"}})"), Fault::kOverloaded);
+    EXPECT_EQ(of(400, R"({"type":"error","error":{"type":
+        "invalid_request_error","message":"prompt is too long: 210000 tokens
+        > 200000 maximum"}})"), Fault::kRequest)
+        << "a raw line feed is no JSON";
+    EXPECT_EQ(of(400, R"({"type":"error","error":{"type":
+        "invalid_request_error","message":"prompt is too long: 21 tokens"}})"),
+              Fault::kContextLength);
+    EXPECT_EQ(of(402, R"({"type":"error","error":{"type":"billing_error",
+        "message":"x"}})"), Fault::kQuota);
+    EXPECT_EQ(of(400, R"({"object":"error","message":"This model's maximum
+ context length is 8192","type":"BadRequestError","code":400})"),
+              Fault::kRequest);
+    EXPECT_EQ(of(400, R"({"object":"error","message":"This model's maximum )"
+                      R"(context length is 8192","type":"BadRequestError",)"
+                      R"("code":400})"),
+              Fault::kContextLength);
+    // A message of an answer that happens to hold the words is no error.
+    EXPECT_EQ(of(200, R"({"type":"message","content":"context window"})"),
+              Fault::kNone);
+    EXPECT_EQ(of(500, R"({"error":{"message":"maximum context length"}})"),
+              Fault::kServer);
+}
+
+TEST(Fault, WordsAreBounded) {
+    std::string huge = R"({"error":{"message":")"
+                       + std::string(kMaxErrorBody, 'a') + R"("}})";
+    EXPECT_TRUE(read_error_words(huge).empty());
+    std::string large =
+        R"({"error":{"message":")" + std::string(5000, 'a') + R"("}})";
+    EXPECT_EQ(read_error_words(large).message.size(), 512u);
+    EXPECT_TRUE(read_error_words("").empty());
+    EXPECT_TRUE(read_error_words("[1]").empty());
+    EXPECT_TRUE(read_error_words(R"({"error":{"message":"cut)").empty());
+}
+
+}  // namespace
+}  // namespace llm::route
