@@ -302,7 +302,7 @@ Result<void> Parameters::write(Edits& edits, std::string* effective,
     return done;
 }
 
-std::optional<int64_t> Parameters::max_output_tokens() const {
+std::optional<int64_t> Parameters::output_limit() const {
     std::optional<int64_t> least;
     bool ours = false;
     for (const Slot& slot : slots_) {

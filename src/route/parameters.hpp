@@ -95,7 +95,7 @@ public:
                        api::ApiError* why = nullptr);
 
     // After write(): the limit of output tokens that the upstream is told.
-    std::optional<int64_t> max_output_tokens() const;
+    std::optional<int64_t> output_limit() const;
 
 private:
     using Path = std::vector<std::string>;

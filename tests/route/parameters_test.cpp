@@ -40,7 +40,7 @@ Outcome apply(Endpoint endpoint, Bytes body, std::vector<Line> lines,
         EXPECT_FALSE(why.message.empty());
         out.refused = why.param;
     }
-    out.limit = parameters.max_output_tokens();
+    out.limit = parameters.output_limit();
     out.body = b.after();
     return out;
 }
@@ -291,10 +291,10 @@ TEST(Parameters, ALaterCapIsWrittenOverTheFirst) {
     auto path = parameter_path("max_tokens");
     parameters.set(*path, "500", SetMode::kDefault);
     ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
-    EXPECT_EQ(parameters.max_output_tokens(), 500);
+    EXPECT_EQ(parameters.output_limit(), 500);
     parameters.set(*path, "20", SetMode::kCap);
     ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
-    EXPECT_EQ(parameters.max_output_tokens(), 20);
+    EXPECT_EQ(parameters.output_limit(), 20);
     EXPECT_EQ(b.after(), R"({"max_tokens":20,"model":"m","messages":[]})");
 }
 
