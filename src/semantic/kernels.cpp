@@ -7,12 +7,13 @@ namespace llm::semantic {
 namespace {
 
 struct Available {
-    std::array<const Kernels*, 3> list{};
+    std::array<const Kernels*, 4> list{};
     size_t count = 0;
 
     Available() {
         for (const Kernels* each :
-             {avx512_kernels(), avx2_kernels(), portable_kernels()}) {
+             {amx_kernels(), avx512_kernels(), avx2_kernels(),
+              portable_kernels()}) {
             if (each != nullptr) {
                 list[count++] = each;
             }

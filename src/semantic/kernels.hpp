@@ -86,6 +86,7 @@ struct Kernels {
 std::span<const Kernels* const> kernels();
 
 // nullptr where the build or the machine has none.
+const Kernels* amx_kernels();  // those of AVX-512, products by tiles
 const Kernels* avx512_kernels();
 const Kernels* avx2_kernels();
 const Kernels* portable_kernels();

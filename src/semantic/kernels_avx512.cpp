@@ -45,7 +45,8 @@ struct Simd {
     static float least(V a) { return _mm512_reduce_min_ps(a); }
     static float greatest(V a) { return _mm512_reduce_max_ps(a); }
     static void store_bytes(uint8_t* p, V v) {
-        __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));
+        __m512i words = _mm512_cvtps_epi32(max(v, set(0)));
+        __m128i bytes = _mm512_cvtusepi32_epi8(words);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
     }
 };

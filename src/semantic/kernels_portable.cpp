@@ -76,6 +76,7 @@ struct Simd {
     }
     static float greatest(V a) { return -least(sub(set(0), a)); }
     static void store_bytes(uint8_t* p, V v) {
+        v = min(max(round(v), set(0)), set(255));
         for (size_t i = 0; i < kWidth; i++) {
             p[i] = static_cast<uint8_t>(v.x[i]);
         }

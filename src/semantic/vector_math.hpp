@@ -1,8 +1,8 @@
 // The float part of the kernels, written once over a `Simd` that each kernel
 // file defines before it includes this: V, kWidth, kRows and kVectors (the
 // block of a product that fits its registers), load, store, set, add, sub,
-// mul, div, fma, min, max, round, power (2^n for whole n), sum, least,
-// greatest, store_bytes.
+// mul, fma, min, max, round, power (2^n for whole n), sum, least, greatest,
+// store_bytes (rounded to the nearest, clamped to 0 to 255).
 //
 // Included inside the file's target region and unnamed namespace, so that
 // every instance is compiled for that file's machine; it includes nothing.
@@ -62,59 +62,98 @@ void gelu(float* values, size_t count) {
     }
 }
 
+// Rows are walked by kRun vectors, each with a sum of its own: one sum alone
+// would wait for itself. Every width is a multiple.
+constexpr size_t kRun = 3;
+constexpr size_t kRunWidth = kRun * kW;
+static_assert(kLane % kRunWidth == 0);
+
+struct Range {
+    float least;     // 0 or below
+    float greatest;  // 0 or above
+};
+
+inline Range range_of(const float* from, size_t width) {
+    V low[kRun];
+    V high[kRun];
+    each<kRun>([&](auto n) LLM_INLINE {
+        low[n] = Simd::set(0);
+        high[n] = Simd::set(0);
+    });
+    for (size_t i = 0; i < width; i += kRunWidth) {
+        each<kRun>([&](auto n) LLM_INLINE {
+            V x = Simd::load(from + i + n * kW);
+            low[n] = Simd::min(low[n], x);
+            high[n] = Simd::max(high[n], x);
+        });
+    }
+    V least = Simd::min(Simd::min(low[0], low[1]), low[2]);
+    V greatest = Simd::max(Simd::max(high[0], high[1]), high[2]);
+    return {Simd::least(least), Simd::greatest(greatest)};
+}
+
 void quantize(const float* rows, const ByteRows& out) {
     for (size_t row = 0; row < out.rows; row++) {
         const float* from = rows + row * out.width;
         uint8_t* to = out.data + row * out.width;
-        V low = Simd::set(0);
-        V high = Simd::set(0);
-        for (size_t i = 0; i < out.width; i += kW) {
-            V x = Simd::load(from + i);
-            low = Simd::min(low, x);
-            high = Simd::max(high, x);
-        }
-        float least = Simd::least(low);
-        float range = Simd::greatest(high) - least;
-        float scale = range > 1e-30f ? range / 255 : 1;
-        float zero = __builtin_rintf(-least / scale);
+        Range range = range_of(from, out.width);
+        float width = range.greatest - range.least;
+        float scale = width > 1e-30f ? width / 255 : 1;
+        float zero = __builtin_rintf(-range.least / scale);
         out.scale[row] = scale;
         out.zero[row] = static_cast<int32_t>(zero);
         V factor = Simd::set(1 / scale);
+        V shift = Simd::set(zero);
         for (size_t i = 0; i < out.width; i += kW) {
-            V x = Simd::mul(Simd::load(from + i), factor);
-            x = Simd::add(Simd::round(x), Simd::set(zero));
-            x = Simd::min(Simd::max(x, Simd::set(0)), Simd::set(255));
-            Simd::store_bytes(to + i, x);
+            Simd::store_bytes(
+                to + i, Simd::fma(Simd::load(from + i), factor, shift));
         }
     }
 }
 
+inline float total_of(const V (&sums)[kRun]) {
+    return Simd::sum(Simd::add(Simd::add(sums[0], sums[1]), sums[2]));
+}
+
+// x += y; their mean, and that of the squares around it.
+inline float add_rows(float* x, const float* y, const NormSpec& spec,
+                      float& variance) {
+    V sums[kRun];
+    each<kRun>([&](auto n) LLM_INLINE { sums[n] = Simd::set(0); });
+    for (size_t i = 0; i < spec.width; i += kRunWidth) {
+        each<kRun>([&](auto n) LLM_INLINE {
+            size_t at = i + n * kW;
+            V v = Simd::add(Simd::load(x + at), Simd::load(y + at));
+            Simd::store(x + at, v);
+            sums[n] = Simd::add(sums[n], v);
+        });
+    }
+    float mean = total_of(sums) / static_cast<float>(spec.real);
+    V m = Simd::set(mean);
+    each<kRun>([&](auto n) LLM_INLINE { sums[n] = Simd::set(0); });
+    for (size_t i = 0; i < spec.width; i += kRunWidth) {
+        each<kRun>([&](auto n) LLM_INLINE {
+            V d = Simd::sub(Simd::load(x + i + n * kW), m);
+            sums[n] = Simd::fma(d, d, sums[n]);
+        });
+    }
+    // the zeros behind the model's width have counted as mean^2 each
+    float spare = static_cast<float>(spec.width - spec.real) * mean * mean;
+    variance = (total_of(sums) - spare) / static_cast<float>(spec.real);
+    variance = variance > 0 ? variance : 0;
+    return mean;
+}
+
 void add_norm(float* rows, const float* other, size_t count,
               const NormSpec& spec) {
-    auto real = static_cast<float>(spec.real);
-    auto spare = static_cast<float>(spec.width - spec.real);
     for (size_t row = 0; row < count; row++) {
         float* x = rows + row * spec.width;
-        const float* y = other + row * spec.width;
-        V total = Simd::set(0);
-        for (size_t i = 0; i < spec.width; i += kW) {
-            V v = Simd::add(Simd::load(x + i), Simd::load(y + i));
-            Simd::store(x + i, v);
-            total = Simd::add(total, v);
-        }
-        float mean = Simd::sum(total) / real;
-        V m = Simd::set(mean);
-        V squares = Simd::set(0);
-        for (size_t i = 0; i < spec.width; i += kW) {
-            V d = Simd::sub(Simd::load(x + i), m);
-            squares = Simd::fma(d, d, squares);
-        }
-        // the zeros behind the model's width have counted as mean^2 each
-        float variance = (Simd::sum(squares) - spare * mean * mean) / real;
-        variance = variance > 0 ? variance : 0;
+        float variance = 0;
+        V mean = Simd::set(
+            add_rows(x, other + row * spec.width, spec, variance));
         V factor = Simd::set(1 / __builtin_sqrtf(variance + spec.epsilon));
         for (size_t i = 0; i < spec.width; i += kW) {
-            V d = Simd::mul(Simd::sub(Simd::load(x + i), m), factor);
+            V d = Simd::mul(Simd::sub(Simd::load(x + i), mean), factor);
             Simd::store(x + i, Simd::fma(d, Simd::load(spec.gamma + i),
                                          Simd::load(spec.beta + i)));
         }
