@@ -1,16 +1,175 @@
-// Where clients are: llm_geoip.
+// Where clients are: llm_geoip, $llm_country, $llm_continent.
+#include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/vars.hpp"
+#include "ngx_llm_module/watcher.hpp"
+#include "src/geo/database.hpp"
 
 namespace llm::door {
 
+struct GeoFile {
+    Watcher<geo::Database> watcher;
+    ngx_event_t timer;
+};
+
+namespace {
+
+constexpr ngx_msec_t kInterval = 1000;
+
+void close_file(void* data) {
+    delete static_cast<GeoFile*>(data);
+}
+
+watch::Watched<geo::Database> watched(const std::string& path) {
+    watch::WatchOptions options;
+    options.path = path;
+    options.max_size = geo::Database::kMaxSize;
+    auto parse = [path](Bytes content) -> Result<geo::Database> {
+        auto base = geo::Database::parse(content);
+        if (!base) {
+            return Error{base.error().code,
+                         path + ": " + base.error().message};
+        }
+        return base;
+    };
+    return {options, parse};
+}
+
+char* open_file(ngx_conf_t* cf, GeoMain& conf) {
+    if (conf.file != nullptr) {
+        return conf_text("is duplicate");
+    }
+    ngx_str_t path = static_cast<ngx_str_t*>(cf->args->elts)[1];
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+        return conf_error();
+    }
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cleanup == nullptr) {
+        return conf_error();
+    }
+    auto* file = new GeoFile{
+        {"llm_geoip", "geoip", watched(std::string(view(path)))}, {}};
+    cleanup->handler = close_file;
+    cleanup->data = file;
+    if (auto opened = file->watcher.open(); !opened) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"llm_geoip\": %s",
+                           opened.error().message.c_str());
+        return conf_error();
+    }
+    conf.file = file;
+    return NGX_CONF_OK;
+}
+
+char* set_geoip(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
+    return guard(cf->log, conf_error(), [&] {
+        return open_file(cf, static_cast<MainConf*>(conf)->geo);
+    });
+}
+
+// The client's address as it is now: after realip, if there is one.
+Bytes client_address(ngx_http_request_t* r) {
+    const sockaddr* address = r->connection->sockaddr;
+    if (address->sa_family == AF_INET) {
+        auto* in = reinterpret_cast<const sockaddr_in*>(address);
+        return {reinterpret_cast<const char*>(&in->sin_addr),
+                sizeof(in->sin_addr)};
+    }
+    if (address->sa_family == AF_INET6) {
+        auto* in6 = reinterpret_cast<const sockaddr_in6*>(address);
+        return {reinterpret_cast<const char*>(&in6->sin6_addr),
+                sizeof(in6->sin6_addr)};
+    }
+    return {};
+}
+
+using Part = geo::Code geo::Location::*;
+
+ngx_int_t get_code(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                   Part part) noexcept {
+    return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [&] {
+        v->not_found = 1;
+        const GeoFile* file = main_conf(r).geo.file;
+        if (file == nullptr) {
+            return ngx_int_t{NGX_OK};
+        }
+        geo::Location found = file->watcher.value().lookup(client_address(r));
+        geo::Code code = found.*part;
+        if (!code.empty() && give(r, v, code.view())) {
+            v->valid = 1;
+            v->no_cacheable = 0;
+            v->not_found = 0;
+        }
+        return ngx_int_t{NGX_OK};
+    });
+}
+
+ngx_int_t get_country(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                      uintptr_t) noexcept {
+    return get_code(r, v, &geo::Location::country);
+}
+
+ngx_int_t get_continent(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                        uintptr_t) noexcept {
+    return get_code(r, v, &geo::Location::continent);
+}
+
+// Not in the room's table: these hold for every request, also before and
+// without `llm on`. Not cacheable: realip may change the address in between.
+ngx_int_t add_variable(ngx_conf_t* cf, Bytes name,
+                       ngx_http_get_variable_pt get) {
+    ngx_str_t word = immortal(name);
+    ngx_http_variable_t* added =
+        ngx_http_add_variable(cf, &word, NGX_HTTP_VAR_NOCACHEABLE);
+    if (added == nullptr) {
+        return NGX_ERROR;
+    }
+    added->get_handler = get;
+    return NGX_OK;
+}
+
+ngx_int_t postconfiguration(ngx_conf_t* cf, MainConf&) {
+    return add_variable(cf, "llm_country", get_country) == NGX_OK
+                   && add_variable(cf, "llm_continent", get_continent)
+                          == NGX_OK
+               ? NGX_OK
+               : NGX_ERROR;
+}
+
+void tick(ngx_event_t* event) noexcept {
+    guard(event->log, [event] {
+        static_cast<GeoFile*>(event->data)->watcher.tick(event->log);
+        ngx_add_timer(event, kInterval);
+    });
+}
+
+ngx_int_t init_process(ngx_cycle_t* cycle, MainConf& conf) {
+    GeoFile* file = conf.geo.file;
+    if (file != nullptr) {
+        file->watcher.start();
+        file->timer.handler = tick;
+        file->timer.data = file;
+        file->timer.log = cycle->log;
+        file->timer.cancelable = 1;
+        ngx_add_timer(&file->timer, kInterval);
+    }
+    return NGX_OK;
+}
+
+ngx_command_t commands[] = {
+    {ngx_string("llm_geoip"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_geoip,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+};
+
+}  // namespace
+
 constinit const Room geo_room = {
-    .commands = {},
+    .commands = commands,
     .variables = nullptr,
     .create_main = nullptr,
     .create_loc = nullptr,
     .merge_loc = nullptr,
-    .postconfiguration = nullptr,
-    .init_process = nullptr,
+    .postconfiguration = postconfiguration,
+    .init_process = init_process,
     .exit_process = nullptr,
 };
 
