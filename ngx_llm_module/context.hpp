@@ -10,6 +10,7 @@
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/rung.hpp"
 #include "ngx_llm_module/wait.hpp"
 #include "src/exchange/exchange.hpp"
 
@@ -54,6 +55,7 @@ struct Context {
     // ladder.cpp
     void (*upstream_finalize)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;
     ngx_int_t upstream_rc = 0;
+    RungState rung;
 };
 
 // Counts the time until it is destroyed as ours.

@@ -1,9 +1,20 @@
 #include "ngx_llm_module/ladder.hpp"
 
+#include <algorithm>
+
+#include "ngx_llm_module/body.hpp"
+#include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/stream.hpp"
+#include "src/exchange/opening.hpp"
+#include "src/route/reset_time.hpp"
 
 namespace llm::door {
 namespace {
+
+using route::Fault;
+using route::LadderStep;
+
+constexpr int64_t kNsPerMs = 1000000;
 
 // One code for each cause of a failure. nginx has several: with buffering
 // both a stalled client and a stalled upstream end in other codes than
@@ -21,6 +32,178 @@ ngx_int_t cause_of(ngx_http_request_t* r, ngx_int_t rc) {
     return rc == NGX_ERROR ? ngx_int_t{NGX_HTTP_BAD_GATEWAY} : rc;
 }
 
+// What an upstream that ended before its answer did wrong; `cause` is
+// cause_of() it.
+Fault fault_of_end(ngx_http_request_t* r, const RungState& rung,
+                   ngx_int_t cause) {
+    const ngx_http_upstream_t* u = r->upstream;
+    switch (cause) {
+    case NGX_HTTP_CLIENT_CLOSED_REQUEST:
+        return Fault::kClientGone;
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return Fault::kTimeout;
+    case NGX_HTTP_INTERNAL_SERVER_ERROR:
+        return Fault::kNone;  // ours: no other upstream mends it
+    default:
+        break;
+    }
+    bool heard = u->state != nullptr && u->state->bytes_received > 0;
+    if (heard && !rung.head_read) {
+        return Fault::kInvalid;
+    }
+    return u->request_sent ? Fault::kCut : Fault::kConnect;
+}
+
+Bytes upstream_header(ngx_http_upstream_t* u, Bytes lower_name) {
+    Bytes found;
+    each_header(u->headers_in.headers, [&](ngx_table_elt_t& header) {
+        if (equals_ignore_case(view(header.key), lower_name)) {
+            found = view(header.value);
+        }
+    });
+    return found;
+}
+
+exchange::OpeningHead head_of(ngx_http_upstream_t* u) {
+    exchange::OpeningHead head;
+    head.status = static_cast<int>(u->headers_in.status_n);
+    if (u->headers_in.content_type != nullptr) {
+        head.content_type = view(u->headers_in.content_type->value);
+    }
+    head.content_encoding = upstream_header(u, "content-encoding");
+    head.chunked = u->headers_in.chunked;
+    head.content_length = u->headers_in.content_length_n;
+    return head;
+}
+
+// How long the provider asks to be left alone.
+std::optional<int64_t> wait_of(ngx_http_upstream_t* u, Now at) {
+    route::ResetTimes times;
+    each_header(u->headers_in.headers, [&](ngx_table_elt_t& header) {
+        (void) times.add(view(header.key), view(header.value));
+    });
+    return times.wait(at);
+}
+
+// The attempt has failed: what comes next is settled here, once.
+void decide(ngx_http_request_t* r, Context& ctx, Fault fault, Now at) {
+    RungState& rung = ctx.rung;
+    rung.decided = true;
+    ngx_http_upstream_t* u = r->upstream;
+    int status = 0;
+    std::optional<int64_t> wait;
+    if (rung.head_read) {
+        status = static_cast<int>(u->headers_in.status_n);
+        wait = wait_of(u, at);
+    }
+    size_t attempt = ctx.exchange.rungs().attempts();
+    LadderStep step = ctx.exchange.rung_failed(fault, status, wait, at);
+    rung.retry = step == LadderStep::kSameRung || step == LadderStep::kRung;
+    if (step == LadderStep::kGiveUp) {
+        rung.refuse = NGX_HTTP_BAD_GATEWAY;
+    } else if (step == LadderStep::kDeadline) {
+        rung.refuse = NGX_HTTP_GATEWAY_TIME_OUT;
+    }
+    if (fault != Fault::kClientGone) {
+        Bytes name = route::name_of(fault);
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "llm: attempt %uz failed (%*s, status %d)%s", attempt,
+                      name.size(), name.data(), status,
+                      rung.retry ? ", another one is made" : "");
+    }
+}
+
+ngx_int_t on_header(ngx_http_request_t* r) noexcept;
+
+// nginx has set the parser of the status line (again).
+void wrap_process_header(ngx_http_upstream_t* u, RungState& rung) {
+    rung.process_header = u->process_header;
+    u->process_header = on_header;
+    rung.head_read = false;
+    rung.fault = Fault::kNone;
+    rung.decided = false;
+}
+
+// Nothing can be waited for when the buffer is full, and an answer out of
+// proxy_cache comes from a file.
+bool is_last_look(ngx_http_request_t* r, const RungState& rung) {
+#if (NGX_HTTP_CACHE)
+    if (r->cached) {
+        return true;
+    }
+#endif
+    const ngx_buf_t& buffer = r->upstream->buffer;
+    return !rung.hold || buffer.last == buffer.end;
+}
+
+ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
+    RungState& rung = ctx.rung;
+    ngx_http_upstream_t* u = r->upstream;
+    Bytes raw(reinterpret_cast<char*>(u->buffer.pos),
+              static_cast<size_t>(u->buffer.last - u->buffer.pos));
+    exchange::Opening opening = exchange::read_opening(
+        head_of(u), ctx.exchange.endpoint(), raw, is_last_look(r, rung));
+    rung.fault = opening.fault;
+    return opening.wait ? NGX_AGAIN : NGX_OK;
+}
+
+ngx_int_t on_header(ngx_http_request_t* r) noexcept {
+    return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r] {
+        Context* ctx = Context::find(r);
+        if (ctx == nullptr) {
+            return ngx_int_t{NGX_ERROR};
+        }
+        RungState& rung = ctx->rung;
+        if (!rung.head_read) {
+            ngx_int_t rc = rung.process_header(r);
+            ngx_http_upstream_t* u = r->upstream;
+            if (u->process_header != on_header) {
+                // From the status line to the header lines.
+                rung.process_header = u->process_header;
+                u->process_header = on_header;
+            }
+            if (rc != NGX_OK) {
+                return rc;
+            }
+            rung.head_read = true;
+        }
+        return look_at_opening(r, *ctx);
+    });
+}
+
+// nginx tries another server of the same upstream.
+ngx_int_t on_reinit(ngx_http_request_t* r) noexcept {
+    return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r] {
+        Context* ctx = Context::find(r);
+        if (ctx == nullptr) {
+            return ngx_int_t{NGX_ERROR};
+        }
+        ngx_int_t rc = ctx->rung.reinit_request(r);
+        wrap_process_header(r->upstream, ctx->rung);
+        return rc;
+    });
+}
+
+// An attempt has ended before its answer went on.
+void on_rung_end(ngx_http_request_t* r, Context& ctx, ngx_int_t cause) {
+    RungState& rung = ctx.rung;
+    rung.clocks->stop(Clock::kFirstByte);
+    if (!rung.decided) {
+        bool said = rung.fault != Fault::kNone
+                    && cause != NGX_HTTP_CLIENT_CLOSED_REQUEST;
+        Fault fault = said ? rung.fault : fault_of_end(r, rung, cause);
+        if (fault == Fault::kNone) {
+            return;
+        }
+        decide(r, ctx, fault, now());
+    }
+    if (rung.retry) {
+        rung.error_page = r->error_page;
+        rung.keepalive = r->keepalive;
+        r->error_page = 1;
+    }
+}
+
 void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) noexcept {
     guard(r->connection->log, [r, rc] {
         Context* ctx = Context::find(r);
@@ -30,6 +213,14 @@ void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) noexcept {
         ctx->upstream_finalize(r, rc);
         bool failed = rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE;
         ctx->upstream_rc = failed ? cause_of(r, rc) : rc;
+        if (!ctx->headed && ctx->rung.client != nullptr
+            && !ctx->rung.ended) {
+            ctx->rung.ended = true;
+            if (failed) {
+                on_rung_end(r, *ctx, ctx->upstream_rc);
+            }
+            return;
+        }
         if (failed && ctx->headed
             && ctx->upstream_rc != NGX_HTTP_CLIENT_CLOSED_REQUEST) {
             break_off(r, *ctx, ctx->upstream_rc);
@@ -37,7 +228,290 @@ void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) noexcept {
     });
 }
 
+void watch_attempt(ngx_http_request_t* r, Context& ctx) {
+    ngx_http_upstream_t* u = r->upstream;
+    wrap_process_header(u, ctx.rung);
+    ctx.rung.reinit_request = u->reinit_request;
+    u->reinit_request = on_reinit;
+    ctx.upstream_finalize = u->finalize_request;
+    u->finalize_request = on_upstream_end;
+}
+
+// One attempt, with proxy_pass as the client. The value is what a content
+// handler returns.
+ngx_int_t start_attempt(ngx_http_request_t* r, Context& ctx) {
+    RungState& rung = ctx.rung;
+    const LadderLoc& conf = loc_conf(r).ladder;
+    rung.retry = false;
+    rung.refuse = 0;
+    rung.ended = false;
+    rung.hold = ctx.exchange.rungs().more() || conf.first_byte > 0;
+    const ngx_http_upstream_t* before = r->upstream;
+    r->aio = 1;
+    ngx_int_t rc = rung.client(r);
+    r->aio = 0;
+    if (rc != NGX_DONE || r->upstream == before) {
+        return rc;
+    }
+    watch_attempt(r, ctx);
+    rung.clocks->start(Clock::kFirstByte, conf.first_byte);
+    ngx_http_upstream_init(r);
+    return NGX_DONE;
+}
+
+// What an attempt that failed has left in the request goes.
+void clean(ngx_http_request_t* r, Context& ctx) {
+    ctx.rung.head.restore(r);
+    ctx.upstream_rc = 0;
+    r->header_only = 0;
+    r->err_status = 0;
+    r->allow_ranges = 0;
+    r->single_range = 0;
+    r->disable_not_modified = 0;
+}
+
+ngx_int_t next_attempt(ngx_http_request_t* r, Context& ctx) {
+    clean(r, ctx);
+    Result<const route::Edits*> edits =
+        ctx.exchange.forward_again(ctx.rung.body);
+    if (!edits.ok()
+        || replace_body(r, ctx.rung.body, **edits) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return start_attempt(r, ctx);
+}
+
+void climb(ngx_http_request_t* r) {
+    r->write_event_handler = ngx_http_request_empty_handler;
+    ngx_int_t rc = guard(
+        r->connection->log, ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR}, [r] {
+            Context* ctx = Context::find(r);
+            return ctx == nullptr
+                       ? ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR}
+                       : next_attempt(r, *ctx);
+        });
+    ngx_http_finalize_request(r, rc);
+}
+
+void on_posted(ngx_http_request_t* r) noexcept {
+    if (Context* ctx = Context::find(r); ctx != nullptr) {
+        r->error_page = ctx->rung.error_page;
+        r->keepalive = ctx->rung.keepalive;
+    }
+    climb(r);
+}
+
+// Lets the upstream go; the request stays ours.
+void abandon(ngx_http_request_t* r) {
+    ngx_http_upstream_t* u = r->upstream;
+    if (u->state != nullptr && u->state->status == 0) {
+        u->state->status = NGX_HTTP_GATEWAY_TIME_OUT;
+    }
+    if (u->peer.free != nullptr && u->peer.sockaddr != nullptr) {
+        u->peer.free(&u->peer, u->peer.data, NGX_PEER_FAILED);
+        u->peer.sockaddr = nullptr;
+    }
+    r->main->count++;
+    (*u->cleanup)(r);
+}
+
+// No answer in time.
+void give_up_waiting(ngx_http_request_t* r, Context& ctx, Clock clock) {
+    ngx_http_upstream_t* u = r->upstream;
+    if (u == nullptr || u->cleanup == nullptr || ctx.rung.ended) {
+        return;
+    }
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
+                  "llm: %s has passed before an answer began",
+                  clock == Clock::kDeadline ? "llm_deadline"
+                                            : "llm_first_byte_timeout");
+    abandon(r);
+    ctx.rung.clocks->stop(Clock::kFirstByte);
+    Now at = now();
+    std::optional<int64_t> deadline =
+        ctx.exchange.rungs().ladder().deadline_ns;
+    if (clock == Clock::kDeadline && deadline) {
+        at.mono_ns = std::max(at.mono_ns, *deadline);
+    }
+    decide(r, ctx, Fault::kTimeout, at);
+    if (ctx.rung.retry) {
+        climb(r);
+        return;
+    }
+    ngx_http_finalize_request(r, NGX_HTTP_GATEWAY_TIME_OUT);
+}
+
+// Whether it is the client that keeps us from reading on.
+bool waits_for_client(ngx_http_request_t* r) {
+    ngx_http_upstream_t* u = r->upstream;
+    return u->peer.connection->read->ready || r->connection->buffered
+           || u->busy_bufs != nullptr;
+}
+
+// An answer is under way: it is broken off as at nginx's own time-out.
+void stop_answer(ngx_http_request_t* r, Context& ctx, Clock clock) {
+    ngx_http_upstream_t* u = r->upstream;
+    if (u == nullptr || u->cleanup == nullptr
+        || u->peer.connection == nullptr) {
+        return;
+    }
+    if (clock == Clock::kIdle) {
+        ngx_msec_t limit = loc_conf(r).ladder.idle;
+        ngx_msec_t silence = ctx.rung.clocks->silence();
+        if (silence < limit || waits_for_client(r)) {
+            ctx.rung.clocks->start(
+                Clock::kIdle, silence < limit ? limit - silence : limit);
+            return;
+        }
+    }
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
+                  "llm: %s has passed in the midst of an answer",
+                  clock == Clock::kDeadline ? "llm_deadline"
+                                            : "llm_idle_timeout");
+    ngx_event_t* read = u->peer.connection->read;
+    if (read->timer_set) {
+        ngx_del_timer(read);
+    }
+    read->timedout = 1;
+    read->handler(read);
+}
+
+void on_clock(ngx_http_request_t* r, Clock clock) {
+    ngx_connection_t* c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+    guard(c->log, [r, clock] {
+        Context* ctx = Context::find(r);
+        if (ctx == nullptr) {
+            return;
+        }
+        if (ctx->headed) {
+            stop_answer(r, *ctx, clock);
+        } else {
+            give_up_waiting(r, *ctx, clock);
+        }
+    });
+    ngx_http_run_posted_requests(c);
+}
+
+// The content handler of a location with a ladder.
+ngx_int_t first_attempt(ngx_http_request_t* r) noexcept {
+    return guard(
+        r->connection->log, ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR}, [r] {
+            Context* ctx = Context::find(r);
+            if (ctx == nullptr) {
+                return ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR};
+            }
+            ctx->rung.head.save(r);
+            ctx->rung.clocks->start(Clock::kDeadline,
+                                    loc_conf(r).ladder.deadline);
+            return start_attempt(r, *ctx);
+        });
+}
+
+ngx_int_t evaluate_models(ngx_http_request_t* r, const LadderLoc& conf,
+                          std::vector<std::string>& models) {
+    if (conf.models == nullptr) {
+        return NGX_OK;
+    }
+    auto* values =
+        static_cast<ngx_http_complex_value_t*>(conf.models->elts);
+    for (ngx_uint_t i = 0; i < conf.models->nelts; i++) {
+        ngx_str_t model;
+        if (ngx_http_complex_value(r, &values[i], &model) != NGX_OK) {
+            return NGX_ERROR;
+        }
+        bool known = std::find(models.begin(), models.end(), view(model))
+                     != models.end();
+        if (model.len > 0 && model.len <= api::Request::kMaxModel
+            && !known) {
+            models.emplace_back(view(model));
+        }
+    }
+    return NGX_OK;
+}
+
+bool sends_credential(ngx_http_request_t* r) {
+    return !request_header(r, "authorization").empty()
+           || !request_header(r, "x-api-key").empty();
+}
+
 }  // namespace
+
+ngx_int_t begin_ladder(ngx_http_request_t* r, Context& ctx) {
+    const LadderLoc& conf = loc_conf(r).ladder;
+    exchange::Ladder ladder;
+    ladder.on = conf.on;
+    ladder.store_fallback = conf.cache;
+    ladder.client_credential = sends_credential(r);
+    Now at = now();
+    if (conf.deadline > 0) {
+        ladder.deadline_ns =
+            at.mono_ns + static_cast<int64_t>(conf.deadline) * kNsPerMs;
+    }
+    if (evaluate_models(r, conf, ladder.models) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return ctx.exchange.start_ladder(std::move(ladder), at) ? NGX_OK
+                                                            : NGX_DECLINED;
+}
+
+bool may_climb(ngx_http_request_t* r, const Context& ctx) {
+    return r->content_handler != nullptr && ctx.exchange.rungs().more();
+}
+
+void mount_ladder(ngx_http_request_t* r, Context& ctx, Bytes body) {
+    const LadderLoc& conf = loc_conf(r).ladder;
+    const exchange::Rungs& rungs = ctx.exchange.rungs();
+    bool timed = conf.deadline > 0 || conf.first_byte > 0 || conf.idle > 0;
+    if (r->content_handler == nullptr || r->content_handler == first_attempt
+        || !(timed || rungs.more() || rungs.provider() != nullptr)) {
+        return;
+    }
+    ctx.rung.client = r->content_handler;
+    ctx.rung.body = body;
+    ctx.rung.clocks.emplace(r, on_clock);
+    r->content_handler = first_attempt;
+}
+
+void leave_ladder(Context& ctx) {
+    ctx.rung.client = nullptr;
+    ctx.rung.clocks.reset();
+}
+
+ngx_int_t hold_back(ngx_http_request_t* r, Context& ctx) {
+    RungState& rung = ctx.rung;
+    if (rung.client == nullptr || ctx.headed) {
+        return NGX_DECLINED;
+    }
+    if (!rung.ended && r->upstream != nullptr
+        && r->upstream->cleanup != nullptr) {
+        if (rung.fault != Fault::kNone && !rung.decided) {
+            decide(r, ctx, rung.fault, now());
+        }
+        if (rung.retry) {
+            return NGX_HTTP_BAD_GATEWAY;
+        }
+        return rung.refuse != 0 ? rung.refuse : ngx_int_t{NGX_DECLINED};
+    }
+    if (!rung.retry) {
+        return NGX_DECLINED;
+    }
+    r->main->count++;
+    r->header_only = 1;  // nginx's error page stops behind its header
+    r->write_event_handler = on_posted;
+    return ngx_http_post_request(r, nullptr) == NGX_OK ? NGX_DONE
+                                                       : NGX_ERROR;
+}
+
+void begin_answer(ngx_http_request_t* r, Context& ctx) {
+    RungState& rung = ctx.rung;
+    if (!rung.clocks) {
+        return;
+    }
+    rung.clocks->stop(Clock::kFirstByte);
+    rung.clocks->heard();
+    rung.clocks->start(Clock::kIdle, loc_conf(r).ladder.idle);
+}
 
 void watch_upstream_end(ngx_http_request_t* r, Context& ctx) {
     ngx_http_upstream_t* u = r->upstream;
@@ -51,14 +525,15 @@ void watch_upstream_end(ngx_http_request_t* r, Context& ctx) {
 
 exchange::End end_without_answer(ngx_http_request_t* r) {
     const ngx_http_upstream_t* u = r->upstream;
-    if (u != nullptr && u->state != nullptr && u->state->bytes_received > 0) {
-        return exchange::End::kUpstreamInvalid;
-    }
     // Only a model that has the prompt can have worked on it.
     bool asked = u != nullptr && u->request_sent;
-    return asked && r->err_status == NGX_HTTP_GATEWAY_TIME_OUT
-               ? exchange::End::kTimeout
-               : exchange::End::kUnreachable;
+    if (asked && r->err_status == NGX_HTTP_GATEWAY_TIME_OUT) {
+        return exchange::End::kTimeout;
+    }
+    bool heard = u != nullptr && u->state != nullptr
+                 && u->state->bytes_received > 0;
+    return heard ? exchange::End::kUpstreamInvalid
+                 : exchange::End::kUnreachable;
 }
 
 }  // namespace llm::door

@@ -5,6 +5,7 @@
 
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/ladder.hpp"
 #include "ngx_llm_module/policy.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -87,17 +88,45 @@ bool says_json(ngx_http_request_t* r) {
     return json;
 }
 
-ngx_int_t forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
-    ctx.forwarded = true;
+// What has been decided: an error for the client, or what the phase handler
+// returns.
+struct Decision {
+    ngx_int_t rc = NGX_DECLINED;
+    std::optional<api::ApiError> error;
+};
+
+// The body as it came, for further attempts. A view into the request's own
+// memory stays; the copy in `scratch` is the next request's.
+Bytes keep_body(ngx_http_request_t* r, Bytes body) {
+    bool copied = body.data() == scratch().data();
+    return copied ? view(copy_to(r->pool, body)) : body;
+}
+
+Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     if (ctx.exchange.observe()) {
-        return NGX_DECLINED;
+        ctx.forwarded = true;
+        return {};
     }
+    switch (begin_ladder(r, ctx)) {
+    case NGX_OK:
+        break;
+    case NGX_DECLINED:
+        return {NGX_DONE, ctx.exchange.refusal()};
+    default:
+        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
+    }
+    ctx.forwarded = true;
     ask_for_plain_answer(r);
+    Bytes kept = may_climb(r, ctx) ? keep_body(r, body) : body;
+    if (kept.data() == nullptr && !body.empty()) {
+        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
+    }
     const route::Edits& edits = ctx.exchange.forward();
     if (!edits.empty() && replace_body(r, body, edits) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
-    return NGX_DECLINED;
+    mount_ladder(r, ctx, kept);
+    return {};
 }
 
 // The operator's error_page, try_files or rewrite has sent the request on:
@@ -106,15 +135,9 @@ ngx_int_t enter_again(Context& ctx) {
     ctx.exchange.reroute();
     ctx.rerouted = true;
     ctx.headed = false;
+    leave_ladder(ctx);
     return NGX_DECLINED;
 }
-
-// What has been decided: an error for the client, or what the phase handler
-// returns.
-struct Decision {
-    ngx_int_t rc = NGX_DECLINED;
-    std::optional<api::ApiError> error;
-};
 
 Decision look_up(ngx_http_request_t* r, Context& ctx, Bytes body) {
     exchange::Policy policy;
@@ -131,7 +154,7 @@ Decision look_up(ngx_http_request_t* r, Context& ctx, Bytes body) {
     case exchange::Step::kForward:
         break;
     }
-    return {forward(r, ctx, body), {}};
+    return forward(r, ctx, body);
 }
 
 // The body is whole: everything up to the decision happens in one turn.

@@ -263,6 +263,7 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         if (ctx->own_error) {
             return replace_error_page(r, *ctx, in);
         }
+        hear(*ctx);
         if (ctx->exchange.edits_stream()) {
             return edit_stream(r, *ctx, in);
         }
@@ -332,6 +333,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
     ctx.exchange.on_head(head, now());
     ctx.awaited = r->headers_out.content_length_n;
     watch_upstream_end(r, ctx);
+    begin_answer(r, ctx);
     if (ctx.exchange.form() != exchange::Form::kIgnored) {
         r->filter_need_in_memory = 1;
     }
@@ -382,6 +384,10 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
             return ngx_int_t{NGX_OK};
         }
         Overhead overhead(*ctx);
+        ngx_int_t held = hold_back(r, *ctx);
+        if (held != NGX_DECLINED) {
+            return held;
+        }
         if (is_own_error(r, *ctx)) {
             ctx->headed = true;
             return head_own_error(r, *ctx);

@@ -57,8 +57,7 @@ bool get_served_model(ngx_http_request_t* r, Context& ctx,
                       ngx_http_variable_value_t* v) {
     Bytes served = ctx.exchange.served_model();
     return give(r, v,
-                served.empty() ? Bytes(ctx.exchange.request().model)
-                               : served);
+                served.empty() ? ctx.exchange.upstream_model() : served);
 }
 
 bool get_tenant(ngx_http_request_t* r, Context& ctx,

@@ -8,7 +8,8 @@ Exchange::Exchange(Services& services, api::Endpoint endpoint, bool observe,
       endpoint_(endpoint),
       observe_(observe),
       event_max_size_(event_max_size),
-      start_(start) {
+      start_(start),
+      rungs_(services) {
     request_.endpoint = endpoint;
     request_.family = api::family_of(endpoint);
 }
@@ -43,6 +44,9 @@ std::optional<api::ApiError> Exchange::read(Bytes body) {
 // A hit is paid for by nobody, but what went upstream must be metered: the
 // usage chunk is asked for whether or not the client wants to see it.
 const route::Edits& Exchange::forward() {
+    if (!observe_ && !malformed_) {
+        edit_model();
+    }
     bool streams_usage = endpoint_ == api::Endpoint::kChat
                          || endpoint_ == api::Endpoint::kCompletions;
     if (!observe_ && !malformed_ && streams_usage && request_.stream

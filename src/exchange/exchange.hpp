@@ -3,8 +3,11 @@
 //
 //   read()       the body: which protocol, which model, is it well formed
 //   look_up()    the exact cache: forward, reply from memory, or refuse
+//   start_ladder()  who is asked, and who else when that fails
 //   forward()    what has to change in the body on its way upstream
 //   release()    the body is no longer needed
+//   rung_failed(), forward_again()  another attempt with the same body, as
+//                long as nothing of an answer has come
 //   on_head()    what comes back
 //   on_json() / on_stream()   its bytes; the stream may be edited
 //   on_eof()     the upstream's end, clean or not
@@ -29,6 +32,7 @@
 #include "src/cache/entry.hpp"
 #include "src/cache/fingerprint.hpp"
 #include "src/exchange/policy.hpp"
+#include "src/exchange/rungs.hpp"
 #include "src/exchange/services.hpp"
 #include "src/exchange/words.hpp"
 #include "src/route/edits.hpp"
@@ -84,9 +88,20 @@ public:
     const Reply& reply() const { return reply_; }
     const api::ApiError& refusal() const { return refusal_; }
 
+    // Who is asked. False: all that could be are in cooldown; refusal()
+    // says so.
+    bool start_ladder(Ladder ladder, Now now);
     // The edits for the upstream; empty when the body passes as it is.
     const route::Edits& forward();
     void release();
+
+    // An attempt failed before anything of its answer went on. kSameRung and
+    // kRung: another one is to be sent out, forward_again() says how.
+    route::LadderStep rung_failed(route::Fault fault, int status,
+                                  std::optional<int64_t> wait_ns, Now now);
+    // The edits of the next attempt. `body`: the client's, as it was read.
+    Result<const route::Edits*> forward_again(Bytes body);
+    const Rungs& rungs() const { return rungs_; }
 
     // The request went to another location after it was looked up: what
     // comes back must not be stored under this key.
@@ -126,10 +141,14 @@ public:
     const api::Usage& usage() const { return usage_; }
     CacheStatus cache_status() const { return status_; }
     Bytes cache_reason() const { return reason_; }
-    bool will_store() const { return store_wanted_ && !rerouted_; }
+    bool will_store() const {
+        return store_wanted_ && !rerouted_ && rungs_.may_store();
+    }
     const std::optional<Digest>& key() const { return key_; }
     Bytes finish_reason() const;
     Bytes served_model() const;
+    // The model that the upstream is asked for.
+    Bytes upstream_model() const;
     int64_t ttft_ns() const { return ttft_ns_; }  // -1: nothing came
     int64_t overhead_ns() const { return overhead_ns_; }
     bool observe() const { return observe_; }
@@ -143,6 +162,10 @@ private:
     Step miss(CacheStatus status, Bytes reason);
     bool find(const Policy& policy, Now now, const Allocator& memory);
     Step hit();
+
+    // attempts.cpp
+    void edit_model();
+    void judge_provider(End how, Now now);
 
     // follow.cpp
     Bytes decode(Bytes bytes);
@@ -192,6 +215,7 @@ private:
     route::Edits edits_;
     bool usage_injected_ = false;
     bool rerouted_ = false;
+    Rungs rungs_;
 
     // the answer
     int response_status_ = 0;

@@ -1,28 +1,9 @@
 // The stops behind the upstream: its bytes are followed as they pass.
 #include "src/exchange/exchange.hpp"
+#include "src/exchange/media_type.hpp"
 
 namespace llm::exchange {
 namespace {
-
-// "text/event-stream; charset=utf-8" is text/event-stream.
-bool is_type(Bytes content_type, Bytes type) {
-    Bytes name = content_type.substr(0, content_type.find(';'));
-    while (!name.empty() && name.back() == ' ') {
-        name.remove_suffix(1);
-    }
-    return equals_ignore_case(name, type);
-}
-
-bool is_json(Bytes content_type) {
-    if (is_type(content_type, "application/json")) {
-        return true;
-    }
-    Bytes name = content_type.substr(0, content_type.find(';'));
-    constexpr Bytes kSuffix = "+json";
-    return name.size() > kSuffix.size()
-           && equals_ignore_case(name.substr(name.size() - kSuffix.size()),
-                                 kSuffix);
-}
 
 api::ApiError cut_error(End how) {
     api::ApiError error;
@@ -62,8 +43,11 @@ bool all_finished(const api::Answer& answer) {
 
 }  // namespace
 
-void Exchange::on_head(const ResponseHead& head, Now) {
+void Exchange::on_head(const ResponseHead& head, Now now) {
     response_status_ = head.status;
+    if (head.status >= 200 && head.status < 300) {
+        rungs_.answered(now);
+    }
     form_ = Form::kIgnored;
     if (head.status != 200 || malformed_) {
         return;
@@ -79,7 +63,7 @@ void Exchange::on_head(const ResponseHead& head, Now) {
         inflater_ = std::make_unique<Inflater>(*coding, InflateLimits{});
     }
     size_t max_size = storing_.max_size > 0 ? storing_.max_size : kAnswerMax;
-    if (is_type(head.content_type, "text/event-stream")) {
+    if (is_event_stream(head.content_type)) {
         reader_ = api::make_stream_reader(endpoint_, max_size);
         if (!reader_) {
             return;

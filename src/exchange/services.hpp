@@ -12,6 +12,7 @@
 #include "src/cache/store.hpp"
 #include "src/json/document.hpp"
 #include "src/metrics/table.hpp"
+#include "src/route/registry.hpp"
 #include "src/tokens/estimator.hpp"
 
 namespace llm::exchange {
@@ -43,6 +44,8 @@ struct Services {
     cache::Store* store = nullptr;
     tokens::Estimator* estimator = nullptr;
     metrics::Table metrics;
+    const route::Registry* registry = nullptr;  // llm_provider
+    route::Cooldown cooldown;  // of its providers; empty: none is kept
     Hmac tenant_mac{""};  // names a tenant by its credential
     // Model names that may be metric labels; all others are "other".
     std::vector<std::string> models;

@@ -132,7 +132,7 @@ void Exchange::learn() {
         return;
     }
     metrics::Table& table = services_.metrics;
-    uint64_t model = tokens::model_hash(request_.model);
+    uint64_t model = tokens::model_hash(upstream_model());
     auto count = [&](Bytes type, std::optional<int64_t> error) {
         if (error) {
             table.histogram(metrics::kEstimateError, {type}).observe(*error);
@@ -159,7 +159,7 @@ void Exchange::estimate(End how) {
     const tokens::Estimator untaught;
     const tokens::Estimator& estimator =
         services_.estimator != nullptr ? *services_.estimator : untaught;
-    uint64_t model = tokens::model_hash(request_.model);
+    uint64_t model = tokens::model_hash(upstream_model());
     if (usage_.input < 0) {
         usage_.input = static_cast<int64_t>(
             estimator.prompt(model, prompt_size(), request_.messages)
@@ -225,6 +225,9 @@ void Exchange::read_json_answer() {
 Bytes Exchange::why_not_stored(End how) const {
     if (rerouted_) {
         return "rerouted";
+    }
+    if (!rungs_.may_store()) {
+        return "fallback";
     }
     switch (how) {
     case End::kComplete: break;
@@ -335,6 +338,7 @@ void Exchange::end(End how, Now now) {
         how = End::kUpstreamInvalid;
     }
     refused_ = how == End::kRefused;
+    judge_provider(how, now);
     settle_usage(how);
     store(how, now);
     count(how, now);
@@ -377,7 +381,7 @@ void Exchange::count_upstream(Bytes kind, Now now) {
     metrics::Table& table = services_.metrics;
     Bytes operation = api::operation_of(endpoint_);
     Bytes provider = api::name_of(request_.family);
-    Bytes asked = services_.label_of(request_.model);
+    Bytes asked = services_.label_of(upstream_model());
     Bytes served = served_model();
     if (!served.empty()) {
         served = services_.label_of(served);

@@ -104,14 +104,16 @@ sub logged {
 }
 
 # Sends a body: (response, its log line). `in` is the location's path prefix,
-# `server` the port's name.
+# `args` a query, `server` the port's name.
 sub send_body {
     my ($s, $api, $body, $knobs, %o) = @_;
     my $test    = next_test();
     my @headers = ('X-Test' => $test, @{ $o{headers} // [] });
     push @headers, 'X-Mock' => $knobs if length($knobs // '');
     my $client = $s->client($o{server});
-    my $r = $client->request(POST => ($o{in} // '') . $s->path($api),
+    my $uri    = ($o{in} // '') . $s->path($api);
+    $uri .= "?$o{args}" if defined $o{args};
+    my $r = $client->request(POST => $uri,
         body => $body, headers => \@headers, close => 1);
     $client->close;    # nginx logs after it has waited for that
     return ($r, $s->logged($test));
@@ -120,7 +122,7 @@ sub send_body {
 sub ask {
     my ($s, $api, $knobs, %more) = @_;
     my %o = map { $_ => delete $more{$_} } grep { exists $more{$_} }
-        qw(in server headers);
+        qw(in args server headers);
     $s->{last} = [$api, $s->body_of($api, %more), \%o];
     return ($s->send_body($api, $s->{last}[1], $knobs, %o), $s->{last}[1]);
 }

@@ -1,0 +1,83 @@
+// The stops between the look-up and the answer: whom to ask, and whom next.
+#include "src/exchange/exchange.hpp"
+
+namespace llm::exchange {
+namespace {
+
+api::ApiError all_cooling(int64_t retry_ns) {
+    constexpr int64_t kSecond = 1000000000;
+    api::ApiError error;
+    error.status = 503;
+    error.message = "Every upstream that has this model has failed lately "
+                    "and is left alone for a while.";
+    error.code = "upstream_cooldown";
+    if (retry_ns > 0) {
+        error.message += " The next attempt is made in ";
+        append_number(error.message, (retry_ns + kSecond - 1) / kSecond);
+        error.message += " s.";
+    }
+    return error;
+}
+
+}  // namespace
+
+bool Exchange::start_ladder(Ladder ladder, Now now) {
+    if (malformed_) {
+        return true;
+    }
+    std::string own = ladder.own_model;
+    Bytes model = own.empty() ? Bytes(request_.model) : Bytes(own);
+    if (rungs_.begin(std::move(ladder), model, request_.family, now)) {
+        return true;
+    }
+    refusal_ = all_cooling(rungs_.retry_ns());
+    store_wanted_ = false;
+    return false;
+}
+
+route::LadderStep Exchange::rung_failed(route::Fault fault, int status,
+                                        std::optional<int64_t> wait_ns,
+                                        Now now) {
+    return rungs_.failed(fault, status, wait_ns, now);
+}
+
+Result<const route::Edits*> Exchange::forward_again(Bytes body) {
+    document_ = services_.documents.take();
+    if (Result<void> parsed = document_->parse(body); !parsed.ok()) {
+        release();
+        return parsed.error();
+    }
+    edits_.clear();
+    usage_injected_ = false;
+    (void) forward();
+    release();
+    return &edits_;
+}
+
+// A stored prompt without a model keeps what it says on the first rung.
+void Exchange::edit_model() {
+    if (!rungs_.begun() || rungs_.model() == request_.model) {
+        return;
+    }
+    std::string raw;
+    append_json_string(raw, rungs_.model());
+    (void) edits_.set_member(*document_, json::kRoot, "model", raw);
+}
+
+Bytes Exchange::upstream_model() const {
+    return rungs_.begun() ? rungs_.model() : Bytes(request_.model);
+}
+
+// What the end of an answer says about who gave it.
+void Exchange::judge_provider(End how, Now now) {
+    switch (how) {
+    case End::kUpstreamCut: rungs_.broke(route::Fault::kCut, now); break;
+    case End::kTimeout: rungs_.broke(route::Fault::kTimeout, now); break;
+    case End::kUpstreamError:
+        rungs_.broke(route::Fault::kErrorIn200, now);
+        break;
+    default: rungs_.leave(); break;
+    }
+}
+
+}  // namespace llm::exchange

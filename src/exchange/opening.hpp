@@ -1,0 +1,46 @@
+// The opening of an answer: what the bytes that came after its head say while
+// the head is held back from the client, so that a provider that has failed
+// can be left for another one unseen.
+//
+//   a stream     waits for the first event that has data; comments and
+//                Anthropic's pings say nothing. An error there is a fault.
+//   JSON, and    wait until the body is whole, where its end can be told from
+//   any error    its framing; otherwise what is there has to do.
+//   all else     is good as it is.
+//
+// Whoever calls holds the bytes in a buffer of a fixed size: when that is
+// full, what is there decides, and an answer is good.
+//
+// Pure; cost: linear in the bytes. Sources: RFC 9112 §7.1 (chunks), WHATWG
+// HTML (events).
+#pragma once
+
+#include "src/api/protocol.hpp"
+#include "src/base/bytes.hpp"
+#include "src/route/fault.hpp"
+
+namespace llm::exchange {
+
+struct OpeningHead {
+    int status = 0;  // 0: it was no HTTP
+    Bytes content_type;
+    Bytes content_encoding;
+    bool chunked = false;
+    int64_t content_length = -1;  // -1: not said
+};
+
+struct Opening {
+    bool wait = false;  // more bytes are needed to tell
+    route::Fault fault = route::Fault::kNone;
+};
+
+// `raw`: every byte after the head so far, framing and coding included.
+// `last`: more cannot be waited for.
+Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
+                     Bytes raw, bool last);
+
+// What of a body in chunks is there, appended to `out`. True once the last
+// chunk has been seen, or when it is no chunked body.
+bool read_chunks(Bytes raw, std::string& out);
+
+}  // namespace llm::exchange

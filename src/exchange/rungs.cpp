@@ -1,0 +1,176 @@
+#include "src/exchange/rungs.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace llm::exchange {
+namespace {
+
+using route::Fault;
+using route::LadderMove;
+using route::LadderStep;
+
+// Even and cheap (splitmix64): it spreads requests, it keeps no secret.
+uint64_t spread(Now now, size_t attempt) {
+    uint64_t z = static_cast<uint64_t>(now.mono_ns)
+                 + (attempt + 1) * 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+bool is_attempt(LadderStep step) {
+    return step == LadderStep::kRung || step == LadderStep::kSameRung;
+}
+
+}  // namespace
+
+bool Rungs::begin(Ladder ladder, Bytes own_model, api::Family family,
+                  Now now) {
+    ladder_ = std::move(ladder);
+    family_ = family;
+    last_ = now;
+    models_.emplace_back(own_model);
+    for (std::string& model : ladder_.models) {
+        models_.push_back(std::move(model));
+    }
+    ladder_.models.clear();
+    for (const std::string& model : models_) {
+        contexts_.push_back(services_.registry == nullptr
+                                ? 0
+                                : services_.registry->max_context(model,
+                                                                  family));
+    }
+    return choose_from(0, now) || choose(now);
+}
+
+// Somebody on a further rung, as nobody can be asked on this one. The rung
+// stays where it is when there is nobody.
+bool Rungs::choose(Now now) {
+    size_t stands = rung_;
+    for (;;) {
+        LadderMove move = route::skip_rung(state(), now);
+        if (move.step != LadderStep::kRung || move.rung <= rung_) {
+            rung_ = stands;
+            return false;
+        }
+        rung_ = move.rung;
+        tried_.clear();
+        if (choose_from(rung_, now)) {
+            return true;
+        }
+    }
+}
+
+bool Rungs::choose_from(size_t rung, Now now) {
+    const std::string& model = models_[rung];
+    const route::Registry* registry = services_.registry;
+    if (registry == nullptr || !registry->can_serve(model, family_)) {
+        choice_ = {};
+        attempts_++;
+        return true;
+    }
+    route::Cooldown* cooldown =
+        services_.cooldown ? &services_.cooldown : nullptr;
+    route::Choice choice =
+        registry->choose(model, family_, spread(now, attempts_), tried_,
+                         cooldown, now);
+    if (choice.provider == nullptr) {
+        if (choice.retry_ns > 0) {
+            retry_ns_ = retry_ns_ == 0
+                            ? choice.retry_ns
+                            : std::min(retry_ns_, choice.retry_ns);
+        }
+        return false;
+    }
+    choice_ = choice;
+    tried_.add(choice.index);
+    reported_ = false;
+    attempts_++;
+    return true;
+}
+
+LadderStep Rungs::failed(Fault fault, int status,
+                         std::optional<int64_t> wait_ns, Now now) {
+    bool keyless = choice_.provider != nullptr
+                   && choice_.provider->key_file.empty();
+    route::Attempt attempt{fault, status,
+                           keyless && ladder_.client_credential};
+    report(route::fault_of_provider(attempt), wait_ns, now);
+    LadderMove move = route::next_move(attempt, state(), now);
+    if (!is_attempt(move.step)) {
+        // Without a provider of ours the account may be the client's.
+        bool passes = move.step == LadderStep::kGiveUp && status >= 400
+                      && choice_.provider == nullptr;
+        return passes ? LadderStep::kDeliver : move.step;
+    }
+    size_t stands = rung_;
+    if (move.step == LadderStep::kRung) {
+        rung_ = move.rung;
+        tried_.clear();
+    }
+    if (choose_from(rung_, now) || choose(now)) {
+        return rung_ == stands ? LadderStep::kSameRung : LadderStep::kRung;
+    }
+    rung_ = stands;
+    return status != 0 ? LadderStep::kDeliver : LadderStep::kGiveUp;
+}
+
+void Rungs::answered(Now now) {
+    answered_ = !reported_;
+    report(Fault::kNone, std::nullopt, now);
+}
+
+void Rungs::broke(Fault fault, Now now) {
+    if (answered_) {
+        answered_ = false;
+        reported_ = false;
+    }
+    report(fault, std::nullopt, now);
+}
+
+void Rungs::leave() {
+    report(Fault::kClientGone, std::nullopt, last_);
+}
+
+void Rungs::report(Fault fault, std::optional<int64_t> wait_ns, Now now) {
+    last_ = now;
+    if (reported_) {
+        return;
+    }
+    reported_ = true;
+    services_.cooldown.report(choice_.pass, fault, wait_ns, now);
+}
+
+bool Rungs::has_more_providers() const {
+    const route::Registry* registry = services_.registry;
+    if (choice_.provider == nullptr || registry == nullptr) {
+        return false;
+    }
+    for (const route::Provider* provider :
+         registry->candidates(models_[rung_], family_)) {
+        auto index = static_cast<size_t>(
+            provider - registry->providers().data());
+        if (provider->weight > 0 && !tried_.has(index)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool Rungs::more() const {
+    return begun() && ladder_.on != 0
+           && (rung_ + 1 < models_.size() || has_more_providers());
+}
+
+route::LadderState Rungs::state() const {
+    route::LadderState state;
+    state.on = ladder_.on;
+    state.rung = rung_;
+    state.contexts = contexts_;
+    state.more_providers = has_more_providers();
+    state.deadline_ns = ladder_.deadline_ns;
+    return state;
+}
+
+}  // namespace llm::exchange

@@ -1,0 +1,94 @@
+// Rungs: where one request stands on its ladder: which model is asked, at
+// which provider, and what comes after a failure. Rung 0 is the request's own
+// model, the others are those of llm_fallback. An attempt is a rung with a
+// provider; where several have the model they are tried within the rung.
+//
+//   begin()      the ladder, and the first attempt
+//   failed()     an attempt has ended badly: what now; moves on by itself
+//   answered()   its answer has begun: the provider is well
+//   broke()      an answer that had begun was not brought to its end
+//   leave()      the request ends without a verdict about its attempt
+//
+// Each attempt is reported to the cooldown once, at the first of these (a
+// stream that breaks later, once more). Without providers (services.registry)
+// every model can be asked and the location says where.
+//
+// One thread; Services outlive it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/exchange/services.hpp"
+#include "src/route/ladder_policy.hpp"
+
+namespace llm::exchange {
+
+struct Ladder {
+    std::string own_model;  // of rung 0; empty: what the client asks for
+    route::FallbackOn on = 0;
+    std::vector<std::string> models;  // beyond the request's own
+    std::optional<int64_t> deadline_ns;  // on the monotonic clock
+    bool client_credential = false;  // the client has sent one; it goes to
+                                     // providers without a key of their own
+    bool store_fallback = false;     // llm_cache_fallback
+};
+
+class Rungs {
+public:
+    explicit Rungs(Services& services) : services_(services) {}
+    ~Rungs() { leave(); }
+    Rungs(const Rungs&) = delete;
+    Rungs& operator=(const Rungs&) = delete;
+
+    // False: nobody can be asked now, on no rung; retry_ns() says when.
+    bool begin(Ladder ladder, Bytes own_model, api::Family family, Now now);
+
+    // kSameRung and kRung: the next attempt stands, to be sent out; anything
+    // else: there is none. `wait_ns`: how long the provider wants to be left
+    // alone (route::ResetTimes).
+    route::LadderStep failed(route::Fault fault, int status,
+                             std::optional<int64_t> wait_ns, Now now);
+    void answered(Now now);
+    void broke(route::Fault fault, Now now);
+    void leave();
+
+    bool begun() const { return !models_.empty(); }
+    // Whether a failure can lead to another attempt.
+    bool more() const;
+    size_t rung() const { return rung_; }
+    size_t attempts() const { return attempts_; }
+    Bytes model() const { return begun() ? Bytes(models_[rung_]) : Bytes(); }
+    // nullptr: the location says where.
+    const route::Provider* provider() const { return choice_.provider; }
+    bool has_fallen_back() const { return rung_ > 0; }
+    bool may_store() const {
+        return !has_fallen_back() || ladder_.store_fallback;
+    }
+    const Ladder& ladder() const { return ladder_; }
+    int64_t retry_ns() const { return retry_ns_; }
+
+private:
+    bool choose(Now now);
+    bool choose_from(size_t rung, Now now);
+    bool has_more_providers() const;
+    void report(route::Fault fault, std::optional<int64_t> wait_ns, Now now);
+    route::LadderState state() const;
+
+    Services& services_;
+    Ladder ladder_;
+    api::Family family_ = api::Family::kOpenai;
+    std::vector<std::string> models_;
+    std::vector<int64_t> contexts_;
+    size_t rung_ = 0;
+    size_t attempts_ = 0;
+    route::Choice choice_;
+    route::TriedProviders tried_;
+    bool reported_ = true;  // the attempt, to the cooldown
+    bool answered_ = false;
+    int64_t retry_ns_ = 0;
+    Now last_{};
+};
+
+}  // namespace llm::exchange
