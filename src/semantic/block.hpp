@@ -119,8 +119,9 @@ struct IndexHead {
     uint64_t incarnation;  // the last one given
     // Derived, as far as the lock's owner is concerned.
     uint32_t free_block[kClasses];
-    uint32_t hand;  // unit: next for eviction and sweep
-    uint32_t hand_slot;
+    uint32_t hand;        // unit: where eviction looks next
+    uint32_t sweep_unit;  // where sweep() goes on
+    uint32_t sweep_slot;
     uint32_t reserved;
     uint64_t vectors;
     uint64_t partitions;

@@ -30,26 +30,15 @@
 #include "src/base/digest.hpp"
 #include "src/base/result.hpp"
 #include "src/cache/store.hpp"
-#include "src/semantic/block.hpp"
+#include "src/semantic/partition.hpp"
 #include "src/semantic/sketch.hpp"
 #include "src/shm/region.hpp"
 
 namespace llm::semantic {
 
-// Whether an entry may still stand in the store. It is asked without and
-// with the index's lock, must therefore take none, and may err.
-struct Alive {
-    bool (*call)(const void* context, const cache::EntryId& id) = nullptr;
-    const void* context = nullptr;
-
-    bool operator()(const cache::EntryId& id) const {
-        return call == nullptr || call(context, id);
-    }
-};
-
 struct IndexOptions {
-    Alive alive;                   // what it denies is dropped when met
-    IndexProbe probe = nullptr;    // tests only
+    Alive alive;                 // what it denies is dropped when met
+    IndexProbe probe = nullptr;  // tests only
 };
 
 // What insert() is told beside the vector.
@@ -107,7 +96,7 @@ public:
     // Frees the place if it stands for that entry, else does nothing. O(1).
     bool erase(Place place, const cache::EntryId& entry);
 
-    // The vector was of use: it is kept longer. Takes no lock. O(1).
+    // The vector was of use: it is kept longer. O(1).
     void touch(Place place, const cache::EntryId& entry);
 
     // Frees what is expired or gone among the next `slots` slots of all,
@@ -125,8 +114,10 @@ private:
     friend class Search;
     class Entered;
 
+    bool take_out(Place place, const cache::EntryId& entry, bool dead);
+
     Blocks blocks_;
-    IndexOptions options_;
+    Alive alive_;
 };
 
 }  // namespace llm::semantic

@@ -22,6 +22,7 @@
 #include <span>
 
 #include "src/semantic/index.hpp"
+#include "src/semantic/scan.hpp"
 
 namespace llm::semantic {
 
@@ -36,9 +37,10 @@ class Search {
 public:
     static constexpr size_t kTop = 4;
 
-    // floor: cosines below it are no candidates; between -1 and 1.
+    // floor: cosines below it are no candidates; between -1 and 1. kernels:
+    // for tests and benches; nullptr: the machine's best.
     Search(Index& index, const Digest& partition, const Code& code,
-           float floor);
+           float floor, const ScanKernels* kernels = nullptr);
 
     // Looks at `slots` more vectors, in whole blocks; true when done.
     bool step(uint32_t slots, Now now);
@@ -66,14 +68,17 @@ private:
         cache::EntryId entry;
     };
 
+    bool mine(uint32_t unit) const;
     bool restart();
     uint32_t scan_block(uint32_t unit, uint32_t tick);
-    void look_at(uint32_t unit, uint32_t slot, uint32_t tick);
+    void look_at(uint32_t unit, const Geometry& g, uint32_t slot,
+                 uint32_t tick);
     void take(const Candidate& candidate);
     void drop_dead();
 
     Index* index_;
     const Code* code_;
+    const ScanKernels* kernels_;
     float floor_;
     uint32_t radius_;
     uint32_t founder_ = 0;
@@ -83,7 +88,7 @@ private:
     uint64_t scanned_ = 0;
     uint64_t rescored_ = 0;
     uint32_t restarts_ = 0;
-    uint32_t blocks_left_ = 0;
+    uint64_t blocks_left_ = 0;
     bool done_ = false;
     bool cut_short_ = false;
     size_t count_ = 0;

@@ -1,0 +1,21 @@
+// A fixed rotation: the same on every machine and for ever, since sketches
+// made with it stay in the zone. Three rounds of random signs and a fast
+// Walsh-Hadamard transform over the vector, with zeros up to a power of two,
+// behave as a random rotation (Ailon and Chazelle, "The Fast
+// Johnson-Lindenstrauss Transform", 2009); its first kRotated coordinates
+// are given out, not scaled: only signs are asked of them.
+//
+// A pure function; any thread. About 4 us for 384 dimensions.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace llm::semantic {
+
+inline constexpr size_t kRotated = 256;
+
+// Precondition: vector.size() <= 4096.
+void rotate(std::span<const float> vector, std::span<float, kRotated> out);
+
+}  // namespace llm::semantic
