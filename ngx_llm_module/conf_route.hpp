@@ -1,13 +1,43 @@
 // What the upstream is asked instead: llm_model, llm_set, llm_system,
 // llm_model_response, llm_provider_cache.
+//
+// The texts and paths below are C++ objects that the configuration's pool
+// destroys; the structs only point to them.
 #pragma once
 
 #include "ngx_llm_module/room.hpp"
+#include "src/route/parameters.hpp"
+#include "src/route/system_text.hpp"
 
 namespace llm::door {
 
-struct RouteMain {};
+// One llm_set.
+struct RouteParameter {
+    const route::ParameterPath* path;
+    ngx_str_t name;                   // as written
+    route::SetMode mode;
+    ngx_str_t literal;                // JSON text; empty: `value` decides
+    ngx_http_complex_value_t* value;
+};
 
-struct RouteLoc {};
+// One llm_system.
+struct RouteSystem {
+    const route::SystemText* text;
+    ngx_http_complex_value_t* when;   // if=; nullptr: always
+};
+
+enum : ngx_uint_t { kModelServed, kModelRequested };
+
+struct RouteMain {
+    ngx_flag_t prefix_used;           // some directive reads $llm_prefix
+};
+
+struct RouteLoc {
+    ngx_http_complex_value_t* model;  // llm_model; nullptr: as asked for
+    ngx_array_t* parameters;          // RouteParameter; nullptr: none
+    ngx_array_t* system;              // RouteSystem; nullptr: none
+    ngx_uint_t model_response;
+    ngx_flag_t provider_cache;
+};
 
 }  // namespace llm::door
