@@ -115,24 +115,27 @@ ngx_int_t get_continent(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 
 // Not in the room's table: these hold for every request, also before and
 // without `llm on`. Not cacheable: realip may change the address in between.
-ngx_int_t add_variable(ngx_conf_t* cf, Bytes name,
-                       ngx_http_get_variable_pt get) {
-    ngx_str_t word = immortal(name);
-    ngx_http_variable_t* added =
-        ngx_http_add_variable(cf, &word, NGX_HTTP_VAR_NOCACHEABLE);
-    if (added == nullptr) {
-        return NGX_ERROR;
-    }
-    added->get_handler = get;
-    return NGX_OK;
-}
+struct ClientVariable {
+    Bytes name;
+    ngx_http_get_variable_pt get;
+};
+
+constexpr ClientVariable kVariables[] = {
+    {"llm_country", get_country},
+    {"llm_continent", get_continent},
+};
 
 ngx_int_t postconfiguration(ngx_conf_t* cf, MainConf&) {
-    return add_variable(cf, "llm_country", get_country) == NGX_OK
-                   && add_variable(cf, "llm_continent", get_continent)
-                          == NGX_OK
-               ? NGX_OK
-               : NGX_ERROR;
+    for (const ClientVariable& variable : kVariables) {
+        ngx_str_t name = immortal(variable.name);
+        ngx_http_variable_t* added =
+            ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+        if (added == nullptr) {
+            return NGX_ERROR;
+        }
+        added->get_handler = variable.get;
+    }
+    return NGX_OK;
 }
 
 void tick(ngx_event_t* event) noexcept {

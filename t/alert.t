@@ -2,6 +2,7 @@
 
 use lib 't/lib';
 use LLM::Test;
+use LLM::Mmdb;
 
 use Digest::SHA qw(hmac_sha256_hex);
 use Time::HiRes qw(sleep time);
@@ -247,6 +248,78 @@ END
         'both fail');
     like $t->log, qr/nobody\.invalid:80 does not take .*resolve/i, 'by name';
     like $t->log, qr/127\.0\.0\.1:\d+ does not take alerts: .*SSL/i, 'by TLS';
+}
+
+# ---- connections ----------------------------------------------------------
+
+# One is used again as long as it lives, and one that has died meanwhile
+# loses nothing. Also with one process alone.
+for my $main ('', 'master_process off;') {
+    my $t = LLM::Test->new(workers => 1, main => $main);
+    my $conf = <<'END' . server();
+    llm_alert url=http://127.0.0.1:%%PORT:hook%%/;
+    log_format hook "$connection";
+    keepalive_timeout 1s;
+    server {
+        listen 127.0.0.1:%%PORT:hook%%;
+        access_log %%DIR%%/hook.log hook;
+        location / { return 204; }
+    }
+END
+    if ($main) {
+        $t->{workers} = 0;
+        $t->start('', whole => $t->configuration($conf)
+            =~ s/worker_processes 0/worker_processes 1/r);
+        wait_until { eval { $t->get('/') } };
+    } else {
+        $t->start($conf);
+    }
+    for my $round (1, 2) {
+        my $before = $t->lines('hook.log');
+        for my $i (1 .. 5) {
+            $t->post('/test', 'x');
+            wait_until { $t->lines('hook.log') == $before + $i };
+        }
+        my @lines = $t->lines('hook.log');
+        my %connections = map { $_ => 1 } @lines[$before .. $#lines];
+        is scalar(@lines), $before + 5, "round $round: each arrives once";
+        is keys %connections, 1, 'over one connection';
+        sleep 1.3 if $round == 1;
+    }
+}
+
+# TERM does not wait for anybody, nor leave anything open.
+{
+    my $t = LLM::Test->new(workers => 1);
+    receiver($t, hook => sub { sleep 20; return '' });
+    $t->start(<<'END' . server());
+    llm_alert url=http://127.0.0.1:%%PORT:hook%%/ timeout=30s;
+END
+    $t->post('/test', 'x') for 1 .. 3;
+    ok((wait_until { received($t, 'hook') == 1 }), 'one is on its way');
+    my $began = time;
+    ok $t->stop('TERM'), 'TERM ends nginx';
+    ok time - $began < 3, 'at once';
+}
+
+# ---- what happens to files --------------------------------------------------
+
+{
+    my $t = LLM::Test->new(workers => 2);
+    receiver($t, hook => \&fine);
+    $t->write_file('country.mmdb', country_base('192.0.2.0/24' => 'DE/EU'));
+    $t->start(<<'END' . server());
+    llm_alert url=http://127.0.0.1:%%PORT:hook%%/ events=file_failed;
+    llm_geoip country.mmdb;
+END
+    $t->write_file('country.mmdb', 'x');
+    ok((wait_until { received($t, 'hook') } 8), 'a bad file is told');
+    sleep 1.5;
+    my @all = received($t, 'hook');
+    is scalar(@all), 1, 'once over all workers';
+    is $all[0]{event}, 'file_failed', 'by its event';
+    is $all[0]{name}, 'geoip', 'by name';
+    like $all[0]{reason}, qr/country\.mmdb: not a whole/, 'with the reason';
 }
 
 # ---- TLS ------------------------------------------------------------------
