@@ -34,6 +34,7 @@ sub conf {
             if ($refused) { return 403; }
             return 200 "$remote_addr $llm_country/$llm_continent $backend\n";
         }
+        location = /who { return 200 "$pid $llm_country"; }
         location = /metrics { llm_metrics; }
     }
     server {
@@ -55,6 +56,17 @@ sub loads {
     return $text =~
         /^llm_watch_loads_total\{file="geoip",result="$result"\} (\d+)/m
         ? $1 : 0;
+}
+
+# Until every worker places this address there.
+sub everywhere {
+    my ($t, $address, $country) = @_;
+    my %seen;
+    return wait_until {
+        my ($pid, $found) = split / /, from($t, $address, '/who');
+        $seen{$pid} = 1 if $found eq $country;
+        keys %seen == 2;
+    } 10;
 }
 
 # Another file of the same name, as a download does it.
@@ -111,10 +123,7 @@ END
 # ---- another file -------------------------------------------------------
 
 replace($t, country_base('192.0.2.0/24' => 'AT/EU'));
-ok((wait_until {
-    my %seen = map { from($t, '192.0.2.1') => 1 } 1 .. 10;
-    keys %seen == 1 && exists $seen{"192.0.2.1 AT/EU europe\n"};
-} 8), 'a new file is taken by all workers');
+ok everywhere($t, '192.0.2.1', 'AT'), 'a new file is taken by all workers';
 is loads($t, 'loaded'), 2, 'counted';
 
 replace($t, substr base(), 0, 300);
@@ -136,7 +145,7 @@ is from($t, '192.0.2.1'), "192.0.2.1 AT/EU europe\n", 'the old one stays';
 
 # Cut where it lies: who maps the file itself would die of SIGBUS.
 replace($t, base());
-ok((wait_until { from($t, '192.0.2.1') =~ /DE/ } 8), 'and comes back');
+ok everywhere($t, '192.0.2.1', 'DE'), 'and comes back';
 my @pids = sort $t->worker_pids;
 open my $f, '+<', $t->dir . '/country.mmdb' or die $!;
 truncate $f, 0;
