@@ -1,0 +1,195 @@
+// How well the levels and the tasks are told: a labelled set of requests
+// (bench/data/complexity.tsv) against what Complexity says, as a confusion
+// table, and what routing by level saves against "always the large model".
+//
+//   bench_complexity bench/data/complexity.tsv [--wrong]
+//
+// Every third row is held out: the word lists were not tuned on it.
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "src/route/complexity_builder.hpp"
+
+namespace {
+
+using namespace llm;
+using namespace llm::route;
+
+constexpr size_t kLevelCount = 4;
+constexpr size_t kHeldOut = 3;
+
+struct Row {
+    std::string language;
+    Level level;
+    Task task;
+    std::string text;
+};
+
+// Example prices in dollars for a million tokens, input and output, and
+// which model each level is sent to.
+struct Model {
+    const char* name;
+    double input;
+    double output;
+};
+constexpr Model kModels[] = {
+    {"small", 0.15, 0.60}, {"middle", 1.00, 4.00}, {"large", 5.00, 20.00}};
+constexpr std::array<size_t, kLevelCount> kRoute = {0, 1, 2, 2};
+// Example tokens of an answer to a request of each true level.
+constexpr std::array<double, kLevelCount> kAnswer = {60, 350, 900, 1500};
+constexpr double kBytesPerToken = 4;
+
+std::string unescape(const std::string& text) {
+    std::string out;
+    for (size_t i = 0; i < text.size(); i++) {
+        bool line = text[i] == '\\' && i + 1 < text.size()
+                    && text[i + 1] == 'n';
+        out += line ? '\n' : text[i];
+        i += line ? 1 : 0;
+    }
+    return out;
+}
+
+bool read_row(const std::string& line, Row& row) {
+    std::array<std::string, 4> cells;
+    size_t from = 0;
+    for (size_t i = 0; i < 4; i++) {
+        size_t tab = i < 3 ? line.find('\t', from) : std::string::npos;
+        if (i < 3 && tab == std::string::npos) {
+            return false;
+        }
+        cells[i] = line.substr(from, tab - from);
+        from = tab + 1;
+    }
+    auto task = task_of(cells[2]);
+    for (size_t i = 0; i < kLevelCount; i++) {
+        if (task && cells[1] == name_of(static_cast<Level>(i))) {
+            row = {cells[0], static_cast<Level>(i), *task,
+                   unescape(cells[3])};
+            return true;
+        }
+    }
+    return false;
+}
+
+struct Tally {
+    std::array<std::array<int, kLevelCount>, kLevelCount> confusion{};
+    int rows = 0;
+    int right = 0;
+    int near = 0;  // at most one level off
+    int tasks = 0;
+    double routed = 0;
+    double large = 0;
+
+    void add(const Row& row, const Assessment& said) {
+        auto truth = static_cast<size_t>(row.level);
+        auto level = static_cast<size_t>(said.level);
+        size_t apart = truth > level ? truth - level : level - truth;
+        confusion[truth][level]++;
+        rows++;
+        right += apart == 0;
+        near += apart <= 1;
+        tasks += said.task == row.task;
+        double input = static_cast<double>(row.text.size()) / kBytesPerToken;
+        auto price = [&](size_t model) {
+            return (input * kModels[model].input
+                    + kAnswer[truth] * kModels[model].output)
+                   / 1e6;
+        };
+        routed += price(kRoute[level]);
+        large += price(2);
+    }
+
+    void print(const char* title) const {
+        std::printf("\n%s: %d requests, level right %.1f %%, at most one "
+                    "off %.1f %%, task right %.1f %%\n",
+                    title, rows, 100.0 * right / rows, 100.0 * near / rows,
+                    100.0 * tasks / rows);
+        std::printf("  labelled \\ said %11s %11s %11s %11s\n", "simple",
+                    "medium", "complex", "specialized");
+        for (size_t i = 0; i < kLevelCount; i++) {
+            std::printf("  %-15s",
+                        std::string(name_of(static_cast<Level>(i))).c_str());
+            for (int count : confusion[i]) {
+                std::printf(" %11d", count);
+            }
+            std::printf("\n");
+        }
+        std::printf("  cost: $%.4f instead of $%.4f with the large model "
+                    "always: %.1f %% saved\n",
+                    routed, large, 100.0 * (1 - routed / large));
+    }
+};
+
+void print_wrong(const Row& row, const Assessment& said) {
+    if (row.level == said.level && row.task == said.task) {
+        return;
+    }
+    std::printf("%s %s/%s said %s/%s %d |", row.language.c_str(),
+                std::string(name_of(row.level)).c_str(),
+                std::string(name_of(row.task)).c_str(),
+                std::string(name_of(said.level)).c_str(),
+                std::string(name_of(said.task)).c_str(), said.score);
+    for (size_t i = 0; i < 6; i++) {
+        std::printf(" %s=%d",
+                    std::string(name_of(static_cast<Signal>(i))).c_str(),
+                    said.values[i]);
+    }
+    std::printf(" | %.70s\n", row.text.c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 2) {
+        std::fprintf(stderr, "usage: %s labelled.tsv [--wrong]\n", argv[0]);
+        return 2;
+    }
+    bool wrong = argc > 2 && std::strcmp(argv[2], "--wrong") == 0;
+    auto complexity = ComplexityBuilder().build();
+    if (!complexity) {
+        std::fprintf(stderr, "%s\n", complexity.error().message.c_str());
+        return 1;
+    }
+    std::ifstream file(argv[1]);
+    Complexity::Scratch scratch;
+    Tally tuned;
+    Tally held_out;
+    std::string line;
+    for (size_t i = 0; std::getline(file, line);) {
+        if (line.empty() || line[0] == '#') {
+            continue;
+        }
+        Row row;
+        if (!read_row(line, row)) {
+            std::fprintf(stderr, "not a row: %s\n", line.c_str());
+            return 1;
+        }
+        Circumstances around;
+        Assessment said =
+            complexity.value()->assess(row.text, around, scratch);
+        bool held = i++ % kHeldOut == kHeldOut - 1;
+        (held ? held_out : tuned).add(row, said);
+        if (wrong && !held) {
+            print_wrong(row, said);
+        }
+    }
+    if (tuned.rows == 0 || held_out.rows == 0) {
+        std::fprintf(stderr, "%s: no rows\n", argv[1]);
+        return 1;
+    }
+    for (const Model& model : kModels) {
+        std::printf("%s: $%.2f input, $%.2f output for a million tokens\n",
+                    model.name, model.input, model.output);
+    }
+    std::printf("simple to small, medium to middle, complex and specialized "
+                "to large; an answer has %.0f, %.0f, %.0f, %.0f tokens\n",
+                kAnswer[0], kAnswer[1], kAnswer[2], kAnswer[3]);
+    tuned.print("tuned on");
+    held_out.print("held out");
+    return 0;
+}
