@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 
 #include "src/json/text.hpp"
@@ -114,6 +115,8 @@ size_t part_of(const FoldedText& text, uint32_t word) {
 // A text that is not read as a whole is long, whatever was read of it.
 constexpr uint32_t kWordsOfLong = 400;
 
+constexpr size_t kCodeSignal = static_cast<size_t>(Signal::kCode);
+
 }  // namespace
 
 Bytes name_of(Level level) {
@@ -164,26 +167,67 @@ void Complexity::hear(const FoldedText& text, Finding& finding) const {
     });
 }
 
-// Also says in which word the term stands that speaks loudest for it.
-Task Complexity::judge_task(const Finding& finding, TaskPoints points,
-                            uint32_t& word) const {
+// Points of the kinds of work, and the term that speaks loudest for each.
+struct Complexity::Tally {
+    TaskPoints points{};
     std::array<int, kTasks> best{};
     std::array<uint32_t, kTasks> where{};
-    for (const Finding::Term& term : finding.all()) {
-        const Voice& voice = voices_[term.id];
-        if (voice.kind != Voice::kTask) {
-            continue;
-        }
-        int worth = term.word < kOpeningWords ? 2 * voice.strength
-                                              : int{voice.strength};
-        points[voice.index] += worth;
-        if (worth > best[voice.index]) {
-            best[voice.index] = worth;
-            where[voice.index] = term.word;
+
+    void add(size_t task, int worth, uint32_t word) {
+        points[task] += worth;
+        if (worth > best[task]) {
+            best[task] = worth;
+            where[task] = word;
         }
     }
-    Task task = choose(points);
-    word = where[static_cast<size_t>(task)];
+};
+
+// Of one part of the text, or of all of it.
+Complexity::Tally Complexity::tally(const FoldedText& text,
+                                    const Finding& finding,
+                                    const TaskPoints& form,
+                                    std::optional<size_t> part) const {
+    Tally tally;
+    tally.points = form;
+    for (const Finding::Term& term : finding.all()) {
+        const Voice& voice = voices_[term.id];
+        if (part && part_of(text, term.word) != *part) {
+            continue;
+        }
+        if (voice.kind == Voice::kTask) {
+            tally.add(voice.index,
+                      term.word < kOpeningWords ? 2 * voice.strength
+                                                : int{voice.strength},
+                      term.word);
+        } else if (voice.kind == Voice::kSignal
+                   && voice.index == kCodeSignal) {
+            tally.points[static_cast<size_t>(Task::kCode)] += voice.strength;
+        }
+    }
+    return tally;
+}
+
+// Also says in which word the term stands that speaks loudest for it. What
+// the material says about work is not meant: where the part that asks for
+// work on material asks for nothing louder, it has the last word.
+Task Complexity::judge_task(const FoldedText& text, const Finding& finding,
+                            const TaskPoints& form, uint32_t& word) const {
+    Tally all = tally(text, finding, form, std::nullopt);
+    Task task = choose(all.points);
+    size_t loudest = 0;
+    for (size_t i = 0; i < kTasks; i++) {
+        bool louder = all.best[i] > all.best[loudest];
+        if (works_on_material(static_cast<Task>(i)) && louder) {
+            loudest = i;
+        }
+    }
+    if (!works_on_material(task) && all.best[loudest] > 0) {
+        Tally part = tally(text, finding, form,
+                           part_of(text, all.where[loudest]));
+        Task asked = choose(part.points);
+        task = works_on_material(asked) ? asked : task;
+    }
+    word = all.where[static_cast<size_t>(task)];
     return task;
 }
 
@@ -222,7 +266,7 @@ Assessment Complexity::judge(const Circumstances& around,
 
     Assessment result;
     uint32_t word = 0;
-    result.task = judge_task(finding, points, word);
+    result.task = judge_task(scratch.folded, finding, points, word);
     if (works_on_material(result.task)) {
         for (Signal signal : {Signal::kReasoning, Signal::kCode}) {
             int& value = form[static_cast<size_t>(signal)];
@@ -231,6 +275,7 @@ Assessment Complexity::judge(const Circumstances& around,
     }
     result.values = form;
     judge_terms(scratch.folded, finding, result, word, result.values);
+    add_task(result.task, result.values);
     add_circumstances(around, result.values);
     result.critical = finding.critical;
     if (result.critical != Critical::kNone) {

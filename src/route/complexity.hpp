@@ -16,6 +16,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,7 @@ public:
 private:
     friend class ComplexityBuilder;
     struct Finding;
+    struct Tally;
 
     // What a term of a word list speaks for.
     struct Voice {
@@ -88,8 +90,10 @@ private:
 
     Complexity() = default;
     void hear(const FoldedText& text, Finding& finding) const;
-    Task judge_task(const Finding& finding, TaskPoints points,
-                    uint32_t& word) const;
+    Tally tally(const FoldedText& text, const Finding& finding,
+                const TaskPoints& form, std::optional<size_t> part) const;
+    Task judge_task(const FoldedText& text, const Finding& finding,
+                    const TaskPoints& form, uint32_t& word) const;
     void judge_terms(const FoldedText& text, const Finding& finding,
                      const Assessment& result, uint32_t word,
                      SignalValues& values) const;

@@ -17,7 +17,8 @@ constexpr std::array<Known, kSignals> kKnown = {{
     {"code", 200},
     {"domain", 200},
     {"ambiguity", 200},
-    {"depth", 300},
+    {"depth", 250},
+    {"task", 200},
     {"turns", 100},
     {"tools", 100},
     {"structured", 50},
@@ -25,7 +26,7 @@ constexpr std::array<Known, kSignals> kKnown = {{
     {"context", 150},
 }};
 
-constexpr uint64_t kFullWords = 400;
+constexpr uint64_t kFullWords = 200;
 constexpr int kListItem = 150;
 constexpr int kMaxList = 600;
 constexpr int kQuestion = 150;
@@ -185,6 +186,22 @@ void add_shape(const TextShape& shape, uint64_t words,
         shape.code_marks > kFreeMarks ? shape.code_marks - kFreeMarks : 0;
     raise(values, Signal::kCode,
           (shape.fences > 0 ? kFence : 0) + marks * kCodeMark);
+}
+
+void add_task(Task task, SignalValues& values) {
+    int reasoning = value_of(values, Signal::kReasoning);
+    int value = 0;
+    switch (task) {
+    case Task::kTranslation:
+    case Task::kClassification: value = 300; break;
+    case Task::kExtraction: value = 800; break;
+    case Task::kSummarization: value = 900; break;
+    case Task::kCode: value = 500; break;
+    case Task::kReasoning: value = reasoning; break;
+    case Task::kQa: value = reasoning / 2; break;
+    case Task::kChat: break;
+    }
+    raise(values, Signal::kTask, value);
 }
 
 void add_circumstances(const Circumstances& around, SignalValues& values) {

@@ -4,8 +4,8 @@
 // Every signal is multiplied by its weight and added to the score, so a
 // signal at its full value adds exactly its weight. Values:
 //
-//   length      words of the last user turn: 400 make it full. An ideograph
-//               is a word; beyond 32 KB the text counts by its bytes.
+//   length      words of the last user turn: 200 make it full. An ideograph
+//               is a word; a text beyond 32 KB is long whatever its words.
 //   reasoning   terms (steps, analysis, comparison, "why"), and by form: 150
 //               for each item of a list from the second on, up to 600; 150
 //               for each question mark after the first, up to 450.
@@ -18,6 +18,10 @@
 //   ambiguity   terms of open or vague wishes ("what should I do", "improve")
 //   depth       terms of work that takes an expert ("prove", "root cause",
 //               "threat model", "trade-offs")
+//   task        by the kind of work ($llm_task): translation and
+//               classification 300, extraction 800, summarization 900, code
+//               500, reasoning as much as the signal reasoning has, qa half
+//               of it, chat nothing
 //   turns       100 for each message after the first two, full at twelve
 //   tools       500 for tools, full when their definitions pass 8 KB
 //   structured  full when the answer must follow a schema or be JSON
@@ -38,6 +42,7 @@
 #include <optional>
 
 #include "src/base/bytes.hpp"
+#include "src/route/task.hpp"
 
 namespace llm::route {
 
@@ -48,6 +53,7 @@ enum class Signal : uint8_t {
     kDomain,
     kAmbiguity,
     kDepth,
+    kTask,
     kTurns,
     kTools,
     kStructured,
@@ -55,7 +61,7 @@ enum class Signal : uint8_t {
     kContext,
 };
 
-constexpr size_t kSignals = 11;    // built in; the operator's come after
+constexpr size_t kSignals = 12;    // built in; the operator's come after
 constexpr size_t kMaxSignals = 32;
 constexpr int kFull = 1000;
 
@@ -87,6 +93,8 @@ struct TextShape {
 
 // Adds to `values` what form and circumstances say. `words` of the text.
 void add_shape(const TextShape& shape, uint64_t words, SignalValues& values);
+// After the terms are heard.
+void add_task(Task task, SignalValues& values);
 void add_circumstances(const Circumstances& around, SignalValues& values);
 
 }  // namespace llm::route

@@ -3,10 +3,13 @@
 // Each kind collects points: the strengths of the distinct terms of its word
 // list section that the text holds, doubled for those that begin among the
 // first kOpeningWords words, where people say what they want. What the text
-// looks like adds to three of them: code the value of the signal `code`, qa
-// kQuestionPoints for a question mark, chat kChatPoints always, so that it is
+// looks like adds to three of them: code what the signal `code` has of form
+// and terms, qa kQuestionPoints for a question mark, chat kChatPoints always, so that it is
 // chat when nothing else speaks. The kind with most points wins, the earlier
-// in the enumeration among equals.
+// in the enumeration among equals. But when the part of the text in which
+// work on material is asked for (see below) asks for nothing louder, that
+// work it is, whatever the material says. Parts begin at a line break, a
+// colon, a double quotation mark.
 //
 // Threads: no state. Points are thousandths.
 #pragma once
@@ -45,7 +48,8 @@ Task choose(const TaskPoints& points);
 
 // Translation, summarization, extraction and classification are done on
 // material that the request brings along; what the material says makes the
-// work no harder, so its terms count kMaterialShare of their strength.
+// work no harder, so terms in other parts than the one that asks, and the
+// form of reasoning and code, count kMaterialShare of their strength.
 bool works_on_material(Task task);
 constexpr int kMaterialShare = 250;  // thousandths
 
