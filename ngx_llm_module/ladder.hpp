@@ -59,8 +59,4 @@ inline void hear(Context& ctx) {
 // that no ladder stands under.
 void watch_upstream_end(ngx_http_request_t* r, Context& ctx);
 
-// Why nginx answers with an error of its own instead of the upstream's
-// answer.
-exchange::End end_without_answer(ngx_http_request_t* r);
-
 }  // namespace llm::door

@@ -4,6 +4,7 @@
 
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
+#include "ngx_llm_module/outcome.hpp"
 #include "ngx_llm_module/phases.hpp"
 #include "ngx_llm_module/reply.hpp"
 
