@@ -1,0 +1,20 @@
+// Evaluates what llm_model, llm_set, llm_system and llm_provider_cache say of
+// one request. What only a variable can get wrong is logged and left out.
+#pragma once
+
+#include "ngx_llm_module/boundary.hpp"
+#include "ngx_llm_module/conf.hpp"
+#include "src/api/request.hpp"
+#include "src/route/plan.hpp"
+
+namespace llm::door {
+
+// Fills `plan` and `model` ("": as the client asked). `tenant` and `prefix`
+// name OpenAI's prompt_cache_key. NGX_OK or NGX_ERROR (memory).
+ngx_int_t read_plan(ngx_http_request_t* r, Bytes tenant, Bytes prefix,
+                    route::Plan& plan, std::string& model);
+
+// Whether read_plan() or a variable needs the prefix of this request.
+bool needs_prefix(ngx_http_request_t* r);
+
+}  // namespace llm::door
