@@ -78,8 +78,23 @@ bool Search::step(uint32_t slots, Now now) {
     return done_;
 }
 
+// The beginning of the block that comes next, so that its memory is on its
+// way by then.
+void Search::prefetch_after(uint32_t unit) const {
+    const Blocks& blocks = index_->blocks_;
+    uint32_t next = peek(blocks.block(unit).next);
+    if (next >= blocks.unit_count) {
+        return;
+    }
+    constexpr size_t kBytes = kSketchesAt + 1024;
+    for (size_t at = 0; at < kBytes; at += 64) {
+        __builtin_prefetch(blocks.bytes(next) + at);
+    }
+}
+
 uint32_t Search::scan_block(uint32_t unit, uint32_t tick) {
     const Blocks& blocks = index_->blocks_;
+    prefetch_after(unit);
     Geometry g = Geometry::of(code_->dims, blocks.class_of(unit));
     uint32_t high = std::min<uint32_t>(peek(blocks.block(unit).high), g.slots);
     uint16_t near[kMaxSlots];

@@ -70,6 +70,7 @@ private:
 
     bool mine(uint32_t unit) const;
     bool restart();
+    void prefetch_after(uint32_t unit) const;
     uint32_t scan_block(uint32_t unit, uint32_t tick);
     void look_at(uint32_t unit, const Geometry& g, uint32_t slot,
                  uint32_t tick);

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace llm::semantic {
 
@@ -23,21 +24,44 @@ uint64_t random_word(uint64_t n) {
 void flip_signs(float* values, size_t size, uint64_t round) {
     for (size_t i = 0; i < size; i += 64) {
         uint64_t signs = random_word(round * (kMost / 64) + i / 64);
-        for (size_t bit = 0; bit < 64; bit++) {
-            bool flip = (signs >> bit & 1) != 0;
-            values[i + bit] = flip ? -values[i + bit] : values[i + bit];
+        for (size_t n = 0; n < 64; n++, signs >>= 1) {
+            auto bits = std::bit_cast<uint32_t>(values[i + n]);
+            bits ^= static_cast<uint32_t>(signs) << 31;
+            values[i + n] = std::bit_cast<float>(bits);
         }
     }
 }
 
+// Two steps at once, of four neighbours.
+void transform_fours(float* values, size_t size) {
+    for (float* v = values; v < values + size; v += 4) {
+        float a = v[0] + v[1];
+        float b = v[0] - v[1];
+        float c = v[2] + v[3];
+        float d = v[2] - v[3];
+        v[0] = a + c;
+        v[1] = b + d;
+        v[2] = a - c;
+        v[3] = b - d;
+    }
+}
+
+// The other steps, four numbers at a time: the compilers' own vectors, for
+// gcc does not make any of a plain loop at -O2.
 void transform(float* values, size_t size) {
-    for (size_t half = 1; half < size; half *= 2) {
+    using Four [[gnu::vector_size(16)]] = float;
+    transform_fours(values, size);
+    for (size_t half = 4; half < size; half *= 2) {
         for (size_t i = 0; i < size; i += 2 * half) {
-            for (size_t k = i; k < i + half; k++) {
-                float a = values[k];
-                float b = values[k + half];
-                values[k] = a + b;
-                values[k + half] = a - b;
+            for (size_t k = i; k < i + half; k += 4) {
+                Four a, b;
+                std::memcpy(&a, values + k, sizeof(a));
+                std::memcpy(&b, values + k + half, sizeof(b));
+                Four sum = a + b;
+                Four difference = a - b;
+                std::memcpy(values + k, &sum, sizeof(sum));
+                std::memcpy(values + k + half, &difference,
+                            sizeof(difference));
             }
         }
     }

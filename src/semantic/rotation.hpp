@@ -5,7 +5,7 @@
 // Johnson-Lindenstrauss Transform", 2009); its first kRotated coordinates
 // are given out, not scaled: only signs are asked of them.
 //
-// A pure function; any thread. About 4 us for 384 dimensions.
+// A pure function; any thread. Some microseconds for 384 dimensions.
 #pragma once
 
 #include <cstddef>
