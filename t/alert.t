@@ -17,6 +17,7 @@ sub receiver {
     mkdir $dir;
     $t->upstream($name => sub {
         my ($c, $head, $body) = @_;
+        return if $body eq '';    # the connection was given up
         my $file = sprintf '%s/%.6f-%d', $dir, time, $$;
         open my $f, '>:raw', "$file.part" or die $!;
         print $f $head, $body;
@@ -259,7 +260,7 @@ for my $main ('', 'master_process off;') {
     my $conf = <<'END' . server();
     llm_alert url=http://127.0.0.1:%%PORT:hook%%/;
     log_format hook "$connection";
-    keepalive_timeout 1s;
+    keepalive_timeout 2s;
     server {
         listen 127.0.0.1:%%PORT:hook%%;
         access_log %%DIR%%/hook.log hook;
@@ -284,7 +285,7 @@ END
         my %connections = map { $_ => 1 } @lines[$before .. $#lines];
         is scalar(@lines), $before + 5, "round $round: each arrives once";
         is keys %connections, 1, 'over one connection';
-        sleep 1.3 if $round == 1;
+        sleep 2.3 if $round == 1;
     }
 }
 
@@ -300,6 +301,22 @@ END
     my $began = time;
     ok $t->stop('TERM'), 'TERM ends nginx';
     ok time - $began < 3, 'at once';
+}
+
+# Without a free connection an alert waits for its next turn.
+{
+    my $t = LLM::Test->new(workers => 1);
+    $t->allow(qr/worker_connections are not enough/);
+    receiver($t, hook => sub { sleep 0.3; return fine() });
+    my $conf = join('', map { <<"END" } 1 .. 4) . server();
+    llm_alert url=http://127.0.0.1:%%PORT:hook%%/$_;
+END
+    $t->start('', whole => $t->configuration($conf)
+        =~ s/worker_connections \d+/worker_connections 5/r);
+    $t->post('/test', 'x');
+    ok((wait_until { received($t, 'hook') == 4 } 10), 'all arrive');
+    like $t->log, qr/take alerts: worker_connections are not enough/,
+        'though there was no room for all';
 }
 
 # ---- what happens to files --------------------------------------------------
