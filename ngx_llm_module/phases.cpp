@@ -102,6 +102,17 @@ Bytes keep_body(ngx_http_request_t* r, Bytes body) {
     return copied ? view(copy_to(r->pool, body)) : body;
 }
 
+// When the first of those in cooldown may be asked again.
+void add_retry_after(ngx_http_request_t* r, const Context& ctx) {
+    constexpr int64_t kSecond = 1000000000;
+    int64_t wait = ctx.exchange.rungs().retry_ns();
+    if (wait > 0) {
+        std::string seconds;
+        append_number(seconds, (wait + kSecond - 1) / kSecond);
+        (void) add_header(r, "Retry-After", seconds);
+    }
+}
+
 Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     if (ctx.exchange.observe()) {
         ctx.forwarded = true;
@@ -111,6 +122,7 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     case NGX_OK:
         break;
     case NGX_DECLINED:
+        add_retry_after(r, ctx);
         return {NGX_DONE, ctx.exchange.refusal()};
     default:
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};

@@ -19,6 +19,16 @@ api::ApiError all_cooling(int64_t retry_ns) {
     return error;
 }
 
+// The name is the client's or the operator's: neither is repeated.
+api::ApiError unknown_model() {
+    api::ApiError error;
+    error.status = 404;
+    error.message = "The model does not exist here.";
+    error.param = "model";
+    error.code = "model_not_found";
+    return error;
+}
+
 }  // namespace
 
 bool Exchange::start_ladder(Ladder ladder, Now now) {
@@ -27,10 +37,14 @@ bool Exchange::start_ladder(Ladder ladder, Now now) {
     }
     std::string own = ladder.own_model;
     Bytes model = own.empty() ? Bytes(request_.model) : Bytes(own);
-    if (rungs_.begin(std::move(ladder), model, request_.family, now)) {
+    Rungs::Begun begun =
+        rungs_.begin(std::move(ladder), model, request_.family, now);
+    if (begun == Rungs::Begun::kGo) {
         return true;
     }
-    refusal_ = all_cooling(rungs_.retry_ns());
+    refusal_ = begun == Rungs::Begun::kUnknown
+                   ? unknown_model()
+                   : all_cooling(rungs_.retry_ns());
     store_wanted_ = false;
     return false;
 }

@@ -88,8 +88,8 @@ public:
     const Reply& reply() const { return reply_; }
     const api::ApiError& refusal() const { return refusal_; }
 
-    // Who is asked. False: all that could be are in cooldown; refusal()
-    // says so.
+    // Who is asked. False: nobody has the model, or all that have it are in
+    // cooldown; refusal() says so.
     bool start_ladder(Ladder ladder, Now now);
     // The edits for the upstream; empty when the body passes as it is.
     const route::Edits& forward();

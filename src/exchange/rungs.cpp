@@ -25,8 +25,8 @@ bool is_attempt(LadderStep step) {
 
 }  // namespace
 
-bool Rungs::begin(Ladder ladder, Bytes own_model, api::Family family,
-                  Now now) {
+Rungs::Begun Rungs::begin(Ladder ladder, Bytes own_model,
+                          api::Family family, Now now) {
     ladder_ = std::move(ladder);
     family_ = family;
     last_ = now;
@@ -41,7 +41,16 @@ bool Rungs::begin(Ladder ladder, Bytes own_model, api::Family family,
                                 : services_.registry->max_context(model,
                                                                   family));
     }
-    return choose_from(0, now) || choose(now);
+    if (ladder_.required && !is_served(0)) {
+        return Begun::kUnknown;
+    }
+    return choose_from(0, now) || choose(now) ? Begun::kGo
+                                              : Begun::kCooling;
+}
+
+bool Rungs::is_served(size_t rung) const {
+    return services_.registry != nullptr
+           && services_.registry->can_serve(models_[rung], family_);
 }
 
 // Somebody on a further rung, as nobody can be asked on this one. The rung
@@ -65,7 +74,10 @@ bool Rungs::choose(Now now) {
 bool Rungs::choose_from(size_t rung, Now now) {
     const std::string& model = models_[rung];
     const route::Registry* registry = services_.registry;
-    if (registry == nullptr || !registry->can_serve(model, family_)) {
+    if (!is_served(rung)) {
+        if (ladder_.required) {
+            return false;
+        }
         choice_ = {};
         attempts_++;
         return true;

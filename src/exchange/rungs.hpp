@@ -33,6 +33,7 @@ struct Ladder {
     bool client_credential = false;  // the client has sent one; it goes to
                                      // providers without a key of their own
     bool store_fallback = false;     // llm_cache_fallback
+    bool required = false;  // what no provider has cannot be asked for
 };
 
 class Rungs {
@@ -42,8 +43,12 @@ public:
     Rungs(const Rungs&) = delete;
     Rungs& operator=(const Rungs&) = delete;
 
-    // False: nobody can be asked now, on no rung; retry_ns() says when.
-    bool begin(Ladder ladder, Bytes own_model, api::Family family, Now now);
+    enum class Begun : uint8_t {
+        kGo,       // the first attempt stands
+        kCooling,  // nobody can be asked now, on no rung: see retry_ns()
+        kUnknown,  // the request's own model is no provider's
+    };
+    Begun begin(Ladder ladder, Bytes own_model, api::Family family, Now now);
 
     // kSameRung and kRung: the next attempt stands, to be sent out; anything
     // else: there is none. `wait_ns`: how long the provider wants to be left
@@ -70,6 +75,7 @@ public:
     int64_t retry_ns() const { return retry_ns_; }
 
 private:
+    bool is_served(size_t rung) const;
     bool choose(Now now);
     bool choose_from(size_t rung, Now now);
     bool has_more_providers() const;

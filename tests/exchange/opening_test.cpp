@@ -1,0 +1,181 @@
+#include "src/exchange/opening.hpp"
+
+#include <gtest/gtest.h>
+
+namespace llm::exchange {
+namespace {
+
+using api::Endpoint;
+using route::Fault;
+
+constexpr Bytes kEvents = "text/event-stream; charset=utf-8";
+constexpr Bytes kJson = "application/json";
+
+std::string chunk(Bytes data) {
+    char size[20];
+    int n = snprintf(size, sizeof(size), "%zx\r\n", data.size());
+    return std::string(size, static_cast<size_t>(n)) + std::string(data)
+           + "\r\n";
+}
+
+OpeningHead head(int status, Bytes type) {
+    OpeningHead head;
+    head.status = status;
+    head.content_type = type;
+    return head;
+}
+
+constexpr Bytes kDelta =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n";
+constexpr Bytes kError =
+    "data: {\"error\":{\"message\":\"no\",\"type\":\"server_error\"}}\n\n";
+
+TEST(Opening, StreamWaitsForItsFirstEvent) {
+    OpeningHead sse = head(200, kEvents);
+    for (Bytes text : {Bytes(""), Bytes(": hi\n\n"), Bytes("data: {\"a\""),
+                       Bytes("event: ping\ndata: {\"type\":\"ping\"}\n\n")}) {
+        EXPECT_TRUE(read_opening(sse, Endpoint::kChat, text, false).wait);
+        Opening last = read_opening(sse, Endpoint::kChat, text, true);
+        EXPECT_FALSE(last.wait);
+        EXPECT_EQ(last.fault, Fault::kNone);
+    }
+    Opening good = read_opening(sse, Endpoint::kChat, kDelta, false);
+    EXPECT_FALSE(good.wait);
+    EXPECT_EQ(good.fault, Fault::kNone);
+    Opening bad = read_opening(sse, Endpoint::kChat, kError, false);
+    EXPECT_FALSE(bad.wait);
+    EXPECT_EQ(bad.fault, Fault::kErrorIn200);
+}
+
+TEST(Opening, StreamAtAnySplitInChunks) {
+    OpeningHead sse = head(200, kEvents);
+    sse.chunked = true;
+    std::string raw;
+    for (char c : std::string(": hello\n\n") + std::string(kError)) {
+        raw += chunk(Bytes(&c, 1));
+    }
+    bool decided = false;
+    for (size_t n = 0; n <= raw.size(); n++) {
+        Opening opening = read_opening(sse, Endpoint::kChat,
+                                       Bytes(raw).substr(0, n), false);
+        if (!opening.wait) {
+            decided = true;
+            EXPECT_EQ(opening.fault, Fault::kErrorIn200);
+        } else {
+            EXPECT_FALSE(decided);
+        }
+    }
+    EXPECT_TRUE(decided);
+}
+
+TEST(Opening, StreamThatEndsWithoutAnEventWasCut) {
+    OpeningHead sse = head(200, kEvents);
+    sse.chunked = true;
+    Opening opening = read_opening(sse, Endpoint::kChat,
+                                   chunk(": hi\n\n") + "0\r\n\r\n", false);
+    EXPECT_EQ(opening.fault, Fault::kCut);
+    sse.chunked = false;
+    sse.content_length = 0;
+    EXPECT_EQ(read_opening(sse, Endpoint::kChat, "", false).fault,
+              Fault::kCut);
+}
+
+TEST(Opening, EachProtocolsErrorEvent) {
+    OpeningHead sse = head(200, kEvents);
+    Bytes anthropic = "event: error\ndata: {\"type\":\"error\",\"error\":"
+                      "{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n";
+    EXPECT_EQ(read_opening(sse, Endpoint::kMessages, anthropic, false).fault,
+              Fault::kOverloaded);
+    Bytes responses = "event: error\ndata: {\"type\":\"error\",\"code\":"
+                      "\"server_error\",\"message\":\"x\"}\n\n";
+    EXPECT_NE(read_opening(sse, Endpoint::kResponses, responses, false).fault,
+              Fault::kNone);
+}
+
+TEST(Opening, JsonWaitsUntilItIsWhole) {
+    OpeningHead json = head(200, kJson);
+    Bytes error = "{\"error\":{\"message\":\"x\",\"type\":\"server_error\"}}";
+    json.content_length = static_cast<int64_t>(error.size());
+    for (size_t n = 0; n < error.size(); n++) {
+        EXPECT_TRUE(read_opening(json, Endpoint::kChat, error.substr(0, n),
+                                 false)
+                        .wait);
+    }
+    EXPECT_EQ(read_opening(json, Endpoint::kChat, error, false).fault,
+              Fault::kErrorIn200);
+    // More than can be held is an answer.
+    EXPECT_EQ(read_opening(json, Endpoint::kChat, error.substr(0, 20), true)
+                  .fault,
+              Fault::kNone);
+    Bytes good = "{\"choices\":[{\"message\":{\"content\":\"\\\"error\\\"\"}}]"
+                 ",\"error\":null}";
+    json.content_length = static_cast<int64_t>(good.size());
+    EXPECT_EQ(read_opening(json, Endpoint::kChat, good, false).fault,
+              Fault::kNone);
+}
+
+TEST(Opening, ErrorStatusIsReadToItsEnd) {
+    Bytes body = "{\"error\":{\"message\":\"x\",\"type\":"
+                 "\"invalid_request_error\",\"code\":"
+                 "\"context_length_exceeded\"}}";
+    OpeningHead bad = head(400, kJson);
+    bad.chunked = true;
+    std::string raw = chunk(body.substr(0, 30));
+    EXPECT_TRUE(read_opening(bad, Endpoint::kChat, raw, false).wait);
+    raw += chunk(body.substr(30)) + "0\r\n\r\n";
+    EXPECT_EQ(read_opening(bad, Endpoint::kChat, raw, false).fault,
+              Fault::kContextLength);
+    // Without framing there is no end to wait for.
+    bad.chunked = false;
+    EXPECT_EQ(read_opening(bad, Endpoint::kChat, body, false).fault,
+              Fault::kContextLength);
+    EXPECT_EQ(read_opening(bad, Endpoint::kChat, "", false).fault,
+              Fault::kRequest);
+    EXPECT_EQ(read_opening(head(429, kJson), Endpoint::kChat, "", true).fault,
+              Fault::kRateLimit);
+    EXPECT_EQ(read_opening(head(400, kEvents), Endpoint::kChat,
+                           "data: " + std::string(body) + "\n\n", true)
+                  .fault,
+              Fault::kContextLength);
+}
+
+TEST(Opening, TheRestIsGood) {
+    EXPECT_EQ(read_opening(head(200, "text/html"), Endpoint::kChat,
+                           "{\"error\":1}", false)
+                  .fault,
+              Fault::kNone);
+    EXPECT_EQ(read_opening(head(302, ""), Endpoint::kChat, "", false).fault,
+              Fault::kNone);
+    EXPECT_EQ(read_opening(head(0, ""), Endpoint::kChat, "x", false).fault,
+              Fault::kInvalid);
+    OpeningHead odd = head(200, kJson);
+    odd.content_encoding = "br";
+    EXPECT_FALSE(read_opening(odd, Endpoint::kChat, "x", false).wait);
+    EXPECT_FALSE(
+        read_opening(head(200, kEvents), Endpoint::kEmbeddings, kDelta, false)
+            .wait);
+}
+
+TEST(Chunks, OddFraming) {
+    auto read = [](Bytes raw, std::string& out) {
+        out.clear();
+        return read_chunks(raw, out);
+    };
+    std::string out;
+    EXPECT_FALSE(read("", out));
+    EXPECT_FALSE(read("5", out));
+    EXPECT_FALSE(read("5\r\nhel", out));
+    EXPECT_EQ(out, "hel");
+    EXPECT_FALSE(read("5;name=value\r\nhello\r\n", out));
+    EXPECT_EQ(out, "hello");
+    EXPECT_TRUE(read("2\r\nhi\r\n0\r\n\r\n", out));
+    EXPECT_EQ(out, "hi");
+    EXPECT_TRUE(read("A\nhellohello\n0\n\n", out));
+    EXPECT_EQ(out, "hellohello");
+    EXPECT_TRUE(read("zz\r\nhi", out));
+    EXPECT_TRUE(read("ffffffffffffffffffffff\r\nhi", out));
+    EXPECT_EQ(out, "");
+}
+
+}  // namespace
+}  // namespace llm::exchange

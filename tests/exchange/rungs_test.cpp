@@ -1,0 +1,203 @@
+#include "src/exchange/rungs.hpp"
+
+#include <gtest/gtest.h>
+
+namespace llm::exchange {
+namespace {
+
+using api::Family;
+using route::Fault;
+using route::LadderStep;
+
+constexpr int64_t kSecond = 1000000000;
+
+Now at(int64_t seconds) {
+    return {seconds * kSecond, seconds * kSecond};
+}
+
+route::Provider provider(const char* name, std::vector<std::string> models,
+                         int64_t max_context = 0) {
+    route::Provider provider;
+    provider.name = name;
+    auto origin =
+        route::parse_origin(std::string("https://") + name + ".example/v1");
+    EXPECT_TRUE(origin.ok());
+    provider.origin = *origin;
+    provider.key_file = "key";
+    provider.models = std::move(models);
+    provider.max_context = max_context;
+    return provider;
+}
+
+// A cooldown in plain memory.
+struct Bench {
+    struct alignas(64) Line {
+        char bytes[64];
+    };
+
+    explicit Bench(std::vector<route::Provider> providers)
+        : registry(std::move(route::Registry::make(std::move(providers)))
+                       .value()),
+          memory(route::Cooldown::size_needed({}) / sizeof(Line) + 1) {
+        services.registry = &registry;
+        shm::Region region;
+        region.data = reinterpret_cast<char*>(memory.data());
+        region.size = memory.size() * sizeof(Line);
+        region.fresh = true;
+        auto attached = route::Cooldown::attach(region, {});
+        EXPECT_TRUE(attached.ok());
+        services.cooldown = *attached;
+    }
+
+    route::Registry registry;
+    std::vector<Line> memory;
+    Services services;
+};
+
+Ladder ladder(std::vector<std::string> models) {
+    Ladder ladder;
+    ladder.on = route::default_fallback_on();
+    ladder.models = std::move(models);
+    return ladder;
+}
+
+TEST(Rungs, WithoutProvidersTheModelsInOrder) {
+    Services services;
+    Rungs rungs(services);
+    EXPECT_FALSE(rungs.begun());
+    EXPECT_EQ(rungs.begin(ladder({"b", "c"}), "a", Family::kOpenai, at(1)),
+              Rungs::Begun::kGo);
+    EXPECT_EQ(rungs.model(), "a");
+    EXPECT_TRUE(rungs.more());
+    EXPECT_TRUE(rungs.may_store());
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.model(), "b");
+    EXPECT_FALSE(rungs.may_store());
+    EXPECT_EQ(rungs.failed(Fault::kTimeout, 0, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.model(), "c");
+    EXPECT_FALSE(rungs.more());
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kDeliver);
+    EXPECT_EQ(rungs.model(), "c");
+    EXPECT_EQ(rungs.attempts(), 3u);
+}
+
+TEST(Rungs, WhatIsNotTriedAgain) {
+    for (Fault fault : {Fault::kContentFilter, Fault::kRequest,
+                        Fault::kContextLength, Fault::kClientGone}) {
+        Services services;
+        Rungs rungs(services);
+        (void) rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(1));
+        LadderStep step = rungs.failed(fault, 400, {}, at(1));
+        EXPECT_NE(step, LadderStep::kRung);
+        EXPECT_EQ(rungs.model(), "a");
+    }
+}
+
+TEST(Rungs, DeadlineEndsTheLadder) {
+    Services services;
+    Rungs rungs(services);
+    Ladder late = ladder({"b"});
+    late.deadline_ns = 5 * kSecond;
+    (void) rungs.begin(std::move(late), "a", Family::kOpenai, at(1));
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(5)),
+              LadderStep::kDeadline);
+}
+
+TEST(Rungs, ProvidersOfAModelComeBeforeTheNextModel) {
+    Bench bench({provider("p", {"a"}), provider("q", {"a", "b"})});
+    Rungs rungs(bench.services);
+    ASSERT_EQ(rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(1)),
+              Rungs::Begun::kGo);
+    std::string first = rungs.provider()->name;
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kSameRung);
+    EXPECT_NE(rungs.provider()->name, first);
+    EXPECT_EQ(rungs.model(), "a");
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.provider()->name, "q");
+    EXPECT_EQ(rungs.model(), "b");
+}
+
+TEST(Rungs, ContextLengthGoesToALargerOne) {
+    Bench bench({provider("p", {"a"}, 8000), provider("q", {"b"}, 4000),
+                 provider("s", {"c"}, 200000)});
+    Rungs rungs(bench.services);
+    (void) rungs.begin(ladder({"b", "c"}), "a", Family::kOpenai, at(1));
+    EXPECT_EQ(rungs.failed(Fault::kContextLength, 400, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.model(), "c");
+    EXPECT_EQ(rungs.failed(Fault::kContextLength, 400, {}, at(1)),
+              LadderStep::kDeliver);
+}
+
+TEST(Rungs, CooldownIsSkippedAndEnds) {
+    Bench bench({provider("p", {"a"}), provider("q", {"b"})});
+    {
+        Rungs rungs(bench.services);
+        (void) rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(1));
+        EXPECT_EQ(rungs.failed(Fault::kRateLimit, 429, 20 * kSecond, at(1)),
+                  LadderStep::kRung);
+        rungs.answered(at(2));
+    }
+    {
+        Rungs rungs(bench.services);
+        EXPECT_EQ(rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(3)),
+                  Rungs::Begun::kGo);
+        EXPECT_EQ(rungs.model(), "b");
+        EXPECT_FALSE(rungs.may_store());
+    }
+    {
+        Rungs rungs(bench.services);
+        EXPECT_EQ(rungs.begin(ladder({}), "a", Family::kOpenai, at(3)),
+                  Rungs::Begun::kCooling);
+        EXPECT_GT(rungs.retry_ns(), 0);
+    }
+    Rungs rungs(bench.services);
+    EXPECT_EQ(rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(30)),
+              Rungs::Begun::kGo);
+    EXPECT_EQ(rungs.model(), "a");
+}
+
+// A client that leaves gives the probe back for the next one.
+TEST(Rungs, LeavingIsNoVerdict) {
+    Bench bench({provider("p", {"a"})});
+    {
+        Rungs rungs(bench.services);
+        (void) rungs.begin(ladder({}), "a", Family::kOpenai, at(1));
+        (void) rungs.failed(Fault::kRateLimit, 429, 5 * kSecond, at(1));
+    }
+    {
+        Rungs probe(bench.services);
+        EXPECT_EQ(probe.begin(ladder({}), "a", Family::kOpenai, at(10)),
+                  Rungs::Begun::kGo);
+        Rungs other(bench.services);
+        EXPECT_EQ(other.begin(ladder({}), "a", Family::kOpenai, at(10)),
+                  Rungs::Begun::kCooling);
+        probe.leave();
+    }
+    Rungs rungs(bench.services);
+    EXPECT_EQ(rungs.begin(ladder({}), "a", Family::kOpenai, at(11)),
+              Rungs::Begun::kGo);
+}
+
+TEST(Rungs, RequiredProviders) {
+    Bench bench({provider("p", {"a"}), provider("q", {"c"})});
+    Ladder strict = ladder({"b", "c"});
+    strict.required = true;
+    Rungs unknown(bench.services);
+    EXPECT_EQ(unknown.begin(strict, "x", Family::kOpenai, at(1)),
+              Rungs::Begun::kUnknown);
+    Rungs rungs(bench.services);
+    EXPECT_EQ(rungs.begin(strict, "a", Family::kOpenai, at(1)),
+              Rungs::Begun::kGo);
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.model(), "c");
+}
+
+}  // namespace
+}  // namespace llm::exchange
