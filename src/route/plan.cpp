@@ -14,10 +14,10 @@ std::string Plan::system_version() const {
     return out;
 }
 
-Result<void> apply(const Plan& plan, const json::Document& doc,
-                   const api::Request& request, Bytes model, Edits& edits,
-                   Parameters& parameters, std::string* effective,
-                   api::ApiError* why) {
+Result<Parameters> apply(const Plan& plan, const json::Document& doc,
+                         const api::Request& request, Bytes model,
+                         Edits& edits, std::string* effective,
+                         api::ApiError* why) {
     Result<std::string> system =
         apply_system(doc, request, plan.texts, edits, effective, why);
     if (!system.ok()) {
@@ -32,13 +32,19 @@ Result<void> apply(const Plan& plan, const json::Document& doc,
     if (!model.empty()) {
         Result<void> set = set_model(doc, request, model, edits, why);
         if (!set.ok()) {
-            return set;
+            return set.error();
         }
     }
+    Parameters parameters(doc, request,
+                          model.empty() ? Bytes(request.model) : model);
     for (const Plan::Setting& setting : plan.settings) {
         parameters.set(*setting.path, setting.value, setting.mode);
     }
-    return parameters.write(edits, effective, why);
+    Result<void> written = parameters.write(edits, effective, why);
+    if (!written.ok()) {
+        return written.error();
+    }
+    return parameters;
 }
 
 }  // namespace llm::route

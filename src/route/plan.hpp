@@ -32,14 +32,15 @@ struct Plan {
 
 // Adds the plan's splices to `edits`, in this order: system texts, marks for
 // the provider's cache, the model, parameters with their caps. `model` is the
-// upstream's, "" leaves the client's. `parameters` are this attempt's; caps
-// that come later are set() there and written over. What tells two outcomes
-// apart (beyond the model) is appended to `effective`, if given.
-// Errc::kInvalid: the client's body has a wrong type somewhere; `why` is for
-// the client.
-Result<void> apply(const Plan& plan, const json::Document& doc,
-                   const api::Request& request, Bytes model, Edits& edits,
-                   Parameters& parameters, std::string* effective,
-                   api::ApiError* why = nullptr);
+// upstream's, "" leaves the client's. What tells two outcomes apart (beyond
+// the model) is appended to `effective`, if given.
+//
+// Returns the parameters, for caps that come later: set() and write() again.
+// They refer to `doc`, `request` and `model`. Errc::kInvalid: the client's
+// body has a wrong type somewhere; `why` is for the client.
+Result<Parameters> apply(const Plan& plan, const json::Document& doc,
+                         const api::Request& request, Bytes model,
+                         Edits& edits, std::string* effective,
+                         api::ApiError* why = nullptr);
 
 }  // namespace llm::route

@@ -37,18 +37,11 @@ struct Made {
     }
 };
 
-Result<void> run(const Plan& plan, Body& b, Bytes model,
-                 std::string* effective = nullptr,
-                 api::ApiError* why = nullptr) {
-    Parameters parameters(b.doc, b.request, model);
-    return apply(plan, b.doc, b.request, model, b.edits, parameters,
-                 effective, why);
-}
-
 TEST(Plan, AnEmptyOneChangesNothing) {
     Body b(Endpoint::kChat, R"({"model":"m","messages":[]})");
     std::string effective;
-    ASSERT_TRUE(run(Plan(), b, "", &effective).ok());
+    auto done = apply(Plan(), b.doc, b.request, "", b.edits, &effective);
+    ASSERT_TRUE(done.ok());
     EXPECT_TRUE(b.edits.empty());
     EXPECT_EQ(effective, "");
     EXPECT_EQ(Plan().system_version(), "");
@@ -59,39 +52,40 @@ TEST(Plan, AppliesAllOfItInEveryProtocol) {
     Plan plan = made.whole();
     EXPECT_EQ(plan.system_version(), std::string(made.prepend.version()) + ","
                                          + std::string(made.append.version()));
-    auto sent = [&](Endpoint endpoint, Bytes body, Bytes model) {
+    auto run = [&](Endpoint endpoint, Bytes body, Bytes model) {
         Body b(endpoint, body);
-        EXPECT_TRUE(run(plan, b, model).ok());
+        EXPECT_TRUE(apply(plan, b.doc, b.request, model, b.edits, nullptr)
+                        .ok());
         return canonical(b.after());
     };
-    EXPECT_EQ(sent(Endpoint::kChat,
-                   R"({"model":"m","messages":[{"role":"user",)"
-                   R"("content":"x"}],"max_tokens":500})",
-                   "big"),
+    EXPECT_EQ(run(Endpoint::kChat,
+                  R"({"model":"m","messages":[{"role":"user",)"
+                  R"("content":"x"}],"max_tokens":500})",
+                  "big"),
               canonical(R"({"model":"big","messages":[{"role":"system",)"
                         R"("content":"Be \"kind\".\n\nBe brief."},)"
                         R"({"role":"user","content":"x"}],"top_p":0.5,)"
                         R"("max_tokens":100,"reasoning_effort":"low",)"
                         R"("prompt_cache_key":"abc"})"));
-    EXPECT_EQ(sent(Endpoint::kChat, R"({"model":"m","messages":[]})", "o3"),
+    EXPECT_EQ(run(Endpoint::kChat, R"({"model":"m","messages":[]})", "o3"),
               canonical(R"({"model":"o3","messages":[{"role":"system",)"
                         R"("content":"Be \"kind\".\n\nBe brief."}],)"
                         R"("top_p":0.5,"max_completion_tokens":100,)"
                         R"("reasoning_effort":"low",)"
                         R"("prompt_cache_key":"abc"})"));
-    EXPECT_EQ(sent(Endpoint::kResponses,
-                   R"({"model":"m","input":"x","instructions":"own"})", ""),
+    EXPECT_EQ(run(Endpoint::kResponses,
+                  R"({"model":"m","input":"x","instructions":"own"})", ""),
               canonical(R"({"model":"m","input":"x","instructions":)"
                         R"("Be \"kind\".\n\nown\n\nBe brief.","top_p":0.5,)"
                         R"("max_output_tokens":100,"reasoning":)"
                         R"({"effort":"low"},"prompt_cache_key":"abc"})"));
-    EXPECT_EQ(sent(Endpoint::kMessages,
-                   R"({"model":"m","messages":[],"max_tokens":7})", "c"),
+    EXPECT_EQ(run(Endpoint::kMessages,
+                  R"({"model":"m","messages":[],"max_tokens":7})", "c"),
               canonical(R"({"model":"c","messages":[],"max_tokens":7,)"
                         R"("system":"Be \"kind\".\n\nBe brief.",)"
                         R"("top_p":0.5})"));
-    EXPECT_EQ(sent(Endpoint::kEmbeddings, R"({"model":"m","input":"x"})",
-                   "e"),
+    EXPECT_EQ(run(Endpoint::kEmbeddings, R"({"model":"m","input":"x"})",
+                  "e"),
               canonical(R"({"model":"e","input":"x"})"));
 }
 
@@ -100,13 +94,12 @@ TEST(Plan, ALaterCapIsWrittenOver) {
     Plan plan = made.whole();
     Body b(Endpoint::kMessages,
            R"({"model":"m","messages":[],"max_tokens":500})");
-    Parameters parameters(b.doc, b.request, "m");
-    ASSERT_TRUE(apply(plan, b.doc, b.request, "", b.edits, parameters,
-                      nullptr).ok());
-    EXPECT_EQ(parameters.output_limit(), 100);
-    parameters.set(made.limit, "20", SetMode::kCap);
-    ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
-    EXPECT_EQ(parameters.output_limit(), 20);
+    auto parameters = apply(plan, b.doc, b.request, "", b.edits, nullptr);
+    ASSERT_TRUE(parameters.ok());
+    EXPECT_EQ(parameters->output_limit(), 100);
+    parameters->set(made.limit, "20", SetMode::kCap);
+    ASSERT_TRUE(parameters->write(b.edits, nullptr).ok());
+    EXPECT_EQ(parameters->output_limit(), 20);
     EXPECT_NE(b.after().find("\"max_tokens\":20"), std::string::npos);
 }
 
@@ -116,7 +109,8 @@ TEST(Plan, WhatTheClientGotWrongIsTold) {
     api::ApiError why;
     Body b(Endpoint::kMessages, R"({"model":"m","messages":[]})");
     ASSERT_TRUE(b.doc.parse(R"({"model":"m","system":7})").ok());
-    EXPECT_FALSE(run(plan, b, "", nullptr, &why).ok());
+    EXPECT_FALSE(
+        apply(plan, b.doc, b.request, "", b.edits, nullptr, &why).ok());
     EXPECT_EQ(why.param, "system");
 }
 
@@ -181,7 +175,8 @@ TEST(Plan, PropertyTheRestStaysAndTwiceIsOnce) {
         std::string first;
         for (int round = 0; round < 2; round++) {
             b.edits.clear();
-            ASSERT_TRUE(run(plan, b, "new").ok());
+            ASSERT_TRUE(apply(plan, b.doc, b.request, "new", b.edits,
+                              nullptr).ok());
             std::string after = b.after();
             ASSERT_TRUE(first.empty() || first == after);
             first = after;
