@@ -3,12 +3,14 @@
 // 0.23, expected vectors those of a plain fp32 forward pass in NumPy.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "src/semantic/bert_encoder.hpp"
 #include "tests/semantic/random_model.hpp"
+#include "tests/semantic/sentences.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -115,6 +117,60 @@ TEST_F(RealModel, BytesAreNearTheFloats) {
     // one question in two wordings, and another one
     EXPECT_NEAR(test::cosine(vectors[0], vectors[1]), 0.935, 0.01);
     EXPECT_NEAR(test::cosine(vectors[0], vectors[2]), 0.077, 0.02);
+}
+
+std::vector<std::vector<float>> encode_all(
+    const BertEncoder& encoder, const std::vector<test::Sentence>& texts) {
+    Workspace space;
+    std::vector<std::vector<float>> out;
+    for (const test::Sentence& each : texts) {
+        out.emplace_back(encoder.dims());
+        EXPECT_TRUE(encoder.encode(each.text, space, out.back()));
+    }
+    return out;
+}
+
+// The share of (two of one intent, two of different ones) in which the
+// former are nearer.
+double ranking(const std::vector<test::Sentence>& texts,
+               const std::vector<std::vector<float>>& vectors) {
+    std::vector<std::pair<double, bool>> pairs;
+    for (size_t i = 0; i < texts.size(); i++) {
+        for (size_t j = i + 7; j < texts.size(); j += 29) {
+            pairs.emplace_back(test::cosine(vectors[i], vectors[j]),
+                               texts[i].intent == texts[j].intent);
+        }
+    }
+    std::sort(pairs.begin(), pairs.end());
+    double same = 0;
+    double others = 0;
+    double ordered = 0;
+    for (const auto& [cosine, of_one_intent] : pairs) {
+        (of_one_intent ? same : others)++;
+        ordered += of_one_intent ? others : 0;
+    }
+    return ordered / (same * others);
+}
+
+TEST_F(RealModel, BytesRankAThousandSentencesAsTheFloatsDo) {
+    auto texts = test::sentences();
+    ASSERT_EQ(texts.size(), 1000u);
+    auto floats = encode_all(load(Precision::kFloat), texts);
+    auto bytes = encode_all(load(Precision::kInt8), texts);
+    double mean = 0;
+    for (size_t i = 0; i < texts.size(); i++) {
+        double cosine = test::cosine(floats[i], bytes[i]);
+        EXPECT_GT(cosine, 0.99) << texts[i].text;
+        mean += cosine / static_cast<double>(texts.size());
+    }
+    EXPECT_GT(mean, 0.995);
+    double expected = ranking(texts, floats);
+    EXPECT_GT(expected, 0.95);
+    double found = ranking(texts, bytes);
+    EXPECT_NEAR(found, expected, 0.005);
+    RecordProperty("mean_cosine", std::to_string(mean));
+    RecordProperty("ranking_fp32", std::to_string(expected));
+    RecordProperty("ranking_int8", std::to_string(found));
 }
 
 }  // namespace
