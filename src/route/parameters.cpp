@@ -106,7 +106,7 @@ std::vector<Parameters::Path> Parameters::limits() const {
 std::vector<Parameters::Path> Parameters::paths_of(
     const ParameterPath& path) const {
     Endpoint endpoint = request_.endpoint;
-    if (path.meaning == ParameterPath::Meaning::kLimit) {
+    if (path.is_limit()) {
         switch (endpoint) {
         case Endpoint::kChat: return limits();
         case Endpoint::kCompletions:
@@ -115,7 +115,7 @@ std::vector<Parameters::Path> Parameters::paths_of(
         default: return {};
         }
     }
-    if (path.meaning == ParameterPath::Meaning::kEffort) {
+    if (path.is_effort()) {
         switch (endpoint) {
         case Endpoint::kChat: return {{"reasoning_effort"}};
         case Endpoint::kResponses: return {{"reasoning", "effort"}};
@@ -144,7 +144,7 @@ Parameters::Slot& Parameters::slot_of(const Path& path, bool limit) {
 }
 
 void Parameters::set(const ParameterPath& path, Bytes value, SetMode mode) {
-    bool limit = path.meaning == ParameterPath::Meaning::kLimit;
+    bool limit = path.is_limit();
     for (const Path& target : paths_of(path)) {
         Slot& slot = slot_of(target, limit);
         switch (mode) {

@@ -55,10 +55,11 @@ struct ParameterPath {
     static constexpr size_t kMaxDepth = 4;
     static constexpr size_t kMaxSize = 128;  // as written
 
-    enum class Meaning : uint8_t { kPlain, kLimit, kEffort };
-
     std::vector<std::string> names;
-    Meaning meaning = Meaning::kPlain;
+
+    // One of the words for the limit of output tokens, or for the effort.
+    bool is_limit() const;
+    bool is_effort() const;
 };
 
 // Errc::kInvalid: no name, an empty one or one too many, a character that is

@@ -77,19 +77,21 @@ Result<ParameterPath> parameter_path(Bytes text) {
     if (has(kNotOurs, path.names[0])) {
         return invalid("this member is not for llm_set");
     }
-    if (path.names.size() == 1 && has(kLimits, path.names[0])) {
-        path.meaning = ParameterPath::Meaning::kLimit;
-    } else if (path.names == effort()
-               || path.names == std::vector<std::string>{kEffortOfChat}) {
-        path.meaning = ParameterPath::Meaning::kEffort;
-    }
     return path;
+}
+
+bool ParameterPath::is_limit() const {
+    return names.size() == 1 && has(kLimits, names[0]);
+}
+
+bool ParameterPath::is_effort() const {
+    return names.size() == 1 ? names[0] == kEffortOfChat
+                             : names.size() == 2 && names == effort();
 }
 
 bool nested(const ParameterPath& a, const ParameterPath& b) {
     auto names = [](const ParameterPath& path) {
-        return path.meaning == ParameterPath::Meaning::kEffort ? effort()
-                                                               : path.names;
+        return path.is_effort() ? effort() : path.names;
     };
     std::vector<std::string> longer = names(a);
     std::vector<std::string> shorter = names(b);

@@ -288,11 +288,11 @@ TEST(Parameters, WhatWasChangedIsTold) {
 TEST(Parameters, ALaterCapIsWrittenOverTheFirst) {
     Body b(Endpoint::kChat, R"({"model":"m","messages":[]})");
     Parameters parameters(b.doc, b.request, "m");
-    auto path = parameter_path("max_tokens");
-    parameters.set(*path, "500", SetMode::kDefault);
+    ParameterPath path = {{"max_tokens"}};
+    parameters.set(path, "500", SetMode::kDefault);
     ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
     EXPECT_EQ(parameters.output_limit(), 500);
-    parameters.set(*path, "20", SetMode::kCap);
+    parameters.set(path, "20", SetMode::kCap);
     ASSERT_TRUE(parameters.write(b.edits, nullptr).ok());
     EXPECT_EQ(parameters.output_limit(), 20);
     EXPECT_EQ(b.after(), R"({"max_tokens":20,"model":"m","messages":[]})");
