@@ -132,7 +132,7 @@ char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     if (conf.models == NGX_CONF_UNSET_PTR) {
         bool set = prev.models != NGX_CONF_UNSET_PTR;
         conf.models = set ? prev.models : nullptr;
-        conf.on = set ? prev.on : 0;
+        conf.on = set ? prev.on : route::default_fallback_on();
         conf.place = prev.place;
     }
     ngx_conf_merge_msec_value(conf.deadline, prev.deadline, 0);

@@ -1,16 +1,149 @@
-// Where models live: llm_provider.
+// Where models live: llm_provider, and whether a location needs one.
+#include "ngx_llm_module/conf_provider.hpp"
+
+#include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/provider.hpp"
+#include "ngx_llm_module/provider_block.hpp"
+#include "ngx_llm_module/provider_setup.hpp"
+#include "ngx_llm_module/zone.hpp"
 
 namespace llm::door {
+namespace {
+
+void destroy_setup(void* data) {
+    delete static_cast<ProviderSetup*>(data);
+}
+
+ProviderSetup* setup_of(ngx_conf_t* cf, MainConf& conf) {
+    if (conf.provider.setup != nullptr) {
+        return conf.provider.setup;
+    }
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cleanup == nullptr) {
+        return nullptr;
+    }
+    conf.provider.setup = new ProviderSetup;
+    cleanup->handler = destroy_setup;
+    cleanup->data = conf.provider.setup;
+    return conf.provider.setup;
+}
+
+// llm_provider name { … }
+char* set_provider(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
+    return guard(cf->log, conf_error(), [cf, conf] {
+        ProviderSetup* setup =
+            setup_of(cf, *static_cast<MainConf*>(conf));
+        return setup == nullptr ? conf_error()
+                                : read_provider_block(cf, *setup);
+    });
+}
+
+ngx_command_t commands[] = {
+    {ngx_string("llm_provider"),
+     NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1, set_provider,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("llm_provider_required"), kEverywhere | NGX_CONF_FLAG,
+     ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConf, provider.required), nullptr},
+};
+
+void create_loc(LocConf& conf) {
+    conf.provider.required = NGX_CONF_UNSET;
+}
+
+char* merge_loc(ngx_conf_t*, LocConf& prev, LocConf& conf) {
+    ngx_conf_merge_value(conf.provider.required, prev.provider.required, 0);
+    return NGX_CONF_OK;
+}
+
+bool is_upstream(ngx_conf_t* cf, Bytes name) {
+    auto* main = static_cast<ngx_http_upstream_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module));
+    auto** all = static_cast<ngx_http_upstream_srv_conf_t**>(
+        main->upstreams.elts);
+    for (ngx_uint_t i = 0; i < main->upstreams.nelts; i++) {
+        if ((all[i]->flags & NGX_HTTP_UPSTREAM_CREATE) != 0
+            && equals_ignore_case(view(all[i]->host), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// An upstream{} block may stand behind the provider that names it.
+ngx_int_t check_upstreams(ngx_conf_t* cf, const ProviderSetup& setup) {
+    for (size_t i = 0; i < setup.providers.size(); i++) {
+        const route::Provider& provider = setup.providers[i];
+        if (provider.origin.port == 0
+            && !is_upstream(cf, provider.origin.host)) {
+            complain(cf, setup.places[i],
+                     "\"llm_provider\" \"%s\": there is no upstream \"%s\"",
+                     provider.name.c_str(), provider.origin.host.c_str());
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
+}
+
+ngx_int_t check_providers(ngx_conf_t* cf, MainConf& conf) {
+    ProviderSetup* setup = conf.provider.setup;
+    if (setup == nullptr) {
+        return NGX_OK;
+    }
+    if (registry_of(conf) == nullptr) {
+        auto made = route::Registry::make(setup->providers);
+        complain(cf, setup->places.back(), "\"llm_provider\": %s",
+                 made.ok() ? "failed" : made.error().message.c_str());
+        return NGX_ERROR;
+    }
+    return check_upstreams(cf, *setup);
+}
+
+ngx_int_t open_registry(ngx_cycle_t*, MainConf& conf) {
+    worker_services().registry = registry_of(conf);
+    return NGX_OK;
+}
+
+}  // namespace
+
+const route::Registry* registry_of(const MainConf& conf) {
+    ProviderSetup* setup = conf.provider.setup;
+    if (setup == nullptr) {
+        return nullptr;
+    }
+    if (!setup->registry) {
+        auto made = route::Registry::make(setup->providers);
+        if (!made.ok()) {
+            return nullptr;
+        }
+        setup->registry = std::move(made).value();
+    }
+    return &*setup->registry;
+}
+
+ngx_int_t check_literal_model(ngx_conf_t* cf, const MainConf& conf,
+                              const Place& place, const char* directive,
+                              Bytes model) {
+    const route::Registry* registry = registry_of(conf);
+    if (registry == nullptr || registry->can_serve(model)) {
+        return NGX_OK;
+    }
+    complain(cf, place,
+             "\"%s\": no llm_provider has the model \"%*s\": name it in "
+             "\"models\" of one with a weight",
+             directive, model.size(), model.data());
+    return NGX_ERROR;
+}
 
 constinit const Room provider_room = {
-    .commands = {},
-    .variables = nullptr,
+    .commands = commands,
+    .variables = provider_variables,
     .create_main = nullptr,
-    .create_loc = nullptr,
-    .merge_loc = nullptr,
-    .postconfiguration = nullptr,
-    .init_process = nullptr,
+    .create_loc = create_loc,
+    .merge_loc = merge_loc,
+    .postconfiguration = check_providers,
+    .init_process = open_registry,
     .exit_process = nullptr,
 };
 

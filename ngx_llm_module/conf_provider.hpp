@@ -2,11 +2,33 @@
 #pragma once
 
 #include "ngx_llm_module/room.hpp"
+#include "src/base/bytes.hpp"
+
+namespace llm::route {
+class Registry;
+}
 
 namespace llm::door {
 
-struct ProviderMain {};
+struct ProviderSetup;  // provider_setup.hpp
 
-struct ProviderLoc {};
+struct ProviderMain {
+    ProviderSetup* setup;  // nullptr: there is no llm_provider
+};
+
+struct ProviderLoc {
+    ngx_flag_t required;   // llm_provider_required
+};
+
+// All providers; nullptr: there is none, or it is too early. From the
+// postconfiguration of any room on.
+const route::Registry* registry_of(const MainConf& conf);
+
+// For the postconfiguration of rooms whose directives name models: complains
+// about a literal one that no provider could be asked for. Without providers
+// every model is good. NGX_OK or NGX_ERROR.
+ngx_int_t check_literal_model(ngx_conf_t* cf, const MainConf& conf,
+                              const Place& place, const char* directive,
+                              Bytes model);
 
 }  // namespace llm::door

@@ -52,6 +52,9 @@ struct Context {
     ngx_chain_t* busy = nullptr;
     std::vector<ngx_buf_t*> held;  // the upstream's, until our copies leave
 
+    // provider.cpp
+    std::optional<ngx_list_t> client_headers;  // as they came; once dressed
+
     // ladder.cpp
     void (*upstream_finalize)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;
     ngx_int_t upstream_rc = 0;

@@ -5,6 +5,7 @@
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/outcome.hpp"
+#include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/stream.hpp"
 #include "src/exchange/opening.hpp"
 
@@ -178,6 +179,9 @@ ngx_int_t start_attempt(ngx_http_request_t* r, Context& ctx) {
     rung.ended = false;
     rung.hold = ctx.exchange.rungs().more() || conf.first_byte > 0;
     const ngx_http_upstream_t* before = r->upstream;
+    if (dress_request(r, ctx, ctx.exchange.rungs().provider()) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
     r->aio = 1;
     ngx_int_t rc = rung.client(r);
     r->aio = 0;
@@ -374,6 +378,7 @@ ngx_int_t begin_ladder(ngx_http_request_t* r, Context& ctx) {
     ladder.on = conf.on;
     ladder.store_fallback = conf.cache;
     ladder.client_credential = sends_credential(r);
+    ladder.required = loc_conf(r).provider.required == 1;
     Now at = now();
     if (conf.deadline > 0) {
         ladder.deadline_ns =

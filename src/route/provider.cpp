@@ -73,7 +73,7 @@ Result<std::string> read_base(Bytes base, Bytes whole) {
     if (!base.empty() && base.front() != '/') {
         return invalid("a base path that does not begin with \"/\"", whole);
     }
-    if (!all_of(base, "/-._~") || has_dot_segment(base)
+    if (!all_of(base, "/-._~=,:@+") || has_dot_segment(base)
         || base.find("//") != Bytes::npos) {
         return invalid("a base path of more than plain segments", whole);
     }
@@ -136,7 +136,8 @@ bool is_reserved_header(Bytes name) {
     for (Bytes reserved :
          {"Host", "Content-Length", "Transfer-Encoding", "Connection",
           "Keep-Alive", "TE", "Trailer", "Upgrade", "Expect",
-          "Proxy-Connection", "Accept-Encoding", "Content-Encoding"}) {
+          "Proxy-Connection", "Accept-Encoding", "Content-Encoding",
+          "Authorization", "X-API-Key"}) {
         if (equals_ignore_case(name, reserved)) {
             return true;
         }
@@ -177,6 +178,9 @@ Result<Origin> parse_origin(Bytes url) {
     size_t slash = rest.find('/');
     Bytes authority = rest.substr(0, slash);
     Bytes base = slash == Bytes::npos ? Bytes() : rest.substr(slash);
+    if (authority.find('@') != Bytes::npos) {
+        return invalid("a user name, which belongs into \"key\",", url);
+    }
     size_t bracket = authority.rfind(']');
     size_t colon = authority.find(
         ':', bracket == Bytes::npos ? size_t{0} : bracket);
@@ -222,6 +226,14 @@ Result<Origin> upstream_origin(Bytes name, Bytes scheme, Bytes base,
     origin.base = std::move(read).value();
     origin.host_name = lower(host_name);
     return origin;
+}
+
+Origin behind_upstream(const Origin& origin, Bytes name) {
+    Origin out = origin;
+    out.host_name = origin.host_header();
+    out.host = lower(name);
+    out.port = 0;
+    return out;
 }
 
 bool Provider::serves(Bytes model) const {

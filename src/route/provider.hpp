@@ -44,6 +44,10 @@ Result<Origin> parse_origin(Bytes url);
 Result<Origin> upstream_origin(Bytes name, Bytes scheme, Bytes base,
                                Bytes host_name);
 
+// The same place behind an upstream{} block of our own making, which holds
+// the address: Host and SNI stay what they were.
+Origin behind_upstream(const Origin& origin, Bytes name);
+
 struct Provider {
     static constexpr uint32_t kMaxWeight = 65535;
     static constexpr size_t kMaxModels = 256;
@@ -53,6 +57,7 @@ struct Provider {
     api::Family api = api::Family::kOpenai;
     Origin origin;
     std::string key_file;             // empty: no credential of our own
+    bool pass_credential = false;     // the client's own goes upstream
     std::vector<std::string> models;  // globs, see limit/glob.hpp
     std::vector<std::pair<std::string, std::string>> headers;
     uint32_t weight = 1;              // 0: drained, gets nothing
@@ -66,7 +71,7 @@ Result<void> check_provider_name(Bytes name);
 
 // A field's name and value (RFC 9110): no control characters but tab in the
 // value, and none of the fields that nginx and the connection own (Host,
-// Content-Length, Transfer-Encoding, Connection and such).
+// Content-Length, Transfer-Encoding, Connection and such) or the key is for.
 Result<void> check_provider_header(Bytes name, Bytes value);
 
 // A glob of 1 to 256 printable ASCII characters without spaces.

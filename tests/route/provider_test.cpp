@@ -40,6 +40,7 @@ TEST(Origin, PortsAndAddresses) {
         {"http://[::1]:8000/v1", "[::1]:8000", "::1", 8000, "/v1"},
         {"https://[2001:db8::1]", "[2001:db8::1]", "2001:db8::1", 443, ""},
         {"https://h:443///", "h", "h", 443, ""},
+        {"http://h/a=1,b:2/@c+d", "h", "h", 80, "/a=1,b:2/@c+d"},
     };
     for (const auto& c : cases) {
         auto origin = parse_origin(c.url);
@@ -86,6 +87,17 @@ TEST(Origin, OfAnUpstream) {
     EXPECT_FALSE(upstream_origin("a", "ftp", "", "").ok());
     EXPECT_FALSE(upstream_origin("a", "http", "v1", "").ok());
     EXPECT_FALSE(upstream_origin("a", "http", "/v1", "a b").ok());
+}
+
+TEST(Origin, BehindAnUpstreamOfOurs) {
+    auto port = behind_upstream(*parse_origin("https://[::1]:8443/v1"), "Up");
+    EXPECT_EQ(port.authority(), "up");
+    EXPECT_EQ(port.host_header(), "[::1]:8443");
+    EXPECT_EQ(port.server_name(), "::1");
+    EXPECT_EQ(port.base, "/v1");
+    auto name = behind_upstream(*parse_origin("https://a.b:8443"), "up");
+    EXPECT_EQ(name.host_header(), "a.b:8443");
+    EXPECT_EQ(name.server_name(), "a.b");
 }
 
 Provider at(Bytes url) {
@@ -181,7 +193,8 @@ TEST(Provider, HeadersThatItMaySet) {
     EXPECT_TRUE(check_provider_header("OpenAI-Organization", "org-1").ok());
     EXPECT_TRUE(check_provider_header("X-A", "").ok());
     for (Bytes name : {"", "a b", "a:b", "Host", "host", "content-length",
-                       "Transfer-Encoding", "connection", "a\r\nb"}) {
+                       "Transfer-Encoding", "connection", "a\r\nb",
+                       "authorization", "x-api-key"}) {
         EXPECT_FALSE(check_provider_header(name, "x").ok()) << name;
     }
     for (Bytes value : {Bytes("a\r\nX: y"), Bytes("a\nb"), Bytes("\x7f"),

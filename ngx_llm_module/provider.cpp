@@ -1,0 +1,208 @@
+#include "ngx_llm_module/provider.hpp"
+
+#include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/provider_setup.hpp"
+#include "ngx_llm_module/vars.hpp"
+#include "ngx_llm_module/zone.hpp"
+
+namespace llm::door {
+namespace {
+
+constexpr Bytes kFirstAnthropicVersion = "2023-06-01";
+
+using route::Provider;
+
+// "" where the client's own passes, or nothing.
+Bytes own_secret(ngx_http_request_t* r, const Provider& provider) {
+    ProviderSetup* setup = main_conf(r).provider.setup;
+    return setup == nullptr
+               ? Bytes()
+               : setup->secret_of(provider, r->connection->log);
+}
+
+bool get_provider(ngx_http_request_t* r, Context& ctx,
+                  ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    return provider != nullptr && give(r, v, provider->name);
+}
+
+bool get_state(ngx_http_request_t* r, Context& ctx,
+               ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    if (provider == nullptr) {
+        return false;
+    }
+    route::CooldownAnswer answer = worker_services().cooldown.look(
+        provider->name, ctx.exchange.rungs().model(), now());
+    return give(r, v, route::name_of(answer.state));
+}
+
+bool get_url(ngx_http_request_t* r, Context& ctx,
+             ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    if (provider == nullptr) {
+        return false;
+    }
+    auto path = route::provider_path(*provider, view(r->uri));
+    return path && give(r, v, route::provider_url(*provider, *path));
+}
+
+bool get_host(ngx_http_request_t* r, Context& ctx,
+              ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    return provider != nullptr && give(r, v, provider->origin.host_header());
+}
+
+bool get_ssl_name(ngx_http_request_t* r, Context& ctx,
+                  ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    return provider != nullptr && give(r, v, provider->origin.server_name());
+}
+
+bool get_authorization(ngx_http_request_t* r, Context& ctx,
+                       ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    if (provider == nullptr) {
+        return false;
+    }
+    if (provider->pass_credential) {
+        return give(r, v, request_header(r, "authorization"));
+    }
+    Bytes secret = own_secret(r, *provider);
+    if (secret.empty() || provider->api != api::Family::kOpenai) {
+        return give(r, v, Bytes());
+    }
+    return give(r, v, "Bearer " + std::string(secret));
+}
+
+bool get_api_key(ngx_http_request_t* r, Context& ctx,
+                 ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    if (provider == nullptr) {
+        return false;
+    }
+    if (provider->pass_credential) {
+        return give(r, v, request_header(r, "x-api-key"));
+    }
+    Bytes secret = own_secret(r, *provider);
+    bool ours = !secret.empty() && provider->api == api::Family::kAnthropic;
+    return give(r, v, ours ? secret : Bytes());
+}
+
+bool get_anthropic_version(ngx_http_request_t* r, Context& ctx,
+                           ngx_http_variable_value_t* v) {
+    const Provider* provider = provider_of(ctx);
+    Bytes version = request_header(r, "anthropic-version");
+    bool missing = version.empty() && provider != nullptr
+                   && provider->api == api::Family::kAnthropic;
+    return give(r, v, missing ? kFirstAnthropicVersion : version);
+}
+
+constexpr Variable kVariables[] = {
+    {"llm_provider", get_provider},
+    {"llm_provider_state", get_state},
+    {"llm_provider_url", get_url},
+    {"llm_provider_host", get_host},
+    {"llm_provider_ssl_name", get_ssl_name},
+    {"llm_provider_authorization", get_authorization},
+    {"llm_provider_api_key", get_api_key},
+    {"llm_provider_anthropic_version", get_anthropic_version},
+};
+
+// What chooses, or is, somebody's account.
+bool is_of_account(Bytes name) {
+    for (Bytes field :
+         {"openai-organization", "openai-project", "api-key",
+          "x-goog-api-key", "proxy-authorization"}) {
+        if (equals_ignore_case(name, field)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool is_replaced(const Provider& provider, Bytes name) {
+    if (!provider.pass_credential && is_of_account(name)) {
+        return true;
+    }
+    for (const auto& header : provider.headers) {
+        if (equals_ignore_case(name, header.first)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ngx_int_t push_header(ngx_http_request_t* r, Bytes name, Bytes value) {
+    auto* header = static_cast<ngx_table_elt_t*>(
+        ngx_list_push(&r->headers_in.headers));
+    auto* lower = static_cast<u_char*>(ngx_pnalloc(r->pool, name.size()));
+    if (header == nullptr || lower == nullptr) {
+        return NGX_ERROR;
+    }
+    *header = ngx_table_elt_t{};
+    // Configuration outlives the request.
+    header->key = immortal(name);
+    header->value = immortal(value);
+    header->hash = ngx_hash_strlow(lower, header->key.data, name.size());
+    header->lowcase_key = lower;
+    return NGX_OK;
+}
+
+}  // namespace
+
+Bytes ProviderSetup::secret_of(const Provider& provider, ngx_log_t* log) {
+    for (size_t i = 0; i < providers.size(); i++) {
+        if (providers[i].name != provider.name || keys[i] == nullptr) {
+            continue;
+        }
+        poll_provider_keys(*this, log, [](const Provider&) {});
+        return keys[i]->value()->secret;
+    }
+    return {};
+}
+
+const Provider* provider_of(const Context& ctx) {
+    return ctx.exchange.rungs().provider();
+}
+
+ngx_int_t dress_request(ngx_http_request_t* r, Context& ctx,
+                        const Provider* provider) {
+    if (ctx.client_headers) {
+        r->headers_in.headers = *ctx.client_headers;
+    } else {
+        ctx.client_headers = r->headers_in.headers;
+    }
+    if (provider == nullptr
+        || (provider->pass_credential && provider->headers.empty())) {
+        return NGX_OK;
+    }
+    ngx_list_t client = *ctx.client_headers;
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 32,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK) {
+        return NGX_ERROR;
+    }
+    ngx_int_t rc = NGX_OK;
+    each_header(client, [&](ngx_table_elt_t& header) {
+        if (rc != NGX_OK || is_replaced(*provider, view(header.key))) {
+            return;
+        }
+        auto* copy = static_cast<ngx_table_elt_t*>(
+            ngx_list_push(&r->headers_in.headers));
+        rc = copy == nullptr ? NGX_ERROR : NGX_OK;
+        if (copy != nullptr) {
+            *copy = header;
+        }
+    });
+    for (const auto& [name, value] : provider->headers) {
+        rc = rc == NGX_OK ? push_header(r, name, value) : rc;
+    }
+    return rc;
+}
+
+std::span<const Variable> provider_variables() {
+    return kVariables;
+}
+
+}  // namespace llm::door

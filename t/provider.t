@@ -1,0 +1,300 @@
+# llm_provider: what nginx -t says to it, and what a provider is asked by way
+# of conf/llm_proxy.conf, with the mock's log as witness.
+
+use lib 't/lib';
+use LLM::Test;
+use LLM::Edge;
+
+my $t = LLM::Edge->new(workers => 1);
+$t->mock;
+my $dir = $t->dir;
+
+sub key_file {
+    my ($name, $text) = @_;
+    my $path = $t->write_file($name, $text);
+    chmod 0600, $path;
+    return $path;
+}
+
+key_file('openai.key',    "sk-our-openai\n");
+key_file('anthropic.key', "  sk-our-anthropic  \n\n");
+key_file('second.key',    "sk-our-second\n");
+key_file('empty.key',     "\n");
+key_file('two.key',       "sk-secret-1\nsk-secret-2\n");
+
+# The CA bundle of the machine is not for this test.
+my $proxy = slurp(root_dir . '/conf/llm_proxy.conf');
+$proxy =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mg;
+$t->write_file('llm_proxy.conf', $proxy);
+
+# ---- nginx -t -----------------------------------------------------------
+
+my $checker = LLM::Test->new(workers => 1);
+$checker->allow(qr/./);
+$checker->write_file($_, $t->file($_))
+    for qw(openai.key empty.key two.key second.key);
+chmod 0600, glob $checker->dir . '/*.key';
+
+# Refused with these words at this line of `conf`, counted from 0.
+sub refused {
+    my ($conf, $words, $line) = @_;
+    my ($ok, $said) = $checker->check("$conf\n"
+        . '    server { listen 127.0.0.1:%%PORT:x%%; }');
+    my $name = $conf =~ s/\s+/ /gr;
+    is $ok, 0, "refused: $name";
+    my ($emerg) = grep { /\[emerg\]/ } split /\n/, $said;
+    like $emerg // $said, $words, 'with words that help';
+    unlike $said, qr/sk-secret/, 'and without a key';
+    my $text = $checker->file('check.conf');
+    my $at = () = substr($text, 0, index $text, $checker->fill($conf)) =~ /\n/g;
+    $at += 1 + ($line // 0);
+    like $emerg // '', qr/check\.conf:$at$/, "at line $at";
+}
+
+sub block { "llm_provider p {\n$_[0]\n}" }
+
+my $good = "api openai;\nurl http://127.0.0.1:1/v1;\nmodels m;";
+refused("llm_provider \"a b\" {\n$good\n}", qr/"llm_provider".*letters/);
+refused(block('nonsense x;'), qr/"nonsense" of "llm_provider".*none of/, 1);
+refused(block('api gemini;'), qr/"api".*"openai" or "anthropic"/, 1);
+refused(block('api openai; api openai;'), qr/"api".*twice/, 1);
+refused(block('api;'), qr/"api".*number of arguments/, 1);
+refused(block('url ftp://x/;'), qr/"url".*https:\/\//, 1);
+refused(block('url https://u:p@x/;'), qr/"url".*user name/, 1);
+refused(block('url https://x/?a=b;'), qr/"url".*base path/, 1);
+refused(block('url https://$host/;'), qr/"url".*no host/, 1);
+refused(block("url http://127.0.0.1/;\nupstream u;"),
+    qr/"upstream".*one "url" or "upstream"/, 2);
+refused(block('upstream u path=/v1;'), qr/"upstream".*base=/, 1);
+refused(block('upstream u scheme=tcp;'), qr/"upstream".*https/, 1);
+refused("llm_provider p {\n$good\nkey none.key;\n}",
+    qr/"key".*none\.key.*No such file/, 5);
+refused("llm_provider p {\n$good\nkey empty.key;\n}",
+    qr/"key".*empty\.key.*is empty/, 5);
+refused("llm_provider p {\n$good\nkey two.key;\n}",
+    qr/"key".*two\.key.*one key alone/, 5);
+refused("llm_provider p {\n$good\nkey openai.key; key second.key;\n}",
+    qr/"key".*twice/, 4);
+refused(block('models "a b";'), qr/"models".*without spaces/, 1);
+refused(block('header Host x;'), qr/"header".*Host.*not for/, 1);
+refused(block('header Authorization x;'), qr/"header".*Authorization/, 1);
+refused(block('header "a b" x;'), qr/"header".*no header name/, 1);
+refused(block('weight -1;'), qr/"weight".*0 to 65535/, 1);
+refused(block('weight 70000;'), qr/"weight".*0 to 65535/, 1);
+refused(block('max_context 0;'), qr/"max_context".*tokens/, 1);
+refused(block('resolve maybe;'), qr/"resolve"/, 1);
+refused(block("url http://127.0.0.1:1/;\nmodels m;"), qr/needs "api openai"/);
+refused(block("api openai;\nmodels m;"), qr/"p" has no url/);
+refused(block("api openai;\nurl http://127.0.0.1:1/;"), qr/"p" has no models/);
+refused(block("api openai;\nmodels m;\nupstream nowhere;"),
+    qr/"p": there is no upstream "nowhere"/);
+refused(block($good) . "\n" . block($good), qr/"p" is there twice/, 5);
+refused(block("$good\nweight 0;"), qr/every provider has a weight of 0/);
+refused(block('url http://nobody.invalid/v1; api openai; models m;'),
+    qr/host not found in upstream "nobody\.invalid:80"/, 2);
+
+{
+    chmod 0644, $checker->dir . '/openai.key';
+    my ($ok, $said) = $checker->check("llm_provider p {\n$good\n"
+        . "key openai.key;\n}\nserver { listen 127.0.0.1:%%PORT:x%%; }");
+    is $ok, 1, 'a key that everybody may read is taken' or diag $said;
+    like $said, qr/\[warn\].*"key".*openai\.key can be read by everybody/,
+        'with a warning';
+    unlike $said, qr/sk-our/, 'that does not hold it';
+}
+{
+    my ($ok, $said) = $checker->check(block($good) =~ s/url.*?;/upstream u;/r
+        . "\nupstream u { server 127.0.0.1:1; }\n"
+        . 'server { listen 127.0.0.1:%%PORT:x%%; }');
+    is $ok, 1, 'an upstream may stand behind the provider' or diag $said;
+}
+
+# ---- what a provider is asked ---------------------------------------------
+
+my $mock = 'http://127.0.0.1:%%PORT:mock%%';
+my $head = $t->head =~ s/("upstream":"\$upstream_status")/$1,"provider":"\$llm_provider","state":"\$llm_provider_state"/r;
+
+symlink "$dir/openai.key", "$dir/linked.key" or die $!;
+
+$t->start($head . <<"END" . <<'END');
+    llm_provider openai {
+        api     openai;
+        url     $mock/mock/cached=1/v1;
+        key     linked.key;
+        models  gpt-4o gpt-4o-*;
+        header  OpenAI-Organization org-ours;
+        header  X-Edge one;
+    }
+    llm_provider anthropic {
+        api     anthropic;
+        url     $mock/v1/;
+        key     anthropic.key;
+        models  claude-*;
+    }
+    llm_provider local {
+        api      openai;
+        upstream pool base=/v1 host=llm.local;
+        models   llama;
+    }
+    llm_provider theirs {
+        api     openai;
+        url     $mock/v1;
+        key     client;
+        models  own;
+    }
+    llm_provider one   { api openai; url $mock/mock/cached=2/v1; weight 3; models both; }
+    llm_provider two   { api openai; url $mock/mock/cached=3/v1; weight 1; models both; }
+    llm_provider none  { api openai; url $mock/mock/cached=4/v1; weight 0; models both drained; }
+    llm_provider dead  { api openai; url http://127.0.0.1:%%PORT:nobody%%/v1; weight 1000; models failing; }
+    llm_provider alive { api openai; url $mock/v1; models failing; }
+    upstream pool { server 127.0.0.1:%%PORT:mock%%; keepalive 4; }
+END
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        access_log %%DIR%%/access.log llm;
+        location / {
+            llm on;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location = /metrics { access_log off; llm_metrics; }
+    }
+END
+
+# Asks, and what the mock saw of it: (response, log line, mock's record).
+sub ask {
+    my ($api, $model, %more) = @_;
+    $t->mock_reset;
+    my ($r, $log) = $t->ask($api, '', model => $model, %more);
+    return ($r, $log, $t->mock_log);
+}
+
+my @THEIRS = (Authorization => 'Bearer sk-client', 'x-api-key' => 'sk-client',
+    Cookie => 'sid=sk-client', 'OpenAI-Organization' => 'org-client',
+    'api-key' => 'sk-client', 'X-Edge' => 'client', 'X-Other' => 'kept');
+
+{
+    my ($r, $log, @saw) = ask(chat => 'gpt-4o', headers => [@THEIRS],
+        args => 'beta=true');
+    is $r->status, 200, 'answered';
+    is @saw, 1, 'asked once';
+    my ($saw) = @saw;
+    like $saw->{path}, qr{^/mock/cached=1/v1/chat/completions\?beta=true$},
+        'the base, the path behind /v1, the arguments';
+    my $h = $saw->{headers};
+    is $h->{authorization}, 'Bearer sk-our-openai', 'our key';
+    is $h->{'x-api-key'}, undef, 'no other';
+    is $h->{cookie}, undef, 'no cookie';
+    is $h->{'api-key'}, undef, 'no credential of another kind';
+    is $h->{'openai-organization'}, 'org-ours', "the operator's header";
+    is $h->{'x-edge'}, 'one', "instead of the client's";
+    is $h->{'x-other'}, 'kept', 'other headers pass';
+    is $h->{host}, '127.0.0.1:' . $t->port('mock'), 'the Host of the url';
+    unlike to_json($saw), qr/sk-client|org-client/, "nothing of the client's";
+    is $log->{provider}, 'openai', '$llm_provider';
+    is $log->{state}, 'closed', '$llm_provider_state';
+}
+for my $prefix ('/openai', '/a/b') {
+    my ($r, undef, $saw) = ask(chat => 'gpt-4o-mini', in => $prefix);
+    is $saw->{path}, '/mock/cached=1/v1/chat/completions',
+        "$prefix is not the provider's";
+}
+{
+    my ($r, $log, $saw) = ask(messages => 'claude-x', headers => [@THEIRS]);
+    is $r->status, 200, 'a message';
+    is $saw->{path}, '/v1/messages', 'its path';
+    my $h = $saw->{headers};
+    is $h->{'x-api-key'}, 'sk-our-anthropic', 'the key, trimmed';
+    is $h->{authorization}, undef, 'and no other';
+    is $h->{'anthropic-version'}, '2023-06-01', 'a version when there is none';
+    (undef, undef, $saw) = ask(messages => 'claude-x',
+        headers => ['anthropic-version' => '2026-10-21']);
+    is $saw->{headers}{'anthropic-version'}, '2026-10-21', "the client's";
+}
+{
+    my (undef, $log, $saw) = ask(chat => 'llama', headers => [@THEIRS]);
+    is $saw->{headers}{host}, 'llm.local', 'an upstream with a name for it';
+    is $saw->{headers}{authorization}, undef, 'no key: no credential passes';
+    is $saw->{headers}{'x-api-key'}, undef, 'of either kind';
+    is $log->{provider}, 'local', 'by name';
+}
+{
+    my (undef, undef, $saw) = ask(chat => 'own', headers => [@THEIRS]);
+    is $saw->{headers}{authorization}, 'Bearer sk-client',
+        '"key client": theirs';
+    is $saw->{headers}{'openai-organization'}, 'org-client', 'whole';
+    is $saw->{headers}{cookie}, undef, 'but no cookie';
+}
+
+# ---- nothing of where is the client's (22) ---------------------------------
+
+for my $uri ('//evil.example/v1/chat/completions',
+    '/v1/../v1/chat/completions', '/x/%2e%2e/v1/chat/completions',
+    '/v1/chat/completions#@evil.example') {
+    $t->mock_reset;
+    my $body = $t->body_of(chat => (model => 'gpt-4o'));
+    my $r = $t->request(POST => $uri, body => $body,
+        headers => [Host => 'evil.example', 'X-Forwarded-Host' => 'evil']);
+    is $r->status, 200, "22: $uri";
+    my ($saw) = $t->mock_log;
+    like $saw->{path}, qr{^/mock/cached=1/v1/chat/completions$}, 'the path';
+    is $saw->{headers}{host}, '127.0.0.1:' . $t->port('mock'), 'the host';
+}
+
+# ---- whom nobody has --------------------------------------------------------
+
+for my $model ('nope', 'drained', 'claude-x') {
+    my ($r, $log, @saw) = ask(chat => $model);
+    is $r->status, 404, "$model: nobody has it";
+    is $r->json->{error}{code}, 'model_not_found', 'in the protocol';
+    is @saw, 0, 'nobody was asked';
+}
+{
+    my ($r) = ask(messages => 'gpt-4o');
+    is $r->status, 404, 'nor in this protocol';
+    is $r->json->{error}{type}, 'not_found_error', 'which has its own words';
+}
+
+# ---- weights ----------------------------------------------------------------
+
+{
+    $t->mock_reset;
+    my %got;
+    for (1 .. 60) {
+        my (undef, $log) = $t->ask(chat => '', model => 'both');
+        $got{ $log->{provider} }++;
+    }
+    is join(' ', sort keys %got), 'one two', 'none of weight 0';
+    cmp_ok $got{one}, '>', $got{two}, "by weight: $got{one} to $got{two}";
+    my %on = map { $_->{connection} => 1 } $t->mock_log;
+    cmp_ok keys %on, '<=', 2, 'connections are kept';
+}
+
+# ---- one that fails ---------------------------------------------------------
+
+{
+    my ($r, $log, @saw) = ask(chat => 'failing', stream => 1);
+    is $r->status, 200, 'the other provider answers';
+    is $log->{provider}, 'alive', 'and it is its name that is logged';
+    is @saw, 1, 'asked once';
+    $t->allow(qr/llm: attempt|connect\(\) failed/);
+}
+
+# ---- a key that changes -----------------------------------------------------
+
+sub authorization {
+    my (undef, undef, $saw) = ask(chat => 'gpt-4o');
+    return $saw->{headers}{authorization};
+}
+
+symlink "$dir/second.key", "$dir/next.key" or die $!;
+rename "$dir/next.key", "$dir/linked.key" or die $!;
+ok +(wait_until { authorization() eq 'Bearer sk-our-second' } 10),
+    'a swapped link is seen';
+key_file('second.key', "sk-secret-1\nsk-secret-2\n");
+ok +(wait_until { authorization(); $t->log =~ /linked\.key.*one key alone/ } 10),
+    'a broken one is told';
+is authorization(), 'Bearer sk-our-second', 'and the old one stays in use';
+$t->allow(qr/llm_provider "openai".*one key alone/);
+unlike $t->log, qr/sk-(?:our|secret)/, 'no key in the log';
+
+done_testing;
