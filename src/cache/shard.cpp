@@ -167,6 +167,10 @@ void Shard::remove(uint32_t chunk) {
     }
     set_state(entry, kEmpty);
     at(Step::kUnpublished);
+    if (entry.vector != 0 && vector_gone.call != nullptr) {
+        vector_gone.call(vector_gone.context,
+                         {index, chunk, entry.generation}, entry.vector);
+    }
     off_bucket(chunk);
     at(Step::kOffBucket);
     off_queue(chunk);

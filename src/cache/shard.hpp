@@ -18,6 +18,23 @@
 
 namespace llm::cache {
 
+// Names one stored entry, not its successors in the same place.
+struct EntryId {
+    uint32_t shard = 0;
+    uint32_t slot = 0;
+    uint32_t generation = 0;
+
+    bool operator==(const EntryId&) const = default;
+};
+
+// Told of an entry that goes and has a vector (Slot::vector), with the
+// shard's lock held: it must not come back to the store. Not told when a
+// whole shard is emptied or repaired; Store::may_stand() then tells.
+struct VectorGone {
+    void (*call)(void* context, const EntryId& id, uint32_t vector) = nullptr;
+    void* context = nullptr;
+};
+
 // Where a test may stop the process inside a critical section.
 enum class Step : uint8_t {
     kEntered,
@@ -74,6 +91,7 @@ public:
     uint32_t shard_mask = 0;  // of how many, less one
     HashKey hash{};
     PurgeLog* log = nullptr;
+    VectorGone vector_gone{};
     Probe probe = nullptr;
 
     Slot& slot(uint32_t chunk) const {

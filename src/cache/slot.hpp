@@ -74,7 +74,7 @@ struct Slot {
     uint32_t created;  // tick
     uint32_t older;    // queue: towards the oldest
     uint32_t newer;
-    uint32_t vector;  // reserved: the entry's place in a vector index
+    uint32_t vector;  // of a vector index: its place there plus 1; 0: none
 };
 
 inline constexpr uint32_t kInline = kChunkSize - sizeof(Slot);

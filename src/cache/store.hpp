@@ -28,15 +28,6 @@
 
 namespace llm::cache {
 
-// Names one stored entry, not its successors in the same place.
-struct EntryId {
-    uint32_t shard = 0;
-    uint32_t slot = 0;
-    uint32_t generation = 0;
-
-    bool operator==(const EntryId&) const = default;
-};
-
 // What put() is told about an entry beside its bytes.
 struct EntryMeta {
     Bytes tenant;     // "" = none, as for the others
@@ -148,6 +139,15 @@ public:
     Result<EntryId> parse_id(Bytes text) const;
     bool exists(const EntryId& id);
 
+    // The entry stands for that vector from now on (Slot::vector, not 0);
+    // false: it is gone already.
+    bool set_vector(const EntryId& id, uint32_t vector);
+    // Of this process, for the entries that it removes.
+    void on_vector_gone(const VectorGone& gone) { vector_gone_ = gone; }
+    // Whether such an entry is likely to be there. It takes no lock and may
+    // err either way: for choosing, not for serving.
+    bool may_stand(const EntryId& id);
+
     // Removes what matches; the number of entries that went. Marking an
     // answer wrong is a purge by answer or by entry (the value: its text).
     // kInvalid for an empty value, kNotFound for an id that is none.
@@ -203,6 +203,7 @@ private:
     uint32_t chunk_count_ = 0;
     uint32_t bucket_count_ = 0;
     SipKey id_key_;
+    VectorGone vector_gone_{};
     Probe probe_ = nullptr;
 };
 

@@ -178,6 +178,7 @@ Shard Store::shard(uint32_t index) {
     shard.shard_mask = shard_count_ - 1;
     shard.hash = hash_;
     shard.log = &log_;
+    shard.vector_gone = vector_gone_;
     shard.probe = probe_;
     return shard;
 }

@@ -110,6 +110,9 @@ public:
     // Every invariant; for tests and operators.
     Result<void> check();
 
+    // Of this process; see Alive.
+    void ask_alive(const Alive& alive) { alive_ = alive; }
+
 private:
     friend class Search;
     class Entered;

@@ -19,8 +19,8 @@ namespace llm::semantic {
 // Whether an entry may still stand in the store. It is asked with the
 // index's lock held and without it, must therefore take none, and may err.
 struct Alive {
-    bool (*call)(const void* context, const cache::EntryId& id) = nullptr;
-    const void* context = nullptr;
+    bool (*call)(void* context, const cache::EntryId& id) = nullptr;
+    void* context = nullptr;
 
     bool operator()(const cache::EntryId& id) const {
         return call == nullptr || call(context, id);

@@ -20,7 +20,7 @@ struct Known {
 
 class Model {
 public:
-    Model(uint32_t seed, size_t dims) : random_(seed), dims_(dims) {
+    Model(uint32_t seed, size_t dims) : random_(seed) {
         for (int i = 0; i < 40; i++) {
             centers_.push_back(random_vector(random_, dims));
             // Fixed copies: their cosine to the centre is known.
@@ -116,7 +116,6 @@ private:
     }
 
     std::mt19937 random_;
-    size_t dims_;
     std::vector<Vector> centers_;
     std::vector<Code> codes_;
     std::vector<Known> known_;

@@ -125,9 +125,8 @@ TEST_F(IndexTest, ExpiredOnesAreNoCandidates) {
 
 TEST_F(IndexTest, WhatIsGoneFromTheStoreIsDroppedWhenMet) {
     std::set<uint32_t> gone;
-    Alive alive{[](const void* context, const cache::EntryId& id) {
-                    auto* set = static_cast<const std::set<uint32_t>*>(
-                        context);
+    Alive alive{[](void* context, const cache::EntryId& id) {
+                    auto* set = static_cast<std::set<uint32_t>*>(context);
                     return set->count(id.slot) == 0;
                 },
                 &gone};
