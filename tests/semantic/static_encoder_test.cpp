@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 #include "tests/semantic/random_model.hpp"
 
@@ -96,6 +98,67 @@ TEST(StaticEncoder, MappingAndBytes) {
         ASSERT_FALSE(wrong);
         EXPECT_EQ(wrong.error().message,
                   "tensor mapping: holds an index out of bounds");
+    }
+}
+
+// A file of three tensors: rows of 6, `weights` and `mapping` by token.
+std::string whole_model(size_t tokens) {
+    std::string rows;
+    auto append = [&](auto number) {
+        rows.append(reinterpret_cast<const char*>(&number), sizeof(number));
+    };
+    for (int row = 0; row < 7; row++) {
+        for (int d = 0; d < 6; d++) {
+            append(static_cast<float>(std::sin(1 + row * 6 + d * (row + 2))));
+        }
+    }
+    for (size_t token = 0; token < tokens; token++) {
+        append(1 / static_cast<float>(1 + token));
+    }
+    for (size_t token = 0; token < tokens; token++) {
+        append(static_cast<int64_t>(token * 5 % 7));
+    }
+    std::string count = std::to_string(tokens);
+    std::string header =
+        R"({"embeddings":{"dtype":"F32","shape":[7,6],)"
+        R"("data_offsets":[0,168]},"weights":{"dtype":"F32","shape":[)"
+        + count + R"(],"data_offsets":[168,)"
+        + std::to_string(168 + tokens * 4)
+        + R"(]},"mapping":{"dtype":"I64","shape":[)" + count
+        + R"(],"data_offsets":[)" + std::to_string(168 + tokens * 4) + ","
+        + std::to_string(168 + tokens * 12) + "]}}";
+    uint64_t size = header.size();
+    std::string file(sizeof(size), '\0');
+    std::memcpy(file.data(), &size, sizeof(size));
+    return file + header + rows;
+}
+
+// Expected: what model2vec 0.10 gives for this model.
+TEST(StaticEncoder, VectorsAreThoseOfModel2vec) {
+    TokenizerSpec spec = test::small_vocabulary(
+        {"when", "do", "you", "open", "sat", "##ur", "##day", "##s", "?",
+         "caf", "##e", "no"});
+    std::string file = whole_model(spec.pieces.size());
+    auto weights = Safetensors::parse(file);
+    ASSERT_TRUE(weights) << weights.error().message;
+    auto encoder = StaticEncoder::create(std::move(spec), *weights);
+    ASSERT_TRUE(encoder) << encoder.error().message;
+    const std::pair<Bytes, std::vector<float>> kCases[] = {
+        {"When do you open Saturdays?",
+         {0.3471676f, -0.8056493f, 0.0050657f, -0.2319866f, -0.3787384f,
+          -0.1819827f}},
+        {"open, open, CAF\xc3\x89 unknown you",
+         {0.0857347f, 0.206591f, 0.1084161f, 0.7542707f, 0.4825608f,
+          -0.3693595f}},
+        {"no",
+         {0.094941f, -0.5736464f, -0.4203846f, 0.335152f, 0.6105245f,
+          0.0112134f}}};
+    for (const auto& [text, expected] : kCases) {
+        auto found = encode(*encoder, text);
+        ASSERT_EQ(found.size(), expected.size()) << text;
+        for (size_t i = 0; i < expected.size(); i++) {
+            EXPECT_NEAR(found[i], expected[i], 2e-6) << text << ' ' << i;
+        }
     }
 }
 
