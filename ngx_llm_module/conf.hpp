@@ -3,6 +3,8 @@
 // destructor. Read-only once the workers run.
 #pragma once
 
+#include <utility>
+
 #include "ngx_llm_module/conf_alert.hpp"
 #include "ngx_llm_module/conf_complexity.hpp"
 #include "ngx_llm_module/conf_geo.hpp"
@@ -107,6 +109,20 @@ Place place_of(ngx_conf_t* cf);
 
 // One [emerg] line with the directive's file and line, after parsing ended.
 void complain(ngx_conf_t* cf, const Place& place, const char* format, ...);
+
+// An object of ours that lives as long as the configuration; nullptr when
+// memory is out.
+template <typename T, typename... Args>
+T* pool_new(ngx_pool_t* pool, Args&&... args) {
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(pool, 0);
+    if (cleanup == nullptr) {
+        return nullptr;
+    }
+    T* object = new T(std::forward<Args>(args)...);
+    cleanup->handler = [](void* data) { delete static_cast<T*>(data); };
+    cleanup->data = object;
+    return object;
+}
 
 inline char* conf_error() {
     return static_cast<char*>(NGX_CONF_ERROR);

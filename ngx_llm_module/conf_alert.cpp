@@ -268,6 +268,7 @@ constinit const Room alert_room = {
     .postconfiguration = postconfiguration,
     .init_process = init_process,
     .exit_process = exit_process,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

@@ -180,6 +180,7 @@ constinit const Room cache_room = {
     .postconfiguration = nullptr,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

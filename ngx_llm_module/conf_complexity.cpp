@@ -13,6 +13,7 @@ constinit const Room complexity_room = {
     .postconfiguration = nullptr,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

@@ -144,6 +144,7 @@ constinit const Room core_room = {
     .postconfiguration = draw_secret,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

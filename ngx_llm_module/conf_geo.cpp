@@ -174,6 +174,7 @@ constinit const Room geo_room = {
     .postconfiguration = postconfiguration,
     .init_process = init_process,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

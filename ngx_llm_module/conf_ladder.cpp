@@ -153,6 +153,7 @@ constinit const Room ladder_room = {
     .postconfiguration = nullptr,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

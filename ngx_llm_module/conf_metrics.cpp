@@ -45,6 +45,7 @@ constinit const Room metrics_room = {
     .postconfiguration = nullptr,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

@@ -145,6 +145,7 @@ constinit const Room provider_room = {
     .postconfiguration = check_providers,
     .init_process = open_registry,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

@@ -326,6 +326,7 @@ constinit const Room route_room = {
     .postconfiguration = postconfiguration,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

@@ -12,6 +12,7 @@ constinit const Room semantic_room = {
     .postconfiguration = nullptr,
     .init_process = nullptr,
     .exit_process = nullptr,
+    .tick = nullptr,
 };
 
 }  // namespace llm::door

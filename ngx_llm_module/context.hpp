@@ -4,6 +4,7 @@
 // cleanup list.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,11 @@ struct Context {
     ngx_http_request_t* request;
     std::string tenant;          // $llm_tenant
     bool other_identity = false;
+    std::string further_identity;  // of more credentials than the tenant's
+    // The key of llm_keys and the table that it stands in.
+    std::shared_ptr<const limit::KeyTable> keys;
+    const limit::Key* key = nullptr;
+    limit::KeyRules key_rules;
     bool tenant_scoped = true;
     std::optional<Wait> wait;    // while the request is suspended
 
@@ -39,6 +45,7 @@ struct Context {
     bool looked_up = false;
     bool forwarded = false;      // on its way to the location's handler
     bool replied = false;        // answered by us
+    bool foreign = false;        // not understood, but let through
     bool rerouted = false;       // sent on by error_page or its kin
 
     // stream.cpp

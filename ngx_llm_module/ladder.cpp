@@ -375,6 +375,7 @@ bool sends_credential(ngx_http_request_t* r) {
 ngx_int_t begin_ladder(ngx_http_request_t* r, Context& ctx) {
     const LadderLoc& conf = loc_conf(r).ladder;
     exchange::Ladder ladder;
+    ladder.own_model = ctx.exchange.asked_model();
     ladder.on = conf.on;
     ladder.store_fallback = conf.cache;
     ladder.client_credential = sends_credential(r);

@@ -90,17 +90,51 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
     return NGX_CONF_OK;
 }
 
+MainConf* main_conf(ngx_cycle_t* cycle) {
+    return static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
+}
+
+constexpr ngx_msec_t kTick = 1000;
+ngx_event_t tick_event;
+
+void on_tick(ngx_event_t* event) noexcept {
+    guard(event->log, [] {
+        auto* cycle = const_cast<ngx_cycle_t*>(ngx_cycle);
+        for (const Room* room : kRooms) {
+            if (room->tick != nullptr) {
+                room->tick(cycle, *main_conf(cycle), now());
+            }
+        }
+    });
+    if (!ngx_exiting) {
+        ngx_add_timer(event, kTick);
+    }
+}
+
+// Cancelable: a worker that shuts down does not wait for it.
+void start_ticking(ngx_cycle_t* cycle) {
+    tick_event = {};
+    tick_event.handler = on_tick;
+    tick_event.data = &tick_event;
+    tick_event.log = cycle->log;
+    tick_event.cancelable = 1;
+    ngx_add_timer(&tick_event, kTick);
+}
+
 ngx_int_t start_worker(ngx_cycle_t* cycle) {
     if (open_services(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
-    auto* main = static_cast<MainConf*>(
-        ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
+    MainConf* main = main_conf(cycle);
     for (const Room* room : kRooms) {
         if (main != nullptr && room->init_process != nullptr
             && room->init_process(cycle, *main) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+    if (main != nullptr) {
+        start_ticking(cycle);
     }
     return NGX_OK;
 }

@@ -6,8 +6,10 @@
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
+#include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/policy.hpp"
 #include "ngx_llm_module/reply.hpp"
+#include "ngx_llm_module/route.hpp"
 #include "ngx_llm_module/zone.hpp"
 
 namespace llm::door {
@@ -151,20 +153,39 @@ ngx_int_t enter_again(Context& ctx) {
     return NGX_DECLINED;
 }
 
-Decision look_up(ngx_http_request_t* r, Context& ctx, Bytes body) {
+Decision failed() {
+    return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
+}
+
+// Route, cache, limits. A budget that comes to its soft line may send the
+// request back to the route with a smaller `model`, once.
+Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
+                  Bytes model) {
+    exchange::Exchange& exchange = ctx.exchange;
+    ngx_int_t rc = NGX_OK;
+    if (auto error = plan_route(r, ctx, model, rc); error || rc != NGX_OK) {
+        return error ? Decision{NGX_DONE, error} : failed();
+    }
     exchange::Policy policy;
     if (read_policy(r, ctx, policy) != NGX_OK) {
-        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
+        return failed();
     }
-    switch (ctx.exchange.look_up(policy, now(), pool_allocator(r->pool))) {
+    switch (exchange.look_up(policy, now(), pool_allocator(r->pool))) {
     case exchange::Step::kReply:
         ctx.replied = true;
         r->content_handler = send_reply;
         return {NGX_DECLINED, {}};
     case exchange::Step::kRefuse:
-        return {NGX_DONE, ctx.exchange.refusal()};
+        return {NGX_DONE, exchange.refusal()};
     case exchange::Step::kForward:
         break;
+    }
+    read_late_keys(r, ctx);
+    if (exchange.reserve(now()) == exchange::Step::kRefuse) {
+        return {NGX_DONE, exchange.denial()->error};
+    }
+    if (!exchange.degrade_to().empty()) {
+        return find_way(r, ctx, body, exchange.degrade_to());
     }
     return forward(r, ctx, body);
 }
@@ -182,7 +203,7 @@ Decision decide(ngx_http_request_t* r, Context& ctx) {
     Decision decision;
     decision.error = ctx.exchange.read(*body);
     if (!decision.error) {
-        decision = look_up(r, ctx, *body);
+        decision = find_way(r, ctx, *body, {});
     }
     ctx.exchange.release();
     return decision;
@@ -195,13 +216,40 @@ ngx_int_t go_on(ngx_http_request_t* r, Context& ctx) {
     return decision.error ? refuse(r, ctx, *decision.error) : decision.rc;
 }
 
+ngx_int_t refuse_encoded(ngx_http_request_t* r, Context& ctx) {
+    api::ApiError error;
+    error.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    error.message = "The request body must not be encoded: "
+                    "Content-Encoding is not supported.";
+    return refuse(r, ctx, error);
+}
+
+// Where keys or limits stand there is no open door beside them.
+ngx_int_t refuse_unknown(ngx_http_request_t* r, Context& ctx) {
+    bool known = r->method == NGX_HTTP_POST
+                 && api::endpoint_of(view(r->uri)) != api::Endpoint::kNone;
+    api::ApiError error;
+    if (known) {
+        error.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+        error.message = "The request body must be JSON in UTF-8, sent as "
+                        "application/json.";
+    } else {
+        error.status = NGX_HTTP_NOT_FOUND;
+        error.message = "There is nothing here for this method and path.";
+        error.code = "not_found";
+    }
+    return refuse(r, ctx, error);
+}
+
 ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     api::Endpoint endpoint = endpoint_of(r, conf);
-    if (endpoint == api::Endpoint::kNone) {
+    bool guarded = is_guarded(r);
+    bool observe = conf.mode == kModeObserve;
+    bool encoded = endpoint != api::Endpoint::kNone && is_encoded(r);
+    if (endpoint == api::Endpoint::kNone && !guarded) {
         return NGX_DECLINED;
     }
-    bool observe = conf.mode == kModeObserve;
-    if (is_encoded(r) && (observe || conf.passthrough)) {
+    if (encoded && (observe || (conf.passthrough && !guarded))) {
         return NGX_DECLINED;
     }
     Context* ctx =
@@ -209,14 +257,20 @@ ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     if (ctx == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (is_encoded(r)) {
-        api::ApiError error;
-        error.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
-        error.message = "The request body must not be encoded: "
-                        "Content-Encoding is not supported.";
-        return refuse(r, *ctx, error);
+    std::optional<api::ApiError> error;
+    {
+        Overhead overhead(*ctx);
+        error = admit(r, *ctx);
     }
-    return ask_for_body(r, *ctx);
+    if (error) {
+        return refuse(r, *ctx, *error);
+    }
+    bool pass = observe || conf.passthrough;
+    if (endpoint == api::Endpoint::kNone || (encoded && pass)) {
+        ctx->foreign = pass;
+        return pass ? NGX_DECLINED : refuse_unknown(r, *ctx);
+    }
+    return encoded ? refuse_encoded(r, *ctx) : ask_for_body(r, *ctx);
 }
 
 ngx_int_t precontent(ngx_http_request_t* r) noexcept {
@@ -230,6 +284,9 @@ ngx_int_t precontent(ngx_http_request_t* r) noexcept {
             return conf.mode == kModeOff ? ngx_int_t{NGX_DECLINED}
                                          : enter(r, conf);
         }
+        if (ctx->foreign) {
+            return ngx_int_t{NGX_DECLINED};
+        }
         if (ctx->looked_up || !ctx->body_ready) {
             // Without the body: it could not be read, or was refused unread.
             return enter_again(*ctx);
@@ -242,6 +299,9 @@ exchange::End end_of(ngx_http_request_t* r, const Context& ctx) {
     if (ctx.replied) {
         return r->connection->error ? exchange::End::kClientAbort
                                     : exchange::End::kComplete;
+    }
+    if (ctx.foreign) {
+        return exchange::End::kComplete;
     }
     if (!ctx.forwarded) {
         return exchange::End::kRefused;

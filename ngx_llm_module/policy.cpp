@@ -11,98 +11,6 @@ extern ngx_module_t ngx_http_proxy_module __attribute__((weak));
 namespace llm::door {
 namespace {
 
-constexpr size_t kTenantSize = 16;  // bytes of the HMAC that name a tenant
-
-// What an Authorization names, whatever its scheme; empty for a bare one.
-Bytes token_of(Bytes value) {
-    constexpr Bytes kBearer = "bearer";
-    if (!equals_ignore_case(value.substr(0, kBearer.size()), kBearer)) {
-        return value;
-    }
-    Bytes token = value.substr(kBearer.size());
-    if (!token.empty() && token.front() != ' ') {
-        return value;
-    }
-    while (!token.empty() && token.front() == ' ') {
-        token.remove_prefix(1);
-    }
-    return token;
-}
-
-// The first is the tenant's. An upstream may look at any other that stands
-// beside it, so whoever sends another one is somebody else.
-struct Credentials {
-    Bytes first;
-    std::string further;
-
-    void add(Bytes credential) {
-        if (credential.empty() || credential == first) {
-            return;
-        }
-        if (first.empty()) {
-            first = credential;
-            return;
-        }
-        append_percent_encoded(further, credential);
-        further += ',';
-    }
-};
-
-Credentials credentials(ngx_http_request_t* r) {
-    Credentials found;
-    each_request_header(r, "authorization", [&](Bytes value) {
-        found.add(token_of(value));
-    });
-    for (Bytes name : {"x-api-key", "api-key"}) {
-        each_request_header(r, name,
-                            [&](Bytes value) { found.add(value); });
-    }
-    return found;
-}
-
-// What tells an upstream or a gateway before it who asks, although it is no
-// credential of the protocols that we speak.
-constexpr Bytes kOtherIdentities[] = {
-    "cookie",         "proxy-authorization",       "x-goog-api-key",
-    "x-auth-token",   "ocp-apim-subscription-key", "cf-aig-authorization",
-};
-
-bool has_other_identity(ngx_http_request_t* r) {
-    for (Bytes name : kOtherIdentities) {
-        if (!request_header(r, name).empty()) {
-            return true;
-        }
-    }
-#if (NGX_HTTP_SSL)
-    ngx_ssl_connection_t* ssl = r->connection->ssl;
-    if (ssl != nullptr) {
-        X509* cert = SSL_get_peer_certificate(ssl->connection);
-        X509_free(cert);
-        return cert != nullptr;
-    }
-#endif
-    return false;
-}
-
-std::string tenant_of(Bytes credential) {
-    Digest mac = worker_services().tenant_mac(credential);
-    return to_hex(mac.view().substr(0, kTenantSize));
-}
-
-void identify(ngx_http_request_t* r, Context& ctx,
-              exchange::Policy& policy) {
-    Credentials found = credentials(r);
-    if (found.first.empty()) {
-        ctx.tenant.clear();
-        ctx.other_identity = has_other_identity(r);
-        return;
-    }
-    ctx.tenant = tenant_of(found.first);
-    if (!found.further.empty()) {
-        policy.further_identity = tenant_of(found.further);
-    }
-}
-
 ngx_int_t evaluate(ngx_http_request_t* r, const ngx_array_t* values,
                    std::vector<Bytes>& out) {
     auto* value = static_cast<ngx_http_complex_value_t*>(values->elts);
@@ -267,7 +175,7 @@ void read_target(ngx_http_request_t* r, exchange::Policy& policy) {
 ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
                       exchange::Policy& policy) {
     const CacheLoc& conf = loc_conf(r).cache;
-    identify(r, ctx, policy);
+    policy.further_identity = ctx.further_identity;
     policy.cache = conf.zone.len > 0;
     policy.tenant = ctx.tenant;
     if (!policy.cache) {

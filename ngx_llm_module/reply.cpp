@@ -1,6 +1,7 @@
 #include "ngx_llm_module/reply.hpp"
 
 #include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/zone.hpp"
 
 namespace llm::door {
@@ -177,6 +178,9 @@ ngx_int_t add_cache_headers(ngx_http_request_t* r, Context& ctx) {
         if (add_header(r, "Age", age) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+    if (add_limit_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
     return conf.core.server_timing ? add_server_timing(r, ctx) : NGX_OK;
 }

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "ngx_llm_module/ngx.hpp"
+#include "src/base/clock.hpp"
 
 namespace llm::door {
 
@@ -41,6 +42,9 @@ struct Room {
     // In each worker, after the zone is open; and before it ends.
     ngx_int_t (*init_process)(ngx_cycle_t* cycle, MainConf& conf);
     void (*exit_process)(ngx_cycle_t* cycle);
+    // In each worker, once a second: watched files, leases, anything that
+    // must not wait for a request. Short; what takes longer is posted.
+    void (*tick)(ngx_cycle_t* cycle, MainConf& conf, Now now);
 };
 
 extern const Room core_room;

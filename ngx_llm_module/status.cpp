@@ -27,11 +27,23 @@ metrics::Snapshot take_snapshot() {
         add(metrics::kCacheCorrupt, stats.corrupt);
         add(metrics::kCacheRecovered, stats.recovered);
     }
+    if (auto stats = services.ledger ? services.ledger.stats()
+                                     : limit::LedgerStats{};
+        stats.ok()) {
+        add(metrics::kReservations, stats->open);
+        add(metrics::kAccounts, stats->accounts);
+        add(metrics::kLeasesEnded, stats->leases_ended);
+        add(metrics::kLedgerRepairs, stats->repairs);
+    }
     samples.push_back(
         {&metrics::kBuildInfo, {std::string(kVersion), NGINX_VERSION}, 1});
     metrics::append_table_samples(services.metrics, samples);
-    return metrics::collect(services.metrics, metrics::all_families(),
-                            samples);
+    auto fixed = metrics::all_families();
+    std::vector<const metrics::Family*> families(fixed.begin(), fixed.end());
+    for (const metrics::Family* family : services.billing->families()) {
+        families.push_back(family);
+    }
+    return metrics::collect(services.metrics, families, samples);
 }
 
 ngx_int_t answer(ngx_http_request_t* r, Bytes type, Bytes body) {

@@ -1,10 +1,12 @@
 #include "ngx_llm_module/zone.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <optional>
 
 #include "ngx_llm_module/boundary.hpp"
+#include "ngx_llm_module/snapshot.hpp"
 #include "src/cache/entry.hpp"
 #include "src/shm/region.hpp"
 
@@ -13,6 +15,9 @@ namespace {
 
 // Durable regions come first, so that a full cache never starves them.
 constexpr Bytes kSecret = "secret";
+constexpr Bytes kLedger = "ledger";
+constexpr Bytes kCooldown = "cooldown";
+constexpr Bytes kWorkers = "workers";
 constexpr Bytes kMetrics = "metrics";
 constexpr Bytes kTokens = "tokens";
 constexpr Bytes kCache = "cache";
@@ -22,6 +27,17 @@ constexpr size_t kMetricsMin = 128 * 1024;
 constexpr size_t kMetricsMax = 8 * 1024 * 1024;
 constexpr size_t kMetricsShare = 32;  // one part of that many
 constexpr size_t kEntryShare = 8;     // no entry above that part of the zone
+// Bytes of the zone for each account and each reservation: together about
+// one part in sixteen.
+constexpr size_t kAccountShare = 4096;
+constexpr size_t kReservationShare = 16384;
+constexpr size_t kMinAccounts = 256;
+constexpr size_t kMaxAccounts = 1 << 18;
+constexpr size_t kMinReservations = 96;
+constexpr size_t kMaxReservations = 1 << 16;
+constexpr size_t kCooldownShare = 32768;
+constexpr size_t kMinCooldowns = 64;
+constexpr size_t kMaxCooldowns = 4096;
 
 // What is open in the zone; attach() formats what is fresh.
 struct Open {
@@ -29,6 +45,10 @@ struct Open {
     std::optional<cache::Store> store;
     std::optional<tokens::Estimator> estimator;
     metrics::Table metrics;
+    limit::Ledger ledger;
+    bool ledger_fresh = false;
+    route::Cooldown cooldown;
+    limit::WorkerList workers;
 };
 
 struct Worker {
@@ -65,6 +85,68 @@ Result<void> open_secret(shm::Directory& directory, Open& open,
         std::memcpy(open.secret.bytes.data(), region->data, sizeof(Digest));
     }
     return {};
+}
+
+limit::LedgerOptions ledger_options(size_t zone_size) {
+    limit::LedgerOptions options;
+    options.accounts = static_cast<uint32_t>(
+        std::clamp(std::bit_floor(zone_size / kAccountShare), kMinAccounts,
+                   kMaxAccounts));
+    options.slots = static_cast<uint32_t>(
+        std::clamp(zone_size / kReservationShare, kMinReservations,
+                   kMaxReservations));
+    return options;
+}
+
+Result<void> open_ledger(shm::Directory& directory, Open& open,
+                         size_t zone_size) {
+    limit::LedgerOptions options = ledger_options(zone_size);
+    auto region = directory.open({kLedger, limit::Ledger::kVersion,
+                                  limit::kLedgerLayout,
+                                  limit::Ledger::size_needed(options),
+                                  false});
+    if (!region.ok()) {
+        return region.error();
+    }
+    auto ledger = limit::Ledger::attach(*region, options);
+    if (!ledger.ok()) {
+        return ledger.error();
+    }
+    open.ledger = *ledger;
+    open.ledger_fresh = region->fresh;
+    return region->fresh ? directory.ready(kLedger) : Result<void>{};
+}
+
+Result<void> open_cooldown(shm::Directory& directory, Open& open,
+                           size_t zone_size) {
+    route::CooldownOptions options;
+    options.entries = static_cast<uint32_t>(
+        std::clamp(std::bit_floor(zone_size / kCooldownShare),
+                   kMinCooldowns, kMaxCooldowns));
+    auto region = directory.open({kCooldown, route::Cooldown::kVersion,
+                                  route::Cooldown::layout(),
+                                  route::Cooldown::size_needed(options),
+                                  false});
+    if (!region.ok()) {
+        return region.error();
+    }
+    auto cooldown = route::Cooldown::attach(*region, options);
+    if (!cooldown.ok()) {
+        return cooldown.error();
+    }
+    open.cooldown = *cooldown;
+    return region->fresh ? directory.ready(kCooldown) : Result<void>{};
+}
+
+Result<void> open_workers(shm::Directory& directory, Open& open) {
+    auto region = directory.open({kWorkers, limit::WorkerList::kVersion,
+                                  limit::WorkerList::layout(),
+                                  limit::WorkerList::kSize, false});
+    if (!region.ok()) {
+        return region.error();
+    }
+    open.workers = limit::WorkerList::attach(*region);
+    return region->fresh ? directory.ready(kWorkers) : Result<void>{};
 }
 
 Result<void> open_metrics(shm::Directory& directory, Open& open,
@@ -131,6 +213,15 @@ Result<Open> open_regions(void* base, size_t size, const MainConf& conf) {
     Open open;
     Result<void> done = open_secret(*directory, open, view(conf.core.secret));
     if (done.ok()) {
+        done = open_ledger(*directory, open, size);
+    }
+    if (done.ok()) {
+        done = open_cooldown(*directory, open, size);
+    }
+    if (done.ok()) {
+        done = open_workers(*directory, open);
+    }
+    if (done.ok()) {
         done = open_metrics(*directory, open, size);
     }
     if (done.ok()) {
@@ -172,6 +263,67 @@ ngx_int_t make_block(ngx_slab_pool_t* pool) {
     return NGX_OK;
 }
 
+// The zone of that name in the configuration that still runs; nullptr when
+// there is none.
+ngx_shm_zone_t* running_zone(ngx_shm_zone_t* zone) {
+    if (ngx_cycle == nullptr) {
+        return nullptr;
+    }
+    auto* part =
+        const_cast<ngx_list_part_t*>(&ngx_cycle->shared_memory.part);
+    for (; part != nullptr; part = part->next) {
+        auto* zones = static_cast<ngx_shm_zone_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (&zones[i] != zone && zones[i].tag == zone->tag
+                && zones[i].shm.addr != nullptr
+                && view(zones[i].shm.name) == view(zone->shm.name)) {
+                return &zones[i];
+            }
+        }
+    }
+    return nullptr;
+}
+
+// The zone has another size: what is spent moves to the new memory. What old
+// workers settle after this is lost to it, their reservations are not.
+void take_over(ngx_shm_zone_t* running, Open& open, Digest& secret) {
+    Block block = block_of(running);
+    auto directory = shm::Directory::attach(block.base, block.size);
+    Open old;
+    if (directory.ok() && open_secret(*directory, old, {}).ok()) {
+        secret = old.secret;
+    }
+    if (!directory.ok()
+        || !open_ledger(*directory, old, block.size).ok()
+        || !old.ledger.copy_to(open.ledger).ok()) {
+        ngx_log_error(NGX_LOG_WARN, running->shm.log, 0,
+                      "llm_zone \"%V\": what is spent could not be taken "
+                      "over from the zone of the old size",
+                      &running->shm.name);
+    }
+}
+
+// Into memory that is new.
+void fill(ngx_shm_zone_t* zone, const MainConf& conf, Open& open) {
+    ngx_shm_zone_t* running = running_zone(zone);
+    Digest secret = open.secret;
+    if (running != nullptr) {
+        take_over(running, open, secret);
+    } else if (open.ledger_fresh) {
+        restore_snapshot(conf.limit, open.ledger, secret, zone->shm.log);
+    }
+    Block block = block_of(zone);
+    auto directory = shm::Directory::attach(block.base, block.size);
+    if (!directory.ok() || conf.core.secret.len > 0
+        || secret.view() == open.secret.view()) {
+        return;
+    }
+    auto region = directory->open({kSecret, 1, 1, sizeof(Digest), false});
+    if (region.ok()) {
+        std::memcpy(region->data, secret.bytes.data(), sizeof(Digest));
+    }
+}
+
 // Runs in the master before the workers start, at a reload too: the same
 // memory comes again, and old workers are still using it.
 ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
@@ -191,6 +343,9 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
                           "llm_zone \"%V\": %s", &zone->shm.name,
                           open.error().message.c_str());
             return ngx_int_t{NGX_ERROR};
+        }
+        if (!made) {
+            fill(zone, *conf, *open);
         }
         return ngx_int_t{NGX_OK};
     });
@@ -278,16 +433,26 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     services.store = &*self.open.store;
     services.estimator = &*self.open.estimator;
     services.metrics = self.open.metrics;
+    services.ledger = self.open.ledger;
+    services.cooldown = self.open.cooldown;
+    services.workers = self.open.workers;
+    services.owner = {static_cast<int32_t>(ngx_pid), self.id_random};
+    services.workers.join(services.owner);
     services.tenant_mac = Hmac(self.open.secret.view());
     return NGX_OK;
 }
 
 void close_services() {
+    worker().services.workers.leave(worker().services.owner);
     worker() = Worker{};
 }
 
 exchange::Services& worker_services() {
     return worker().services;
+}
+
+const Digest& zone_secret() {
+    return worker().open.secret;
 }
 
 std::string next_request_id() {

@@ -28,6 +28,9 @@ void close_services();
 // This worker's; empty before open_services() and without an llm_zone.
 exchange::Services& worker_services();
 
+// What names tenants; the zone's.
+const Digest& zone_secret();
+
 // "req_" and 32 hexadecimal digits, unique.
 std::string next_request_id();
 

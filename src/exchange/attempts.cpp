@@ -68,18 +68,48 @@ Result<const route::Edits*> Exchange::forward_again(Bytes body) {
     return &edits_;
 }
 
-// A stored prompt without a model keeps what it says on the first rung.
-void Exchange::edit_model() {
-    if (!rungs_.begun() || rungs_.model() == request_.model) {
+std::optional<api::ApiError> Exchange::route(Bytes model) {
+    asked_model_ = model;
+    effective_.clear();
+    edits_.clear();
+    cap_.reset();
+    parameters_.reset();
+    if (observe_ || malformed_) {
+        return std::nullopt;
+    }
+    edited_model_ = upstream_model();
+    api::ApiError why;
+    auto parameters = route::apply(plan_, *document_, request_, asked_model_,
+                                   edits_, &effective_, &why);
+    if (!parameters.ok()) {
+        return why;
+    }
+    parameters_.emplace(std::move(parameters).value());
+    return std::nullopt;
+}
+
+// The plan was applied to the same body before, so it cannot fail now.
+void Exchange::build_edits() {
+    static const route::ParameterPath limit = {{"max_tokens"}};
+    edits_.clear();
+    edited_model_ = upstream_model();
+    auto parameters = route::apply(plan_, *document_, request_,
+                                   edited_model_, edits_, nullptr);
+    if (!parameters.ok() || !cap_) {
         return;
     }
     std::string raw;
-    append_json_string(raw, rungs_.model());
-    (void) edits_.set_member(*document_, json::kRoot, "model", raw);
+    append_number(raw, *cap_);
+    parameters->set(limit, raw, route::SetMode::kCap);
+    (void) parameters->write(edits_, nullptr);
 }
 
 Bytes Exchange::upstream_model() const {
-    return rungs_.begun() ? rungs_.model() : Bytes(request_.model);
+    if (rungs_.begun()) {
+        return rungs_.model();
+    }
+    return asked_model_.empty() ? Bytes(request_.model)
+                                : Bytes(asked_model_);
 }
 
 // What the end of an answer says about who gave it.

@@ -45,7 +45,7 @@ std::optional<api::ApiError> Exchange::read(Bytes body) {
 // usage chunk is asked for whether or not the client wants to see it.
 const route::Edits& Exchange::forward() {
     if (!observe_ && !malformed_) {
-        edit_model();
+        build_edits();
     }
     bool streams_usage = endpoint_ == api::Endpoint::kChat
                          || endpoint_ == api::Endpoint::kCompletions;

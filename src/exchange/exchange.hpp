@@ -3,6 +3,7 @@
 //
 //   read()       the body: which protocol, which model, is it well formed
 //   look_up()    the exact cache: forward, reply from memory, or refuse
+//   reserve()    tokens and money of what goes upstream
 //   start_ladder()  who is asked, and who else when that fails
 //   forward()    what has to change in the body on its way upstream
 //   release()    the body is no longer needed
@@ -34,8 +35,10 @@
 #include "src/exchange/policy.hpp"
 #include "src/exchange/rungs.hpp"
 #include "src/exchange/services.hpp"
+#include "src/exchange/spending.hpp"
 #include "src/exchange/words.hpp"
 #include "src/route/edits.hpp"
+#include "src/route/plan.hpp"
 #include "src/sse/editor.hpp"
 
 namespace llm::exchange {
@@ -83,6 +86,27 @@ public:
     // `observe` it is remembered as the reason and the request passes.
     std::optional<api::ApiError> read(Bytes body);
 
+    // Limits that apply to this request, before the first stop; and on whose
+    // account it goes.
+    void limit_by(std::unique_ptr<Spending> spending) {
+        spending_ = std::move(spending);
+    }
+    Spending* spending() { return spending_.get(); }
+    // Request rates, before the body is read; an error is for the client.
+    std::optional<api::ApiError> admit(Now now);
+    void charge_to(Account account) { account_ = std::move(account); }
+    const Account& account() const { return account_; }
+
+    // What the upstream is asked for instead of the client's words: plan()
+    // is filled first, then route() applies it for `model` ("": the client's
+    // own). Once more with another model when a budget degrades. An error is
+    // for the client. document() may be looked at until release().
+    const json::Document& document() const { return *document_; }
+    bool has_document() const { return document_ && !document_->empty(); }
+    route::Plan& plan() { return plan_; }
+    std::optional<api::ApiError> route(Bytes model);
+    Bytes asked_model() const { return asked_model_; }
+
     // After read() gave no error. `policy` must live until release().
     Step look_up(const Policy& policy, Now now, const Allocator& memory);
     const Reply& reply() const { return reply_; }
@@ -91,6 +115,16 @@ public:
     // Who is asked. False: nobody has the model, or all that have it are in
     // cooldown; refusal() says so.
     bool start_ladder(Ladder ladder, Now now);
+    // Before forward(): tokens and money for the model that is asked.
+    // kRefuse: denial() says why. A Step of kReply does not occur. When
+    // degrade_to() names a model afterwards, nothing is held: the door goes
+    // back to the route with it, once.
+    Step reserve(Now now);
+    const std::optional<Denial>& denial() const { return denial_; }
+    Bytes degrade_to() const {
+        return spending_ ? spending_->degrade_to() : Bytes{};
+    }
+
     // The edits for the upstream; empty when the body passes as it is.
     const route::Edits& forward();
     void release();
@@ -139,6 +173,12 @@ public:
     api::Endpoint endpoint() const { return endpoint_; }
     const api::Request& request() const { return request_; }
     const api::Usage& usage() const { return usage_; }
+    const Bill& bill() const { return bill_; }
+    Bytes provider() const {
+        return rungs_.provider() != nullptr ? Bytes(rungs_.provider()->name)
+                                            : Bytes{};
+    }
+    bool was_cut() const { return cut_; }
     CacheStatus cache_status() const { return status_; }
     Bytes cache_reason() const { return reason_; }
     bool will_store() const {
@@ -164,7 +204,7 @@ private:
     Step hit();
 
     // attempts.cpp
-    void edit_model();
+    void build_edits();
     void judge_provider(End how, Now now);
 
     // follow.cpp
@@ -172,6 +212,12 @@ private:
     void first_token(Now now);
     void on_event(const sse::Event& event, sse::Edit& edit, Now now);
     void break_stream(End how);
+
+    // limits.cpp
+    Need need() const;
+    void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
+    void settle_spending(Now now);
+    void report_limits();
 
     // settle.cpp
     bool served_from_memory() const {
@@ -184,6 +230,7 @@ private:
     void settle_usage(End how);
     void learn();
     void estimate(End how);
+    void complete_usage(api::Usage& usage) const;
     Bytes why_not_stored(End how) const;
     void store(End how, Now now);
     Bytes put(Now now);
@@ -216,6 +263,20 @@ private:
     bool usage_injected_ = false;
     bool rerouted_ = false;
     Rungs rungs_;
+
+    // route and limits
+    route::Plan plan_;
+    std::string asked_model_;  // of the first rung; "": the client's
+    std::string effective_;    // what the plan adds beyond the model
+    std::string edited_model_;  // parameters_ looks at it
+    std::optional<route::Parameters> parameters_;
+    std::optional<int64_t> cap_;  // output tokens of a choice, by limits
+    std::unique_ptr<Spending> spending_;
+    std::optional<Denial> denial_;
+    Account account_;
+    Bill bill_;
+    size_t next_ceiling_check_ = 0;  // bytes of content
+    bool cut_ = false;               // ended by us at the ceiling
 
     // the answer
     int response_status_ = 0;

@@ -123,6 +123,9 @@ void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
         edit.drop();
     }
     terminal_ = terminal_ || info.terminal;
+    if (info.content && spending_ && !terminal_) {
+        check_ceiling(event, edit, now);
+    }
 }
 
 const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
@@ -137,6 +140,10 @@ const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
         pieces_ = editor_->pieces();
         pieces_.push_back(last_words_);
         return pieces_;
+    }
+    if (cut_) {
+        end(End::kCeiling, now);
+        return editor_->pieces();
     }
     if (terminal_ && reader_->answer().usage.known()) {
         end(failed_ ? End::kUpstreamError : End::kComplete, now);

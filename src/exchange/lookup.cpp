@@ -12,9 +12,12 @@ constexpr Bytes kEventStream = "text/event-stream; charset=utf-8";
 // Providers sample at 1 unless told otherwise.
 constexpr double kUsualTemperature = 1.0;
 
-cache::KeyParts key_parts(api::Endpoint endpoint, const Policy& policy) {
+cache::KeyParts key_parts(api::Endpoint endpoint, const Policy& policy,
+                          Bytes model, Bytes effective) {
     cache::KeyParts parts;
     parts.endpoint = endpoint;
+    parts.model = model;
+    parts.effective = effective;
     parts.version = policy.version;
     parts.upstream = policy.upstream;
     parts.target = policy.target;
@@ -145,8 +148,10 @@ Step Exchange::look_up(const Policy& policy, Now now,
     if (gate(policy)) {
         status_ = CacheStatus::kBypass;
     } else {
-        key_ = cache::fingerprint(*document_, key_parts(endpoint_, policy),
-                                  services_.hasher);
+        key_ = cache::fingerprint(
+            *document_,
+            key_parts(endpoint_, policy, asked_model_, effective_),
+            services_.hasher);
         storing_ = storing_of(policy, request_, services_.store->sequence());
         store_wanted_ = !policy.no_store && !policy.control.no_store
                         && policy.ttl_s > 0;

@@ -10,7 +10,10 @@
 
 #include "src/base/digest.hpp"
 #include "src/cache/store.hpp"
+#include "src/exchange/billing.hpp"
 #include "src/json/document.hpp"
+#include "src/limit/ledger.hpp"
+#include "src/limit/worker_list.hpp"
 #include "src/metrics/table.hpp"
 #include "src/route/registry.hpp"
 #include "src/tokens/estimator.hpp"
@@ -40,12 +43,31 @@ private:
     std::vector<std::unique_ptr<json::Document>> spare_;
 };
 
+// What somebody may want to be told at once; llm_alert.
+struct Alert {
+    Bytes event;  // soft, hard; key_invalid
+    Bytes rule;   // the budget's name; why the key was refused
+    Bytes key;    // whose budget; the key's name where it is known
+    Bytes tenant;
+    int64_t limit_nano = 0;
+    int64_t window_start_s = 0;
+    int64_t window_end_s = 0;
+};
+
 struct Services {
     cache::Store* store = nullptr;
     tokens::Estimator* estimator = nullptr;
     metrics::Table metrics;
     const route::Registry* registry = nullptr;  // llm_provider
     route::Cooldown cooldown;  // of its providers; empty: none is kept
+    limit::Ledger ledger;  // empty: nothing is limited
+    limit::Owner owner;
+    limit::WorkerList workers;
+    bool limits_fail_open = false;
+    std::unique_ptr<Billing> billing = std::make_unique<Billing>();
+    // A budget may not be spent on what has no price.
+    bool deny_unpriced = true;
+    void (*alert)(const Alert& alert) = nullptr;
     Hmac tenant_mac{""};  // names a tenant by its credential
     // Model names that may be metric labels; all others are "other".
     std::vector<std::string> models;

@@ -12,7 +12,8 @@ Bytes estimate_reason(End how, const api::Usage& usage) {
     case End::kClientAbort: return "aborted";
     case End::kUpstreamCut:
     case End::kTimeout:
-    case End::kTooLarge: return "truncated";
+    case End::kTooLarge:
+    case End::kCeiling: return "truncated";
     default: return usage.absurd ? "absurd" : "missing";
     }
 }
@@ -27,6 +28,7 @@ Bytes error_kind(End how, int status) {
     case End::kUnreachable: return "upstream_unreachable";
     case End::kUpstreamInvalid:
     case End::kTooLarge: return "upstream_invalid";
+    case End::kCeiling:
     case End::kRefused: return "";  // see refusal_kind()
     }
     return status >= 400 ? "upstream_error" : "";
@@ -154,21 +156,25 @@ void Exchange::learn() {
 
 void Exchange::estimate(End how) {
     Bytes reason = estimate_reason(how, usage_);
-    usage_.estimated = true;
     services_.metrics.counter(metrics::kUsageEstimated, {reason}).add();
+    complete_usage(usage_);
+}
+
+void Exchange::complete_usage(api::Usage& usage) const {
+    usage.estimated = true;
     const tokens::Estimator untaught;
     const tokens::Estimator& estimator =
         services_.estimator != nullptr ? *services_.estimator : untaught;
     uint64_t model = tokens::model_hash(upstream_model());
-    if (usage_.input < 0) {
-        usage_.input = static_cast<int64_t>(
+    if (usage.input < 0) {
+        usage.input = static_cast<int64_t>(
             estimator.prompt(model, prompt_size(), request_.messages)
             + request_.input_tokens);
     }
     auto output = static_cast<int64_t>(
         estimator.completion(model, completion_size()));
     // A stream's first report of output is provisional.
-    usage_.output = std::max(usage_.output, output);
+    usage.output = std::max(usage.output, output);
 }
 
 // What was generated: its text where we have it, otherwise its bytes.
@@ -238,6 +244,7 @@ Bytes Exchange::why_not_stored(End how) const {
     case End::kUpstreamError: return "error";
     case End::kTooLarge: return "size";
     case End::kRefused: return "refused";
+    case End::kCeiling: return "ceiling";
     case End::kUpstreamCut:
     case End::kTimeout: return "truncated";
     }
@@ -340,6 +347,10 @@ void Exchange::end(End how, Now now) {
     refused_ = how == End::kRefused;
     judge_provider(how, now);
     settle_usage(how);
+    bill_ = services_.billing->bill(account_, request_.model,
+                                    upstream_model(), served_model(),
+                                    provider(), usage_, served_from_memory());
+    settle_spending(now);
     store(how, now);
     count(how, now);
 }
@@ -357,6 +368,11 @@ void Exchange::count(End how, Now now) {
     Bytes kind = error_kind(how, response_status_);
     if (!kind.empty()) {
         table.counter(metrics::kErrors, {kind}).add();
+    }
+    if (bill_.known()) {
+        services_.billing->count(table, account_,
+                                 services_.label_of(upstream_model()), bill_,
+                                 served_from_memory());
     }
     if (served_from_memory()) {
         count_saved();
@@ -428,11 +444,16 @@ void Exchange::log(int status) {
                              ? kClasses[status / 100]
                              : Bytes{};
     Bytes cache = name_of(status_);
-    table.counter(metrics::kRequests, {api::name_of(endpoint_), status_class,
+    Bytes api = endpoint_ == api::Endpoint::kNone ? Bytes("none")
+                                                  : api::name_of(endpoint_);
+    table.counter(metrics::kRequests, {api, status_class,
                                        cache.empty() ? Bytes("none") : cache})
         .add();
     table.histogram(metrics::kOverhead).observe(overhead_ns_);
     Bytes kind = refused_ ? refusal_kind(status) : Bytes{};
+    if (denial_ && denial_->budget && !kind.empty()) {
+        kind = "budget_exceeded";
+    }
     if (!kind.empty()) {
         table.counter(metrics::kErrors, {kind}).add();
     }

@@ -27,6 +27,7 @@ Bytes name_of(End how) {
     case End::kUpstreamInvalid: return "upstream_invalid";
     case End::kTooLarge: return "too_large";
     case End::kRefused: return "refused";
+    case End::kCeiling: return "ceiling";
     }
     return "";
 }

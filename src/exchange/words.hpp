@@ -32,6 +32,7 @@ enum class End : uint8_t {
     kUpstreamInvalid,  // what it sent is no HTTP answer
     kTooLarge,       // an event passed llm_event_max_size
     kRefused,        // by us
+    kCeiling,        // ended by us, validly, at what its limits allow
 };
 Bytes name_of(End how);
 

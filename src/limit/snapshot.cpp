@@ -10,10 +10,10 @@ namespace llm::limit {
 namespace {
 
 constexpr Bytes kMagic = "llm-ledger";
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kVersion = 2;
 constexpr size_t kFrame = 8;
 constexpr size_t kMaxPayload = 256;
-constexpr size_t kHeadItems = 7;  // both below 16: one byte of array head
+constexpr size_t kHeadItems = 11;  // both below 16: one byte of array head
 constexpr size_t kAccountItems = 11;
 
 int append_bytes(void* out, const char* bytes, size_t size) {
@@ -158,6 +158,30 @@ bool read_account(Bytes payload, SavedAccount& out) {
            && items.read(9, out.window.end_s);
 }
 
+// Four words, the first byte lowest.
+bool read_secret(const Items& items, Digest& out) {
+    constexpr size_t kFirst = 7;
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t word = 0;
+        if (!items.read(kFirst + i, word)) {
+            return false;
+        }
+        for (size_t byte = 0; byte < 8; byte++) {
+            out.bytes[i * 8 + byte] =
+                static_cast<uint8_t>(word >> (byte * 8) & 0xff);
+        }
+    }
+    return true;
+}
+
+uint64_t word_of(const Digest& digest, size_t i) {
+    uint64_t word = 0;
+    for (size_t byte = 8; byte-- > 0;) {
+        word = word << 8 | digest.bytes[i * 8 + byte];
+    }
+    return word;
+}
+
 Result<void> read_head(Bytes payload, Snapshot& out) {
     Items items(payload, kHeadItems);
     uint64_t version = 0;
@@ -172,7 +196,8 @@ Result<void> read_head(Bytes payload, Snapshot& out) {
     if (!items.read(2, out.wall_ns) || !items.read(3, out.keys.high.k0)
         || !items.read(4, out.keys.high.k1)
         || !items.read(5, out.keys.low.k0)
-        || !items.read(6, out.keys.low.k1)) {
+        || !items.read(6, out.keys.low.k1)
+        || !read_secret(items, out.secret)) {
         return Error{Errc::kCorrupt, "the snapshot's head is damaged"};
     }
     return {};
@@ -181,7 +206,7 @@ Result<void> read_head(Bytes payload, Snapshot& out) {
 }  // namespace
 
 void append_snapshot_head(std::string& out, int64_t wall_ns,
-                          const LedgerKeys& keys) {
+                          const LedgerKeys& keys, const Digest& secret) {
     std::string payload;
     msgpack_packer pack;
     msgpack_packer_init(&pack, &payload, append_bytes);
@@ -191,7 +216,9 @@ void append_snapshot_head(std::string& out, int64_t wall_ns,
     msgpack_pack_uint64(&pack, kVersion);
     msgpack_pack_int64(&pack, wall_ns);
     for (uint64_t part : {keys.high.k0, keys.high.k1, keys.low.k0,
-                          keys.low.k1}) {
+                          keys.low.k1, word_of(secret, 0),
+                          word_of(secret, 1), word_of(secret, 2),
+                          word_of(secret, 3)}) {
         msgpack_pack_uint64(&pack, part);
     }
     append_record(out, payload);

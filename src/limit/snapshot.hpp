@@ -4,8 +4,8 @@
 // Form: records, each
 //     length u32 | CRC-32C of the payload u32 | payload
 // little endian, the payload MessagePack (https://msgpack.org). First one
-// head: ["llm-ledger", 1, wall_ns, high k0, high k1, low k0, low k1], then
-// one for each account: [kind, key high, key low, level, fraction, held,
+// head: ["llm-ledger", 2, wall_ns, high k0, high k1, low k0, low k1, and the
+// secret that names tenants as four words], then one for each account: [kind, key high, key low, level, fraction, held,
 // rate units, rate period_ns, window start_s, window end_s, crossed].
 //
 // Reading ends at the first record that is cut short, fails its CRC or is
@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "src/base/digest.hpp"
 #include "src/limit/ledger.hpp"
 
 namespace llm::limit {
@@ -30,13 +31,14 @@ struct Snapshot {
 
     int64_t wall_ns = 0;  // when it was made
     LedgerKeys keys;
+    Digest secret;
     std::vector<SavedAccount> accounts;
     size_t ignored_bytes = 0;  // read_snapshot: of the bad tail
 };
 
 // Both append, so that a large ledger is written piece by piece.
 void append_snapshot_head(std::string& out, int64_t wall_ns,
-                          const LedgerKeys& keys);
+                          const LedgerKeys& keys, const Digest& secret);
 void append_snapshot_accounts(std::string& out,
                               std::span<const SavedAccount> accounts);
 

@@ -24,7 +24,12 @@ constexpr Bytes kStoreResults[] = {"stored",   "replaced", "no_store",
 constexpr Bytes kEstimateReasons[] = {"missing", "absurd", "aborted",
                                       "truncated"};
 constexpr Bytes kEnds[] = {"complete",       "client_abort", "upstream_cut",
-                           "upstream_error", "timeout",      "too_large"};
+                           "upstream_error", "timeout",      "too_large",
+                           "ceiling"};
+constexpr Bytes kAdmissions[] = {"admitted", "refused", "would_refuse"};
+constexpr Bytes kBudgetLines[] = {"soft", "hard"};
+constexpr Bytes kKeyRefusals[] = {"missing", "unknown", "expired",
+                                  "disabled", "model"};
 constexpr Bytes kErrorKinds[] = {
     "invalid_request", "unauthorized",     "forbidden",
     "not_found",       "unsupported",      "too_large",
@@ -60,6 +65,10 @@ constexpr Label kEndLabels[] = {{"how", kEnds}};
 constexpr Label kErrorLabels[] = {{"kind", kErrorKinds}};
 constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
 constexpr Label kAlertLabels[] = {{"event"}, {"result", kAlertResults}};
+constexpr Label kLimitLabels[] = {{"limit"}, {"result", kAdmissions}};
+constexpr Label kCrossingLabels[] = {{"budget"}, {"line", kBudgetLines}};
+constexpr Label kKeyLabels[] = {{"reason", kKeyRefusals}};
+constexpr Label kModelLabels[] = {{"model"}};
 constexpr Label kBuildLabels[] = {{"version"}, {"nginx"}};
 
 // The bounds of the first four are the convention's own.
@@ -168,6 +177,36 @@ constinit const Family kOverhead = histogram(
     "The module's own time within a request, waiting excluded.", {},
     kOverheadBuckets, kNanoDecimals);
 
+constinit const Family kLimitRequests =
+    counter("llm_limit_requests_total",
+            "Requests that a limit or budget refused, or would have.",
+            kLimitLabels);
+constinit const Family kBudgetCrossed =
+    counter("llm_budget_crossed_total",
+            "Windows whose money came to the soft line, or ran out.",
+            kCrossingLabels);
+constinit const Family kBudgetOverspent = {
+    "llm_budget_overspent_usd_total",
+    "Dollars charged beyond budgets, by true usage above its estimate.",
+    Type::kCounter, {}, {}, kNanoDecimals};
+constinit const Family kKeyRefused =
+    counter("llm_key_refused_total",
+            "Requests refused for their credential.", kKeyLabels);
+constinit const Family kUnpriced =
+    counter("llm_unpriced_requests_total",
+            "Requests for models that the price table does not know.",
+            kModelLabels);
+constinit const Family kReservations =
+    gauge("llm_reservations", "Reservations that are open now.");
+constinit const Family kAccounts =
+    gauge("llm_limit_accounts", "Accounts that limits and budgets keep.");
+constinit const Family kLeasesEnded =
+    counter("llm_leases_ended_total",
+            "Reservations that came back because nobody ended them.");
+constinit const Family kLedgerRepairs =
+    counter("llm_ledger_repairs_total",
+            "Locks of the ledger taken over from killed workers.");
+
 constinit const Family kWatchLoads =
     counter("llm_watch_loads_total", "Loads of watched files.", kWatchLabels);
 
@@ -194,7 +233,10 @@ constexpr const Family* kAll[] = {
     &kCacheCapacity,  &kCacheEvictions,  &kCacheCorrupt,
     &kCacheRecovered, &kSavedTokens,     &kPurgedEntries,
     &kUsageEstimated, &kEstimateError,   &kStreamEnds,
-    &kErrors,         &kOverhead,        &kWatchLoads,
+    &kErrors,         &kOverhead,        &kLimitRequests,
+    &kBudgetCrossed,  &kBudgetOverspent, &kKeyRefused,
+    &kUnpriced,       &kReservations,    &kAccounts,
+    &kLeasesEnded,    &kLedgerRepairs,   &kWatchLoads,
     &kAlerts,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};
 

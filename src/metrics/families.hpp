@@ -81,6 +81,20 @@ extern const Family kErrors;
 // Nanoseconds.
 extern const Family kOverhead;
 
+// Of limits and budgets by name: {limit, result} refused or would_refuse.
+extern const Family kLimitRequests;
+extern const Family kBudgetCrossed;    // by {budget, line} soft or hard
+extern const Family kBudgetOverspent;  // nano-dollars
+// Credentials that were refused, by {reason}.
+extern const Family kKeyRefused;
+// Models without a price, by {model}.
+extern const Family kUnpriced;
+// The ledger's own figures, handed in at the scrape.
+extern const Family kReservations;   // gauge
+extern const Family kAccounts;       // gauge
+extern const Family kLeasesEnded;
+extern const Family kLedgerRepairs;
+
 // Loads of watched files by {file, result}; file is keys, prices, ….
 extern const Family kWatchLoads;
 

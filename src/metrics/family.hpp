@@ -37,7 +37,7 @@ constexpr Bytes name_of(Type type) {
 // The value for whatever has no place of its own.
 inline constexpr Bytes kOther = "other";
 
-inline constexpr size_t kMaxLabels = 6;
+inline constexpr size_t kMaxLabels = 8;
 inline constexpr size_t kMaxLabelBytes = 128;
 inline constexpr size_t kMaxBuckets = 32;
 
@@ -69,6 +69,9 @@ struct Family {
     std::span<const int64_t> buckets = {};
     int decimals = 0;
     uint64_t id = family_id(name);
+    // Series at the most, those of later label values are "other"; 0: as
+    // many as there is room for. For families whose values clients choose.
+    uint32_t max_series = 0;
 
     // A histogram's cells: the buckets, the one above, the sum.
     constexpr size_t cells() const {

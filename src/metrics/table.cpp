@@ -14,6 +14,7 @@ constexpr uint64_t kMagic = 0x6c6c6d6d65747231;  // "llmmetr1"
 constexpr size_t kUnit = 64;
 constexpr size_t kBytesPerSlot = 96;
 constexpr size_t kMinReserve = size_t{2} << 10;
+constexpr size_t kSeriesCounts = 64;
 
 constexpr size_t round_up(size_t bytes) {
     return (bytes + kUnit - 1) / kUnit * kUnit;
@@ -42,6 +43,8 @@ struct Table::Header {
     uint64_t next;     // offset of the first free unit
     uint64_t dropped;  // lookups without room
     uint64_t reserved1[5];
+    // Series by family; two that meet share a count and so have less each.
+    uint32_t series[kSeriesCounts];
 };
 
 // Followed by cells (uint64_t each), then the label values, each with a zero
@@ -61,6 +64,7 @@ struct Table::Key {
         : id(family.id),
           hash(id),
           cells(family.cells()),
+          max_series(family.max_series),
           count(std::min(family.labels.size(), kMaxLabels)) {
         std::copy_n(given.begin(), std::min(count, given.size()),
                     values.begin());
@@ -104,6 +108,7 @@ struct Table::Key {
     uint64_t id;
     uint64_t hash;
     size_t cells;
+    uint32_t max_series;
     size_t count;
     std::array<Bytes, kMaxLabels> values;
 };
@@ -214,10 +219,17 @@ Table::Block* Table::allocate(size_t bytes, bool overflow) {
     return reinterpret_cast<Block*>(memory_ + offset);
 }
 
+std::atomic_ref<uint32_t> Table::series_of(const Key& key) const {
+    return std::atomic_ref(header().series[key.id % kSeriesCounts]);
+}
+
 Table::Block* Table::insert(const Key& key, bool overflow) {
     // Overshoot by as many workers as there are is what the rest is for.
     size_t slot_limit = overflow ? slots_ / 8 * 7 : slots_ / 4 * 3;
-    if (load(header().used) >= slot_limit) {
+    if (load(header().used) >= slot_limit
+        || (!overflow && key.max_series != 0
+            && series_of(key).load(std::memory_order_relaxed)
+                   >= key.max_series)) {
         return nullptr;
     }
     size_t text_size = key.text_size();
@@ -251,6 +263,7 @@ Table::Block* Table::publish(const Key& key, Block* block) {
                                            std::memory_order_acq_rel)) {
             std::atomic_ref(header().used)
                 .fetch_add(1, std::memory_order_relaxed);
+            series_of(key).fetch_add(1, std::memory_order_relaxed);
             return block;
         }
         Block* other = key.may_be(seen) ? block_of(seen) : nullptr;

@@ -97,7 +97,7 @@ public:
     size_t used() const;
 
 private:
-    static constexpr size_t kHeaderSize = 128;
+    static constexpr size_t kHeaderSize = 384;
 
     struct Header;
     struct Block;
@@ -110,6 +110,7 @@ private:
     }
     Block* block_of(uint64_t word) const;
     bool read_block(uint64_t word, SeriesView& view) const;
+    std::atomic_ref<uint32_t> series_of(const Key& key) const;
     uint64_t* find_or_insert(const Family& family, Values values);
     Block* find(const Key& key) const;
     Block* insert(const Key& key, bool overflow);

@@ -47,7 +47,7 @@ void try_file(Bytes file) {
     }
     restore(*read);
     std::string again;
-    limit::append_snapshot_head(again, read->wall_ns, read->keys);
+    limit::append_snapshot_head(again, read->wall_ns, read->keys, read->secret);
     limit::append_snapshot_accounts(again, read->accounts);
     auto second = limit::read_snapshot(again);
     check(second.ok() && second->accounts == read->accounts
@@ -67,7 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Bytes input(reinterpret_cast<const char*>(data), size);
     try_file(input);
     std::string framed;
-    limit::append_snapshot_head(framed, 1, {});
+    limit::append_snapshot_head(framed, 1, {}, {});
     append_u32(framed, static_cast<uint32_t>(size));
     append_u32(framed, llm::crc32c(input));
     framed += input;

@@ -25,11 +25,12 @@ std::vector<SavedAccount> accounts(size_t count) {
     return all;
 }
 
+const Digest kSecret = sha256("secret");
 const LedgerKeys kKeys{{1, UINT64_MAX}, {3, 4}};
 
 std::string written(size_t count) {
     std::string file;
-    append_snapshot_head(file, 123456789, kKeys);
+    append_snapshot_head(file, 123456789, kKeys, kSecret);
     append_snapshot_accounts(file, accounts(count));
     return file;
 }
@@ -40,6 +41,7 @@ TEST(Snapshot, ComesBackWhole) {
     EXPECT_EQ(read->wall_ns, 123456789);
     EXPECT_EQ(read->keys.high.k1, UINT64_MAX);
     EXPECT_EQ(read->keys.low.k0, 3u);
+    EXPECT_EQ(read->secret.bytes, kSecret.bytes);
     EXPECT_EQ(read->accounts, accounts(100));
     EXPECT_EQ(read->ignored_bytes, 0u);
     EXPECT_TRUE(read_snapshot(written(0))->accounts.empty());
@@ -124,7 +126,7 @@ TEST(Snapshot, CarriesALedgerOver) {
     std::vector<SavedAccount> saved;
     ASSERT_TRUE(before.ledger.save(0, 1000, saved, at(0)).ok());
     std::string file;
-    append_snapshot_head(file, at(0).wall_ns, before.ledger.keys());
+    append_snapshot_head(file, at(0).wall_ns, before.ledger.keys(), kSecret);
     append_snapshot_accounts(file, saved);
     auto read = read_snapshot(file);
     ASSERT_TRUE(read.ok());

@@ -1,0 +1,16 @@
+// Who asks: the credential of a request, the key and the tenant behind it.
+// The credential is that of `llm_keys … credential=`, else the token of
+// Authorization, else x-api-key, else api-key; an empty one is none.
+#pragma once
+
+#include <optional>
+
+#include "ngx_llm_module/context.hpp"
+
+namespace llm::door {
+
+// Fills in the Context: tenant, key, who else may be meant. The error is for
+// the client, 401, and is there only where llm_keys is.
+std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx);
+
+}  // namespace llm::door

@@ -1,0 +1,190 @@
+#include "ngx_llm_module/snapshot.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "ngx_llm_module/boundary.hpp"
+#include "ngx_llm_module/threads.hpp"
+#include "ngx_llm_module/zone.hpp"
+#include "src/limit/snapshot.hpp"
+#include "src/watch/file.hpp"
+
+namespace llm::door {
+namespace {
+
+constexpr size_t kMaxFile = size_t{1} << 30;
+constexpr uint32_t kAccountsAtOnce = 4096;
+
+struct Writer {
+    std::string path;  // empty: this worker writes nothing
+    int64_t interval_ns = 0;
+    int64_t next_ns = 0;
+    bool busy = false;
+};
+
+Writer& writer() {
+    static Writer instance;
+    return instance;
+}
+
+Result<std::string> gather(limit::Ledger& ledger, const Digest& secret,
+                           Now now) {
+    std::string bytes;
+    limit::append_snapshot_head(bytes, now.wall_ns, ledger.keys(), secret);
+    std::vector<limit::SavedAccount> accounts;
+    uint32_t from = 0;
+    do {
+        accounts.clear();
+        auto next = ledger.save(from, kAccountsAtOnce, accounts, now);
+        if (!next.ok()) {
+            return next.error();
+        }
+        limit::append_snapshot_accounts(bytes, accounts);
+        from = *next;
+    } while (from != 0);
+    return bytes;
+}
+
+Error failure(const std::string& what, const std::string& path) {
+    return {Errc::kIo, what + " \"" + path + "\": " + std::strerror(errno)};
+}
+
+Result<void> write_all(int fd, Bytes bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        ssize_t n = write(fd, bytes.data(), bytes.size());
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return failure("writing", path);
+        }
+        bytes.remove_prefix(static_cast<size_t>(n));
+    }
+    return fsync(fd) == 0 ? Result<void>{} : failure("fsync of", path);
+}
+
+// Whole or not at all: the old file stays until the new one is on the disk.
+Result<void> replace_file(const std::string& path, Bytes bytes) {
+    std::string temporary = path + "." + std::to_string(ngx_pid) + ".tmp";
+    int fd = open(temporary.c_str(),
+                  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
+    if (fd < 0) {
+        return failure("creating", temporary);
+    }
+    Result<void> done = write_all(fd, bytes, temporary);
+    close(fd);
+    if (done.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+        done = failure("renaming", temporary);
+    }
+    if (!done.ok()) {
+        (void) unlink(temporary.c_str());
+    }
+    return done;
+}
+
+Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
+                            const std::string& path, Now now) {
+    Result<std::string> bytes = gather(ledger, secret, now);
+    return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
+}
+
+void complain_of(const Result<void>& done, ngx_log_t* log) {
+    if (!done.ok()) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "llm: llm_snapshot: %s",
+                      done.error().message.c_str());
+    }
+}
+
+}  // namespace
+
+void restore_snapshot(const LimitMain& conf, limit::Ledger& ledger,
+                      Digest& secret, ngx_log_t* log) {
+    if (conf.snapshot.len == 0) {
+        return;
+    }
+    std::string path(view(conf.snapshot));
+    auto file = watch::read_file(path, kMaxFile);
+    if (!file.ok()) {
+        if (file.error().code != Errc::kNotFound) {
+            ngx_log_error(NGX_LOG_WARN, log, 0,
+                          "llm: llm_snapshot: %s; starting with nothing "
+                          "spent",
+                          file.error().message.c_str());
+        }
+        return;
+    }
+    auto snapshot = limit::read_snapshot(file->bytes);
+    if (!snapshot.ok()) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "llm: llm_snapshot: \"%s\": %s; starting with nothing "
+                      "spent",
+                      path.c_str(), snapshot.error().message.c_str());
+        return;
+    }
+    secret = snapshot->secret;
+    auto restored = ledger.restore(snapshot->keys, snapshot->accounts,
+                                   snapshot->wall_ns, true, now());
+    if (!restored.ok()) {
+        ngx_log_error(NGX_LOG_WARN, log, 0, "llm: llm_snapshot: \"%s\": %s",
+                      path.c_str(), restored.error().message.c_str());
+        return;
+    }
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "llm: llm_snapshot: %uD accounts of \"%s\" are back",
+                  *restored, path.c_str());
+    if (snapshot->ignored_bytes > 0) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "llm: llm_snapshot: the last %uz bytes of \"%s\" are "
+                      "damaged and were ignored",
+                      snapshot->ignored_bytes, path.c_str());
+    }
+}
+
+void start_snapshots(ngx_cycle_t*, MainConf& conf) {
+    writer() = {};
+    if (conf.limit.snapshot.len == 0 || !worker_services().ledger) {
+        return;
+    }
+    writer().path = view(conf.limit.snapshot);
+    writer().interval_ns =
+        static_cast<int64_t>(conf.limit.snapshot_interval) * 1000000;
+    writer().next_ns = now().mono_ns + writer().interval_ns;
+}
+
+void tick_snapshots(ngx_cycle_t* cycle, MainConf&, Now now) {
+    Writer& self = writer();
+    if (self.path.empty() || ngx_worker != 0 || self.busy
+        || now.mono_ns < self.next_ns) {
+        return;
+    }
+    self.next_ns = now.mono_ns + self.interval_ns;
+    self.busy = true;
+    auto done = std::make_shared<Result<void>>();
+    ngx_log_t* log = cycle->log;
+    bool posted = run_in_thread(
+        log,
+        [done, ledger = worker_services().ledger, secret = zone_secret(),
+         path = self.path, now] {
+            *done = write_snapshot(ledger, secret, path, now);
+        },
+        [done, log] {
+            writer().busy = false;
+            complain_of(*done, log);
+        });
+    self.busy = self.busy && posted;
+}
+
+void stop_snapshots(ngx_cycle_t* cycle) {
+    Writer& self = writer();
+    if (!self.path.empty()) {
+        complain_of(write_snapshot(worker_services().ledger, zone_secret(),
+                                   self.path, now()),
+                    cycle->log);
+    }
+}
+
+}  // namespace llm::door

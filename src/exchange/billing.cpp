@@ -1,0 +1,101 @@
+#include "src/exchange/billing.hpp"
+
+#include <algorithm>
+
+namespace llm::exchange {
+namespace {
+
+constexpr int kNanoDecimals = 9;
+constexpr Bytes kKinds[] = {"hit", "route"};
+
+metrics::Family money(Bytes name, Bytes help,
+                      std::span<const metrics::Label> labels) {
+    metrics::Family family;
+    family.name = name;
+    family.help = help;
+    family.type = metrics::Type::kCounter;
+    family.labels = labels;
+    family.decimals = kNanoDecimals;
+    family.max_series = Billing::kMaxSeries;
+    // Other tags are other series, which must not meet these in the table.
+    std::string identity(name);
+    for (const metrics::Label& label : labels) {
+        identity += ' ';
+        identity += label.name;
+    }
+    family.id = metrics::family_id(identity);
+    return family;
+}
+
+}  // namespace
+
+Billing::Billing(std::vector<std::string> tag_names)
+    : names_(tag_names.begin(), tag_names.end()),
+      cost_labels_{{"tenant"}, {"model"}},
+      saved_labels_{{"kind", kKinds}, {"tenant"}, {"model"}} {
+    for (const std::string& name : names_) {
+        cost_labels_.push_back({name});
+        saved_labels_.push_back({name});
+    }
+    cost_ = money("llm_cost_usd_total", "Dollars that answers have cost.",
+                  cost_labels_);
+    saved_ = money("llm_saved_usd_total",
+                   "Dollars not spent, against the baseline model.",
+                   saved_labels_);
+}
+
+std::optional<int64_t> Billing::cost_of(Bytes model, Bytes provider,
+                                        const api::Usage& usage) const {
+    const price::ModelPrice* price = find(model, provider);
+    if (price == nullptr) {
+        return std::nullopt;
+    }
+    return price::cost_nano(*price, usage);
+}
+
+Bill Billing::bill(const Account& account, Bytes requested, Bytes asked,
+                   Bytes served, Bytes provider, const api::Usage& usage,
+                   bool hit) const {
+    Bill bill;
+    if (!usage.known() || !has_prices()) {
+        return bill;
+    }
+    auto cost = cost_of(asked, provider, usage);
+    if (!cost) {
+        cost = cost_of(served, provider, usage);
+    }
+    Bytes baseline =
+        account.baseline.empty() ? requested : Bytes(account.baseline);
+    auto against = cost_of(baseline, {}, usage);
+    if (!against) {
+        against = cost;
+    }
+    if (!cost && !hit) {
+        return bill;
+    }
+    bill.cost = hit ? 0 : *cost;
+    bill.saved = against ? *against - bill.cost : Bill::kUnknown;
+    return bill;
+}
+
+void Billing::count(metrics::Table& table, const Account& account,
+                    Bytes model, const Bill& bill, bool hit) const {
+    std::vector<Bytes> values{hit ? Bytes("hit") : Bytes("route"),
+                              account.tenant.empty()
+                                  ? metrics::kOther
+                                  : Bytes(account.tenant),
+                              model};
+    for (size_t i = 0; i < names_.size(); i++) {
+        values.push_back(i < account.tags.size() ? Bytes(account.tags[i])
+                                                 : Bytes());
+    }
+    if (bill.known() && bill.cost > 0) {
+        table.counter(cost_, metrics::Values(values).subspan(1))
+            .add(static_cast<uint64_t>(bill.cost));
+    }
+    if (bill.saved != Bill::kUnknown && bill.saved > 0) {
+        table.counter(saved_, values).add(static_cast<uint64_t>(bill.saved));
+    }
+}
+
+}  // namespace llm::exchange

@@ -1,0 +1,87 @@
+// Billing: what answers cost and what was saved, into variables and metrics.
+//
+// Cost is that of the true usage at the price of the model that was asked
+// (where the table does not know that, of the model that answered). Saved is
+// against the baseline: the configured model, else the one that the client
+// asked for. A hit saves all of the baseline's cost, routing the difference.
+//
+// The families of money have labels of their own for each llm_tag, so they
+// are made when a worker starts and not in metrics/families.
+//
+// Units: nano-dollars. Threads: one. Ownership: Billing is the worker's, an
+// Account the request's.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/api/usage.hpp"
+#include "src/metrics/table.hpp"
+#include "src/price/table.hpp"
+
+namespace llm::exchange {
+
+// On whose account a request goes.
+struct Account {
+    std::string tenant;             // as a label: a configured name, or ""
+    std::string baseline;           // llm_baseline; "": the requested model
+    std::vector<std::string> tags;  // values, in the order of the names
+};
+
+// What is known of one answer's money; kUnknown without a price.
+struct Bill {
+    static constexpr int64_t kUnknown = INT64_MIN;
+
+    int64_t cost = kUnknown;
+    int64_t saved = kUnknown;  // negative: dearer than the baseline
+
+    bool known() const { return cost != kUnknown; }
+};
+
+class Billing {
+public:
+    static constexpr size_t kMaxTags = 5;
+    // Series of one family at the most; the rest is "other".
+    static constexpr uint32_t kMaxSeries = 4096;
+
+    // Names of llm_tag, sorted and unique; at most kMaxTags.
+    explicit Billing(std::vector<std::string> tag_names = {});
+    Billing(const Billing&) = delete;  // labels point into it
+    Billing& operator=(const Billing&) = delete;
+
+    void use(price::Book book) { book_ = std::move(book); }
+    bool has_prices() const { return book_.own || book_.common; }
+    const price::ModelPrice* find(Bytes model, Bytes provider = {}) const {
+        return book_.find(model, provider);
+    }
+
+    // `asked` went upstream, `requested` is the client's word. A hit has
+    // bought nothing.
+    Bill bill(const Account& account, Bytes requested, Bytes asked,
+              Bytes served, Bytes provider, const api::Usage& usage,
+              bool hit) const;
+
+    // `model` is a label already.
+    void count(metrics::Table& table, const Account& account, Bytes model,
+               const Bill& bill, bool hit) const;
+
+    // For the page of metrics.
+    std::vector<const metrics::Family*> families() const {
+        return {&cost_, &saved_};
+    }
+
+private:
+    std::optional<int64_t> cost_of(Bytes model, Bytes provider,
+                                   const api::Usage& usage) const;
+
+    price::Book book_;
+    std::deque<std::string> names_;
+    std::vector<metrics::Label> cost_labels_;
+    std::vector<metrics::Label> saved_labels_;
+    metrics::Family cost_;
+    metrics::Family saved_;
+};
+
+}  // namespace llm::exchange

@@ -1,0 +1,170 @@
+// The stop at limits and budgets: what goes upstream is reserved before and
+// charged after.
+#include <algorithm>
+
+#include "src/api/stream_cut.hpp"
+#include "src/exchange/exchange.hpp"
+#include "src/metrics/families.hpp"
+
+namespace llm::exchange {
+namespace {
+
+// Where the request names a maximum the upstream keeps it; only what is
+// clearly beyond it, and no error of the estimate, is cut off.
+constexpr int64_t kTolerance = 32;
+
+int64_t tolerated(int64_t held) {
+    return held + held / 4 + kTolerance;
+}
+
+}  // namespace
+
+std::optional<api::ApiError> Exchange::admit(Now now) {
+    denial_ = spending_->admit(now);
+    report_limits();
+    if (!denial_) {
+        return std::nullopt;
+    }
+    reason_ = "refused";
+    return denial_->error;
+}
+
+Need Exchange::need() const {
+    const tokens::Estimator untaught;
+    const tokens::Estimator& estimator =
+        services_.estimator != nullptr ? *services_.estimator : untaught;
+    Need need;
+    need.prompt = static_cast<int64_t>(
+        estimator.prompt(tokens::model_hash(upstream_model()), prompt_size(),
+                         request_.messages)
+        + request_.input_tokens);
+    need.price = services_.billing->find(upstream_model(), provider());
+    if (endpoint_ == api::Endpoint::kEmbeddings) {
+        need.output_named = true;
+        return need;
+    }
+    need.choices = request_.n;
+    std::optional<int64_t> named = parameters_
+                                       ? parameters_->output_limit()
+                                       : request_.max_output_tokens;
+    need.output_named = named.has_value();
+    int64_t each = limit::kUsualOutput;
+    if (named) {
+        each = *named;
+    } else if (need.price != nullptr && need.price->max_output > 0) {
+        each = std::min(each, need.price->max_output);
+    }
+    need.output = each * need.choices;
+    return need;
+}
+
+Step Exchange::reserve(Now now) {
+    if (!spending_ || malformed_) {
+        return Step::kForward;
+    }
+    Need wanted = need();
+    bool priced = wanted.price != nullptr;
+    if (!priced && spending_->has_budgets()) {
+        services_.metrics
+            .counter(metrics::kUnpriced, {services_.label_of(upstream_model())})
+            .add();
+        if (services_.deny_unpriced && !observe_) {
+            Denial denial;
+            denial.error.status = 404;
+            denial.error.message =
+                "The model has no price here, so its budget cannot be kept.";
+            denial.error.code = "model_not_priced";
+            denial.error.param = "model";
+            denial_ = std::move(denial);
+            return Step::kRefuse;
+        }
+    }
+    denial_ = spending_->reserve(wanted, now);
+    report_limits();
+    if (denial_) {
+        store_wanted_ = false;
+        return Step::kRefuse;
+    }
+    if (degrade_to().empty() && spending_->cap() && !observe_) {
+        cap_ = spending_->output() / std::max<int64_t>(request_.n, 1);
+    }
+    return Step::kForward;
+}
+
+void Exchange::report_limits() {
+    metrics::Table& table = services_.metrics;
+    for (Bytes name : spending_->would_refuse()) {
+        table.counter(metrics::kLimitRequests, {name, "would_refuse"}).add();
+    }
+    if (denial_ && !denial_->rule.empty()) {
+        table.counter(metrics::kLimitRequests, {denial_->rule, "refused"})
+            .add();
+    }
+    for (const Crossing& crossing : spending_->take_crossings()) {
+        const limit::BudgetRule& rule = *crossing.ask->rule;
+        Bytes line = crossing.hard ? Bytes("hard") : Bytes("soft");
+        table.counter(metrics::kBudgetCrossed, {rule.name, line}).add();
+        if (services_.alert != nullptr && !rule.dry_run && !observe_) {
+            limit::Window window =
+                limit::window_of(rule, start_.wall_s());
+            services_.alert({line, rule.name, crossing.ask->value,
+                             account_.tenant, rule.nano, window.start_s,
+                             window.end_s});
+        }
+    }
+}
+
+// Generated tokens against those that are held, event by event. A byte is
+// two tokens at the most, so nothing has to be worked out for most events.
+void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
+                             Now now) {
+    spending_->keep(now);
+    size_t bytes = reader_->content_bytes();
+    if (bytes < next_ceiling_check_ || !spending_->reserved()) {
+        return;
+    }
+    const tokens::Estimator untaught;
+    const tokens::Estimator& estimator =
+        services_.estimator != nullptr ? *services_.estimator : untaught;
+    TextSize size;
+    size.ascii_bytes = bytes;
+    auto generated = static_cast<int64_t>(
+        estimator.completion(tokens::model_hash(upstream_model()), size));
+    int64_t limit = tolerated(spending_->output());
+    if (generated > limit) {
+        if (spending_->extend(generated + generated / 2, now)) {
+            limit = tolerated(spending_->output());
+        } else if (edits_stream()) {
+            std::string last;
+            api::Usage usage = reader_->answer().usage;
+            complete_usage(usage);
+            api::write_cut(*reader_, event.data, usage,
+                           request_.include_usage, last);
+            edit.cut(last);
+            cut_ = true;
+            return;
+        }
+    }
+    next_ceiling_check_ =
+        bytes + static_cast<size_t>(std::max<int64_t>(limit - generated, 1))
+                    / 2;
+}
+
+void Exchange::settle_spending(Now now) {
+    if (!spending_) {
+        return;
+    }
+    if (usage_.known() && !served_from_memory()) {
+        int64_t nano = bill_.known() ? bill_.cost : 0;
+        int64_t over =
+            spending_->settle(usage_.input + usage_.output, nano, now);
+        if (over > 0) {
+            services_.metrics.counter(metrics::kBudgetOverspent)
+                .add(static_cast<uint64_t>(over));
+        }
+        report_limits();
+    }
+    spending_->end(refused_, now);
+}
+
+}  // namespace llm::exchange

@@ -1,0 +1,495 @@
+#include "src/exchange/spending.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace llm::exchange {
+namespace {
+
+using limit::Demand;
+using limit::Kind;
+using limit::Standing;
+
+// At the dearest rates that plain text may take, so that what is charged
+// later is not more.
+int64_t cost_of(const price::ModelPrice* price, int64_t prompt,
+                int64_t output) {
+    if (price == nullptr) {
+        return 0;
+    }
+    api::Usage usage;
+    usage.input = prompt;
+    usage.output = output;
+    int64_t plain = price::cost_nano(*price, usage).value_or(0);
+    usage.reasoning = output;
+    return std::max(plain, price::cost_nano(*price, usage).value_or(0));
+}
+
+// At or above the soft line without what this request holds itself.
+bool is_soft(const Demand& demand, const Standing& standing) {
+    return standing.limit - standing.remaining - standing.granted
+           >= demand.soft;
+}
+
+Bytes noun_of(Kind kind) {
+    switch (kind) {
+    case Kind::kRequests: return "requests";
+    case Kind::kTokens: return "tokens";
+    case Kind::kConcurrency: return "concurrent requests";
+    case Kind::kBudget: break;
+    }
+    return "budget";
+}
+
+}  // namespace
+
+Bytes name_of(BudgetState state) {
+    switch (state) {
+    case BudgetState::kNone: break;
+    case BudgetState::kOk: return "ok";
+    case BudgetState::kSoft: return "soft";
+    case BudgetState::kHard: return "hard";
+    }
+    return "";
+}
+
+void Spending::set_limit_value(size_t i, std::string value) {
+    LimitAsk& ask = limits_[i];
+    ask.late = ask.late || ask.value.empty();
+    if (ask.late) {
+        ask.value = std::move(value);
+    }
+}
+
+void Spending::set_budget_value(size_t i, std::string value) {
+    budgets_[i].value = std::move(value);
+}
+
+// Request rate and concurrency of one rule.
+void Spending::ask_requests(size_t i, Part& part) const {
+    const limit::LimitRule& rule = *limits_[i].rule;
+    if (limits_[i].value.empty()) {
+        return;
+    }
+    Demand demand;
+    demand.dry_run = rule.dry_run || observe_;
+    if (rule.requests) {
+        demand.kind = Kind::kRequests;
+        demand.rate = *rule.requests;
+        demand.limit = rule.requests_burst;
+        demand.key = ledger_.key(demand.kind, rule.name, limits_[i].value);
+        part.demands.push_back(demand);
+        part.rules.push_back(static_cast<uint16_t>(i));
+    }
+    if (rule.concurrency) {
+        demand.kind = Kind::kConcurrency;
+        demand.rate = {};
+        demand.limit = *rule.concurrency;
+        demand.key = ledger_.key(demand.kind, rule.name, limits_[i].value);
+        part.demands.push_back(demand);
+        part.rules.push_back(static_cast<uint16_t>(i));
+    }
+}
+
+void Spending::ask_early() {
+    for (size_t i = 0; ledger_ && i < limits_.size(); i++) {
+        if (!limits_[i].late) {
+            ask_requests(i, early_);
+        }
+    }
+}
+
+Demand Spending::budget_demand(const BudgetAsk& ask, Now now) const {
+    const limit::BudgetRule& rule = *ask.rule;
+    Demand demand;
+    demand.kind = Kind::kBudget;
+    demand.dry_run = rule.dry_run || observe_;
+    demand.limit = rule.nano;
+    demand.soft = rule.soft;
+    demand.window = limit::window_of(rule, now.wall_s());
+    demand.key = ledger_.key(demand.kind, rule.name, ask.value,
+                             demand.window.start_s);
+    demand.amount = 0;
+    return demand;
+}
+
+void Spending::ask_tokens(const Need& need) {
+    int64_t least =
+        need.prompt
+        + std::min(need.output, limit::kLeastOutput * need.choices);
+    for (size_t i = 0; i < limits_.size(); i++) {
+        const limit::LimitRule& rule = *limits_[i].rule;
+        if (limits_[i].late) {
+            ask_requests(i, late_);
+        }
+        if (!rule.tokens || limits_[i].value.empty()) {
+            continue;
+        }
+        Demand demand;
+        demand.kind = Kind::kTokens;
+        demand.dry_run = rule.dry_run || observe_;
+        demand.rate = *rule.tokens;
+        demand.limit = rule.tokens_burst;
+        demand.key = ledger_.key(demand.kind, rule.name, limits_[i].value);
+        demand.amount = need.prompt + need.output;
+        if (rule.cap) {
+            demand.least = least;
+        }
+        late_.demands.push_back(demand);
+        late_.rules.push_back(static_cast<uint16_t>(i));
+    }
+}
+
+void Spending::ask_late(const Need& need, Now now) {
+    late_ = {};
+    if (!ledger_) {
+        return;
+    }
+    ask_tokens(need);
+    int64_t least = std::min(need.output, limit::kLeastOutput * need.choices);
+    for (size_t i = 0; i < budgets_.size(); i++) {
+        if (budgets_[i].value.empty()) {
+            continue;
+        }
+        Demand demand = budget_demand(budgets_[i], now);
+        demand.amount = cost_of(need.price, need.prompt, need.output);
+        demand.least = cost_of(need.price, need.prompt, least);
+        late_.demands.push_back(demand);
+        late_.rules.push_back(static_cast<uint16_t>(i));
+    }
+}
+
+Denial Spending::unavailable() const {
+    Denial denial;
+    denial.error.status = 503;
+    denial.error.message =
+        "Limits cannot be checked at the moment, try again.";
+    denial.error.code = "limits_unavailable";
+    return denial;
+}
+
+Denial Spending::denial_of(const Part& part,
+                           const limit::Refusal& refusal) const {
+    const Demand& demand = part.demands[refusal.which];
+    size_t rule = part.rules[refusal.which];
+    Denial denial;
+    denial.budget = demand.kind == Kind::kBudget;
+    denial.rule = denial.budget ? budgets_[rule].rule->name
+                                : limits_[rule].rule->name;
+    denial.retry = limit::retry_headers(refusal);
+    denial.error.status = 429;
+    std::string& text = denial.error.message;
+    if (denial.budget) {
+        text = "The budget \"" + denial.rule + "\" does not cover this "
+               "request";
+        denial.error.code = "insufficient_quota";
+        denial.error.type = "insufficient_quota";
+    } else {
+        text = "The limit \"" + denial.rule + "\" on ";
+        text += noun_of(demand.kind);
+        text += " is reached";
+        denial.error.code = "rate_limit_exceeded";
+    }
+    text += refusal.hopeless
+                ? "; it will not before " + denial.retry.retry_after
+                      + " seconds have passed."
+                : "; try again in "
+                      + limit::go_duration(refusal.retry_ns) + ".";
+    return denial;
+}
+
+void Spending::note_crossings(const Part& part) {
+    for (size_t i = 0; i < part.demands.size(); i++) {
+        if (part.demands[i].kind != Kind::kBudget) {
+            continue;
+        }
+        const BudgetAsk* ask = &budgets_[part.rules[i]];
+        if (part.standings[i].crossed_soft) {
+            crossings_.push_back({ask, false});
+        }
+        if (part.standings[i].crossed_hard) {
+            crossings_.push_back({ask, true});
+        }
+    }
+}
+
+std::optional<Denial> Spending::take(Part& part, Now now) {
+    if (part.demands.empty() || !ledger_) {
+        return std::nullopt;
+    }
+    auto reserved = ledger_.reserve(part.demands, owner_, kLease, now);
+    if (!reserved.ok()) {
+        part = {};
+        return fail_open_ ? std::nullopt : std::optional(unavailable());
+    }
+    part.standings.assign(
+        reserved->standings.begin(),
+        reserved->standings.begin()
+            + static_cast<ptrdiff_t>(part.demands.size()));
+    note_crossings(part);
+    if (reserved->refusal) {
+        return denial_of(part, *reserved->refusal);
+    }
+    part.reservation = reserved->reservation;
+    kept_ns_ = now.mono_ns;
+    return std::nullopt;
+}
+
+std::optional<Denial> Spending::admit(Now now) {
+    ask_early();
+    return take(early_, now);
+}
+
+// The output that every grant pays for.
+int64_t Spending::affordable(const Need& need) const {
+    int64_t output = need.output;
+    for (size_t i = 0; i < late_.demands.size(); i++) {
+        const Demand& demand = late_.demands[i];
+        int64_t granted = late_.standings[i].granted;
+        bool bounded = demand.kind == Kind::kTokens
+                       || demand.kind == Kind::kBudget;
+        if (!bounded || demand.dry_run || granted >= demand.amount) {
+            continue;
+        }
+        int64_t pays = granted - need.prompt;
+        if (demand.kind == Kind::kBudget) {
+            pays = need.price == nullptr
+                       ? output
+                       : price::affordable_output(*need.price, need.prompt,
+                                                  granted)
+                             .value_or(0);
+        }
+        output = std::min(output, pays);
+    }
+    return std::max<int64_t>(output, 0);
+}
+
+std::vector<int64_t> Spending::amounts_for(int64_t output) const {
+    std::vector<int64_t> amounts;
+    int64_t nano = cost_of(need_.price, need_.prompt, output);
+    for (const Demand& demand : late_.demands) {
+        constexpr int64_t kAsBefore = -1;
+        switch (demand.kind) {
+        case Kind::kBudget: amounts.push_back(nano); break;
+        case Kind::kTokens: amounts.push_back(need_.prompt + output); break;
+        default: amounts.push_back(kAsBefore);
+        }
+    }
+    return amounts;
+}
+
+// One scope granted less than the others: none holds more than the answer
+// may now take.
+void Spending::narrow(const Need& need, Now now) {
+    output_ = affordable(need);
+    output_ -= output_ % std::max<int64_t>(need.choices, 1);
+    if (output_ < need.output && late_.reservation) {
+        (void) ledger_.extend(late_.reservation, kLease,
+                              amounts_for(output_), now);
+    }
+    cap_ = output_ < need.output;
+    for (size_t i = 0; i < late_.demands.size(); i++) {
+        const Demand& demand = late_.demands[i];
+        bool capping = demand.kind == Kind::kBudget
+                       || (demand.kind == Kind::kTokens
+                           && limits_[late_.rules[i]].rule->cap);
+        cap_ = cap_
+               || (capping && !demand.dry_run && !need.output_named);
+    }
+}
+
+// At the soft line a budget may name a smaller model.
+bool Spending::degrade(Now now) {
+    if (degraded_) {
+        return false;
+    }
+    for (size_t i = 0; i < late_.demands.size(); i++) {
+        if (late_.demands[i].kind != Kind::kBudget) {
+            continue;
+        }
+        const limit::BudgetRule& rule = *budgets_[late_.rules[i]].rule;
+        const Standing& standing = late_.standings[i];
+        bool over = is_soft(late_.demands[i], standing)
+                    || !late_.reservation;
+        if (!rule.exceed_model.empty() && !late_.demands[i].dry_run && over) {
+            degraded_ = true;
+            degrade_to_ = rule.exceed_model;
+            release(now);
+            return true;
+        }
+    }
+    return false;
+}
+
+std::optional<Denial> Spending::reserve(const Need& need, Now now) {
+    need_ = need;
+    degrade_to_ = {};
+    ask_late(need, now);
+    std::optional<Denial> denial = take(late_, now);
+    if (degrade(now)) {
+        return std::nullopt;
+    }
+    if (denial) {
+        return denial;
+    }
+    if (late_.reservation) {
+        narrow(need, now);
+    } else {
+        output_ = need.output;
+    }
+    return std::nullopt;
+}
+
+bool Spending::extend(int64_t output, Now now) {
+    if (!late_.reservation || output <= output_) {
+        return true;
+    }
+    auto taken = ledger_.extend(late_.reservation, kLease,
+                                amounts_for(output), now);
+    // Forgotten: it settles to nothing, so nothing can be held.
+    if (!taken.ok() || !*taken) {
+        return !taken.ok() && fail_open_;
+    }
+    output_ = output;
+    kept_ns_ = now.mono_ns;
+    return true;
+}
+
+void Spending::keep(Now now) {
+    if (now.mono_ns - kept_ns_ < kLease / 4) {
+        return;
+    }
+    kept_ns_ = now.mono_ns;
+    for (Part* part : {&early_, &late_}) {
+        if (part->reservation) {
+            (void) ledger_.extend(part->reservation, kLease, {}, now);
+        }
+    }
+}
+
+int64_t Spending::settle(int64_t tokens, int64_t nano, Now now) {
+    if (!late_.reservation) {
+        return 0;
+    }
+    std::vector<int64_t> actual;
+    for (const Demand& demand : late_.demands) {
+        actual.push_back(demand.kind == Kind::kBudget ? nano : tokens);
+    }
+    auto settled = ledger_.settle(late_.reservation, actual, now);
+    late_.reservation = {};
+    if (!settled.ok()) {
+        return 0;
+    }
+    for (size_t i = 0; i < late_.demands.size(); i++) {
+        if ((settled->crossed_soft >> i & 1) != 0) {
+            crossings_.push_back({&budgets_[late_.rules[i]], false});
+        }
+    }
+    return settled->overspent;
+}
+
+void Spending::release(Now now) {
+    if (late_.reservation) {
+        (void) ledger_.release(late_.reservation, now);
+        late_.reservation = {};
+    }
+}
+
+void Spending::end(bool refused, Now now) {
+    release(now);
+    if (!early_.reservation) {
+        return;
+    }
+    if (refused) {
+        (void) ledger_.release(early_.reservation, now);
+    } else {
+        const std::vector<int64_t> none(early_.demands.size(), 0);
+        (void) ledger_.settle(early_.reservation, none, now);
+    }
+    early_.reservation = {};
+}
+
+limit::LimitHeaders Spending::headers() const {
+    std::vector<Demand> demands = early_.demands;
+    std::vector<Standing> standings = early_.standings;
+    demands.insert(demands.end(), late_.demands.begin(),
+                   late_.demands.end());
+    standings.insert(standings.end(), late_.standings.begin(),
+                     late_.standings.end());
+    return limit::limit_headers(demands, standings);
+}
+
+// Before anything is reserved, or after a hit, the ledger is asked.
+void Spending::peek_budgets(Now now) {
+    if (!late_.standings.empty() || budgets_.empty() || !ledger_) {
+        return;
+    }
+    Part asked;
+    for (size_t i = 0; i < budgets_.size(); i++) {
+        if (budgets_[i].value.empty()) {
+            continue;
+        }
+        asked.demands.push_back(budget_demand(budgets_[i], now));
+        asked.rules.push_back(static_cast<uint16_t>(i));
+    }
+    auto peeked = ledger_.peek(asked.demands, now);
+    if (!peeked.ok()) {
+        return;
+    }
+    asked.standings.assign(
+        peeked->standings.begin(),
+        peeked->standings.begin()
+            + static_cast<ptrdiff_t>(asked.demands.size()));
+    late_ = std::move(asked);
+}
+
+BudgetState Spending::state(Now now) {
+    peek_budgets(now);
+    auto state = BudgetState::kNone;
+    for (size_t i = 0; i < late_.standings.size(); i++) {
+        if (late_.demands[i].kind != Kind::kBudget) {
+            continue;
+        }
+        const Standing& standing = late_.standings[i];
+        auto one = standing.remaining <= 0 ? BudgetState::kHard
+                   : is_soft(late_.demands[i], standing)
+                       ? BudgetState::kSoft
+                       : BudgetState::kOk;
+        state = std::max(state, one);
+    }
+    return state;
+}
+
+std::optional<int64_t> Spending::remaining_nano(Now now) {
+    peek_budgets(now);
+    std::optional<int64_t> least;
+    for (size_t i = 0; i < late_.standings.size(); i++) {
+        if (late_.demands[i].kind == Kind::kBudget) {
+            int64_t one = late_.standings[i].remaining;
+            least = std::min(least.value_or(one), one);
+        }
+    }
+    return least;
+}
+
+std::vector<Crossing> Spending::take_crossings() {
+    return std::exchange(crossings_, {});
+}
+
+std::vector<Bytes> Spending::would_refuse() const {
+    std::vector<Bytes> names;
+    for (const Part* part : {&early_, &late_}) {
+        for (size_t i = 0; i < part->standings.size(); i++) {
+            if (!part->standings[i].would_refuse) {
+                continue;
+            }
+            size_t rule = part->rules[i];
+            names.push_back(part->demands[i].kind == Kind::kBudget
+                                ? Bytes(budgets_[rule].rule->name)
+                                : Bytes(limits_[rule].rule->name));
+        }
+    }
+    return names;
+}
+
+}  // namespace llm::exchange

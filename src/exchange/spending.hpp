@@ -1,0 +1,165 @@
+// Spending: the limits and budgets of one request, from admission to
+// settlement. Two reservations in the ledger:
+//
+//   admit()    before the body is read: request rates and concurrency
+//   reserve()  at a miss: tokens and money, by an estimate
+//
+// A refused request consumes nothing: a refusal at reserve() gives back what
+// admit() took. A hit keeps what admit() took and reserves nothing more.
+// Exactly one of settle() and release() ends a reservation; end() ends what
+// admit() took. What is never ended comes back by its lease.
+//
+// Ownership: rules and the price live as long as the Spending. Without a
+// ledger everything is admitted. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/api/protocol.hpp"
+#include "src/limit/ledger.hpp"
+#include "src/limit/ratelimit_headers.hpp"
+#include "src/limit/rules.hpp"
+#include "src/price/model_price.hpp"
+
+namespace llm::exchange {
+
+// A rule that applies, with the value of its key. With an empty value it is
+// none of its business. `late`: the key names what stands in the body, so
+// that all of the rule waits for it.
+struct LimitAsk {
+    const limit::LimitRule* rule;
+    std::string value;
+    bool late = false;
+};
+struct BudgetAsk {
+    const limit::BudgetRule* rule;
+    std::string value;
+};
+
+// What an answer is expected to take. `output`: of all choices together.
+struct Need {
+    int64_t prompt = 0;
+    int64_t output = 0;
+    bool output_named = false;  // by the request, not by us
+    int64_t choices = 1;
+    const price::ModelPrice* price = nullptr;  // nullptr: costs nothing
+};
+
+// Why a request is turned away.
+struct Denial {
+    api::ApiError error;
+    limit::RetryHeaders retry;
+    bool budget = false;
+    std::string rule;  // its name
+};
+
+// Somebody's money came to a line, for the first time in its window.
+struct Crossing {
+    const BudgetAsk* ask;
+    bool hard;
+};
+
+enum class BudgetState : uint8_t { kNone, kOk, kSoft, kHard };
+Bytes name_of(BudgetState state);  // "" ok soft hard
+
+class Spending {
+public:
+    static constexpr int64_t kLease = int64_t{600} * 1000000000;
+
+    // `observe`: every rule is a dry run.
+    Spending(limit::Ledger ledger, limit::Owner owner, bool fail_open,
+             bool observe)
+        : ledger_(ledger),
+          owner_(owner),
+          fail_open_(fail_open),
+          observe_(observe) {}
+
+    // The rules that apply to this request; before admit().
+    void add(LimitAsk ask) { limits_.push_back(std::move(ask)); }
+    void add(BudgetAsk ask) { budgets_.push_back(std::move(ask)); }
+    // Values that are known only now, in the order of add(); a rule whose
+    // key was empty before is taken with the late ones.
+    void set_limit_value(size_t i, std::string value);
+    void set_budget_value(size_t i, std::string value);
+    bool empty() const { return limits_.empty() && budgets_.empty(); }
+    bool has_budgets() const { return !budgets_.empty(); }
+    const std::vector<BudgetAsk>& budgets() const { return budgets_; }
+
+    std::optional<Denial> admit(Now now);
+    std::optional<Denial> reserve(const Need& need, Now now);
+
+    // After reserve(): the output tokens that are held for all choices, and
+    // whether the request must be told.
+    int64_t output() const { return output_; }
+    bool cap() const { return cap_; }
+    // After reserve(): the model to go on with instead, "" for none. The
+    // reservation was given back then.
+    Bytes degrade_to() const { return degrade_to_; }
+
+    // Output beyond what is held: more is taken, or false.
+    bool extend(int64_t output, Now now);
+    // The lease of a long answer.
+    void keep(Now now);
+
+    // The true usage. Returns nano-dollars beyond what budgets allow.
+    int64_t settle(int64_t tokens, int64_t nano, Now now);
+    void release(Now now);
+    // The request is over; `refused`: it never was.
+    void end(bool refused, Now now);
+
+    limit::LimitHeaders headers() const;
+    // Where the tightest budget stands: before reserve() by asking the
+    // ledger.
+    BudgetState state(Now now);
+    std::optional<int64_t> remaining_nano(Now now);
+
+    // Since the last call.
+    std::vector<Crossing> take_crossings();
+    // Dry runs that would have refused.
+    std::vector<Bytes> would_refuse() const;
+    bool reserved() const { return static_cast<bool>(late_.reservation); }
+
+private:
+    // One of the two reservations.
+    struct Part {
+        std::vector<limit::Demand> demands;
+        std::vector<limit::Standing> standings;
+        std::vector<uint16_t> rules;  // index of each demand's rule
+        limit::Reservation reservation;
+    };
+
+    limit::Demand budget_demand(const BudgetAsk& ask, Now now) const;
+    void ask_requests(size_t i, Part& part) const;
+    void ask_early();
+    void ask_tokens(const Need& need);
+    void ask_late(const Need& need, Now now);
+    std::optional<Denial> take(Part& part, Now now);
+    Denial denial_of(const Part& part, const limit::Refusal& refusal) const;
+    Denial unavailable() const;
+    void note_crossings(const Part& part);
+    int64_t affordable(const Need& need) const;
+    std::vector<int64_t> amounts_for(int64_t output) const;
+    void narrow(const Need& need, Now now);
+    bool degrade(Now now);
+    void peek_budgets(Now now);
+
+    limit::Ledger ledger_;
+    limit::Owner owner_;
+    bool fail_open_;
+    bool observe_;
+    std::vector<LimitAsk> limits_;
+    std::vector<BudgetAsk> budgets_;
+    Part early_;
+    Part late_;
+    Need need_;
+    int64_t output_ = 0;
+    bool cap_ = false;
+    Bytes degrade_to_;
+    bool degraded_ = false;
+    int64_t kept_ns_ = 0;
+    std::vector<Crossing> crossings_;
+};
+
+}  // namespace llm::exchange

@@ -1,0 +1,36 @@
+#include "src/limit/rules.hpp"
+
+#include "src/limit/keys.hpp"
+
+namespace llm::limit {
+
+KeyRules rules_of(const Key& key) {
+    KeyRules rules;
+    const KeyLimits& limits = key.limits;
+    if (limits.requests || limits.tokens || limits.concurrency) {
+        LimitRule rule;
+        rule.name = "llm_keys";
+        rule.requests = limits.requests;
+        rule.tokens = limits.tokens;
+        rule.concurrency = limits.concurrency;
+        if (rule.requests) {
+            rule.requests_burst = limits.burst.value_or(rule.requests->units);
+        }
+        if (rule.tokens) {
+            rule.tokens_burst = rule.tokens->units;
+        }
+        rules.limits.push_back(std::move(rule));
+    }
+    for (const KeyBudget& budget : key.budgets) {
+        BudgetRule rule;
+        rule.name = "llm_keys/";
+        rule.name += name_of(budget.period);
+        rule.nano = budget.nano;
+        rule.period = budget.period;
+        rule.zone = key.zone;
+        rules.budgets.push_back(std::move(rule));
+    }
+    return rules;
+}
+
+}  // namespace llm::limit

@@ -1,0 +1,63 @@
+// What one llm_limit or llm_budget says, ready for the ledger: the share of
+// `nodes` is taken already, literals are judged. Immutable; made when the
+// configuration or the key file is read, read by every request.
+//
+// Units: tokens and requests are counts, money is nano-dollars.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/limit/calendar.hpp"
+#include "src/limit/demand.hpp"
+
+namespace llm::limit {
+
+struct Key;
+
+struct LimitRule {
+    std::string name;
+    std::optional<Rate> requests;
+    int64_t requests_burst = 0;
+    std::optional<Rate> tokens;
+    int64_t tokens_burst = 0;
+    std::optional<int64_t> concurrency;
+    // Output tokens to reserve where the request names no maximum; 0: what
+    // the price table knows, else kUsualOutput.
+    int64_t ceiling = 0;
+    bool cap = false;  // write what was granted into the request
+    bool dry_run = false;
+};
+
+struct BudgetRule {
+    std::string name;
+    int64_t nano = 0;
+    Period period = Period::kDay;
+    std::shared_ptr<const TimeZone> zone;  // nullptr is UTC
+    int64_t soft = INT64_MAX;              // nano-dollars
+    std::string exceed_model;              // "": refuse
+    bool dry_run = false;
+};
+
+// What is reserved for an answer whose request and price say nothing.
+inline constexpr int64_t kUsualOutput = 4096;
+// A grant that is cut to what remains is not cut below that many tokens a
+// choice: an answer of three words helps nobody.
+inline constexpr int64_t kLeastOutput = 16;
+
+inline Window window_of(const BudgetRule& rule, int64_t wall_s) {
+    static const TimeZone utc;
+    return window_at(rule.period, rule.zone ? *rule.zone : utc, wall_s);
+}
+
+// The limits and budgets that stand in a key's own entry, under names that
+// no directive can have.
+struct KeyRules {
+    std::vector<LimitRule> limits;
+    std::vector<BudgetRule> budgets;
+};
+KeyRules rules_of(const Key& key);
+
+}  // namespace llm::limit
