@@ -41,7 +41,7 @@ find({
             $File::Find::prune = 1;
             return;
         }
-        push @files, $name if -f;
+        push @files, $name if -f && $name ne q(.git);
     },
 }, $root);
 @files = sort @files;

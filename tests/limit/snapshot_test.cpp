@@ -111,8 +111,8 @@ TEST(Snapshot, OtherPayloadsEndIt) {
 }
 
 TEST(Snapshot, AnotherVersionIsTold) {
-    std::string payload = "\x97\xaallm-ledger";
-    payload += std::string("\x02\0\0\0\0\0", 6);
+    std::string payload = "\x9b\xaallm-ledger";
+    payload += std::string("\x03\0\0\0\0\0\0\0\0\0", 10);
     auto read = read_snapshot(framed(payload));
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(read.error().code, Errc::kUnsupported);
