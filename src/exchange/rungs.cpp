@@ -102,12 +102,19 @@ bool Rungs::choose_from(size_t rung, Now now) {
     return true;
 }
 
+// Whether a credential that this provider was sent is the client's. Where
+// providers are required conf/llm_proxy.conf decides; a proxy_pass of the
+// operator's own may send it to any that has no key.
+bool Rungs::passes_credential() const {
+    const route::Provider* provider = choice_.provider;
+    return provider != nullptr && ladder_.client_credential
+           && (provider->pass_credential
+               || (provider->key_file.empty() && !ladder_.required));
+}
+
 LadderStep Rungs::failed(Fault fault, int status,
                          std::optional<int64_t> wait_ns, Now now) {
-    bool keyless = choice_.provider != nullptr
-                   && choice_.provider->key_file.empty();
-    route::Attempt attempt{fault, status,
-                           keyless && ladder_.client_credential};
+    route::Attempt attempt{fault, status, passes_credential()};
     report(route::fault_of_provider(attempt), wait_ns, now);
     LadderMove move = route::next_move(attempt, state(), now);
     if (!is_attempt(move.step)) {

@@ -30,8 +30,7 @@ struct Ladder {
     route::FallbackOn on = 0;
     std::vector<std::string> models;  // beyond the request's own
     std::optional<int64_t> deadline_ns;  // on the monotonic clock
-    bool client_credential = false;  // the client has sent one; it goes to
-                                     // providers without a key of their own
+    bool client_credential = false;  // the client has sent one
     bool store_fallback = false;     // llm_cache_fallback
     bool required = false;  // what no provider has cannot be asked for
 };
@@ -79,6 +78,7 @@ private:
     bool choose(Now now);
     bool choose_from(size_t rung, Now now);
     bool has_more_providers() const;
+    bool passes_credential() const;
     void report(route::Fault fault, std::optional<int64_t> wait_ns, Now now);
     route::LadderState state() const;
 

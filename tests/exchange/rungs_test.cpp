@@ -184,6 +184,35 @@ TEST(Rungs, LeavingIsNoVerdict) {
               Rungs::Begun::kGo);
 }
 
+// What a provider says about a client's own credential is the client's.
+TEST(Rungs, WhoseCredentialItWas) {
+    struct {
+        bool key, passes, required, sent;
+        LadderStep step;
+    } cases[] = {
+        {true, false, true, true, LadderStep::kRung},
+        {false, true, true, true, LadderStep::kDeliver},
+        {false, true, true, false, LadderStep::kRung},
+        {false, false, true, true, LadderStep::kRung},
+        {false, false, false, true, LadderStep::kDeliver},
+        {false, false, false, false, LadderStep::kRung},
+    };
+    for (const auto& c : cases) {
+        auto p = provider("p", {"a"});
+        p.key_file = c.key ? "key" : "";
+        p.pass_credential = c.passes;
+        Bench bench({p, provider("q", {"b"})});
+        Rungs rungs(bench.services);
+        Ladder with = ladder({"b"});
+        with.required = c.required;
+        with.client_credential = c.sent;
+        (void) rungs.begin(std::move(with), "a", Family::kOpenai, at(1));
+        EXPECT_EQ(rungs.failed(Fault::kAuth, 401, {}, at(1)), c.step);
+        bool blamed = !bench.services.cooldown.look("p", "a", at(1)).allowed;
+        EXPECT_EQ(blamed, c.step == LadderStep::kRung);
+    }
+}
+
 TEST(Rungs, RequiredProviders) {
     Bench bench({provider("p", {"a"}), provider("q", {"c"})});
     Ladder strict = ladder({"b", "c"});
