@@ -10,6 +10,7 @@
 
 #include "src/semantic/bert_encoder.hpp"
 #include "src/semantic/lexical_encoder.hpp"
+#include "src/semantic/remote_answer.hpp"
 #include "tests/semantic/random_model.hpp"
 
 namespace {
@@ -116,6 +117,42 @@ void BM_Lexical(benchmark::State& state) {
     }
 }
 BENCHMARK(BM_Lexical)->Unit(benchmark::kMicrosecond);
+
+// An endpoint's answer with one vector: dims, and whether in base64.
+void BM_RemoteAnswer(benchmark::State& state) {
+    auto dims = static_cast<size_t>(state.range(0));
+    std::string embedding;
+    if (state.range(1) != 0) {
+        while (embedding.size() < dims * 16 / 3) {
+            embedding += "zczMPc3MzD3NzMw9";  // 0.1 three times
+        }
+        embedding = '"' + embedding.substr(0, dims * 16 / 3) + '"';
+    } else {
+        for (size_t i = 0; i < dims; i++) {
+            embedding += i == 0 ? '[' : ',';
+            embedding += std::to_string(0.01 * static_cast<double>(i) - 1);
+        }
+        embedding += ']';
+    }
+    std::string answer =
+        R"({"object":"list","data":[{"object":"embedding","index":0,)"
+        R"("embedding":)" + embedding + "}]}";
+    for (auto _ : state) {
+        auto read = RemoteVectors::parse(answer, 1, dims);
+        if (!read) {
+            state.SkipWithError(read.error().message.c_str());
+            return;
+        }
+        benchmark::DoNotOptimize(read);
+    }
+}
+BENCHMARK(BM_RemoteAnswer)
+    ->ArgNames({"dims", "base64"})
+    ->Args({384, 0})
+    ->Args({384, 1})
+    ->Args({1536, 0})
+    ->Args({1536, 1})
+    ->Unit(benchmark::kMicrosecond);
 
 // The linear layers alone: what the rest of forward() is compared with.
 void products(benchmark::State& state, const Kernels& kernel) {

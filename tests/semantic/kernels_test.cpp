@@ -1,10 +1,13 @@
 #include "src/semantic/kernels.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "src/semantic/matrix.hpp"
@@ -113,6 +116,38 @@ TEST_P(EachKernel, ByteProductsAreExact) {
     for (size_t inputs : {48, 96, 144, 192, 240}) {
         expect_exact_products(*GetParam(), inputs);
     }
+}
+
+// Whether a thread's products are those of the caller.
+bool same_in_a_thread(const Kernels& kernel, const ByteRows& rows,
+                      const Weights& w, const std::vector<float>& expected) {
+    std::vector<float> out(expected.size());
+    std::thread([&] { kernel.product_bytes(rows, w, out.data()); }).join();
+    return out == expected;
+}
+
+// As in a server: chosen in one process, used by the threads of its children.
+TEST_P(EachKernel, WorksInThreadsAndChildren) {
+    constexpr size_t kInputs = 192;
+    constexpr size_t kRows = 17;
+    Matrix matrix(random_layer(kLane, kInputs), Precision::kInt8);
+    std::vector<uint8_t> bytes(kRows * kInputs, 200);
+    std::vector<float> scale(kRows, 0.5f);
+    std::vector<int32_t> zero(kRows, 3);
+    ByteRows rows{bytes.data(), scale.data(), zero.data(), kRows, kInputs};
+    std::vector<float> expected(kRows * kLane);
+    GetParam()->product_bytes(rows, matrix.view(), expected.data());
+    pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        bool same = same_in_a_thread(*GetParam(), rows, matrix.view(),
+                                     expected);
+        _exit(same ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_TRUE(same_in_a_thread(*GetParam(), rows, matrix.view(), expected));
 }
 
 TEST_P(EachKernel, FloatProducts) {

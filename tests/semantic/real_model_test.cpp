@@ -63,7 +63,8 @@ protected:
         const char* named = std::getenv("LLM_MINILM");
         path_ = named != nullptr ? fs::path(named)
                                  : root() / "models" / "all-MiniLM-L6-v2";
-        if (!fs::exists(path_ / "model.safetensors")) {
+        std::error_code unreadable;
+        if (!fs::exists(path_ / "model.safetensors", unreadable)) {
             GTEST_SKIP() << "no model in " << path_
                          << ": fetch it with ./run model";
         }
