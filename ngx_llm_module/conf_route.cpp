@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "ngx_llm_module/conf.hpp"
-#include "ngx_llm_module/vars.hpp"
+#include "ngx_llm_module/route.hpp"
 #include "src/route/model_name.hpp"
 
 namespace llm::door {
@@ -319,7 +319,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf, MainConf& conf) {
 
 constinit const Room route_room = {
     .commands = commands,
-    .variables = nullptr,
+    .variables = route_variables,
     .create_main = nullptr,
     .create_loc = create_loc,
     .merge_loc = merge_loc,

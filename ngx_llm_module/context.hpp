@@ -12,6 +12,7 @@
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/rung.hpp"
+#include "ngx_llm_module/route_state.hpp"
 #include "ngx_llm_module/wait.hpp"
 #include "src/exchange/exchange.hpp"
 
@@ -37,6 +38,7 @@ struct Context {
     const limit::Key* key = nullptr;
     limit::KeyRules key_rules;
     bool tenant_scoped = true;
+    RouteState route;            // route.cpp
     std::optional<Wait> wait;    // while the request is suspended
 
     // phases.cpp

@@ -1,10 +1,53 @@
 #include "ngx_llm_module/route.hpp"
 
+#include "ngx_llm_module/plan.hpp"
+#include "ngx_llm_module/vars.hpp"
+#include "src/route/prefix.hpp"
+
 namespace llm::door {
 
-std::optional<api::ApiError> plan_route(ngx_http_request_t*, Context& ctx,
-                                        Bytes model, ngx_int_t&) {
-    return ctx.exchange.route(model);
+std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
+                                        Bytes model, ngx_int_t& rc) {
+    exchange::Exchange& exchange = ctx.exchange;
+    if (!exchange.has_document()) {
+        return exchange.route(model);
+    }
+    if (needs_prefix(r) && ctx.route.prefix.empty()) {
+        ctx.route.prefix =
+            route::prefix_of(exchange.document(), exchange.request());
+    }
+    route::Plan plan;
+    std::string chosen;
+    if (read_plan(r, ctx.tenant, ctx.route.prefix, plan, chosen) != NGX_OK) {
+        rc = NGX_ERROR;
+        return std::nullopt;
+    }
+    exchange.plan() = std::move(plan);
+    return exchange.route(model.empty() ? Bytes(chosen) : model);
+}
+
+namespace {
+
+bool get_prefix(ngx_http_request_t* r, Context& ctx,
+                ngx_http_variable_value_t* v) {
+    return !ctx.route.prefix.empty() && give(r, v, ctx.route.prefix);
+}
+
+bool get_system_version(ngx_http_request_t* r, Context& ctx,
+                        ngx_http_variable_value_t* v) {
+    std::string version = ctx.exchange.plan().system_version();
+    return !version.empty() && give(r, v, version);
+}
+
+constexpr Variable variables[] = {
+    {"llm_prefix", get_prefix},
+    {"llm_system_version", get_system_version},
+};
+
+}  // namespace
+
+std::span<const Variable> route_variables() {
+    return variables;
 }
 
 }  // namespace llm::door

@@ -16,4 +16,6 @@ namespace llm::door {
 std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
                                         Bytes model, ngx_int_t& rc);
 
+std::span<const Variable> route_variables();
+
 }  // namespace llm::door
