@@ -167,17 +167,18 @@ bool machine_has_tiles() {
 }  // namespace
 
 const Kernels* amx_kernels() {
-    static const Kernels* const found = []() -> const Kernels* {
-        const Kernels* rest = avx512_kernels();
-        if (rest == nullptr || !machine_has_tiles() || !ask_for_tiles()) {
-            return nullptr;
-        }
-        static Kernels kernels = *rest;
-        kernels.name = "amx_int8";
-        kernels.product_bytes = product_bytes;
-        return &kernels;
+    static const bool usable = avx512_kernels() != nullptr
+                               && machine_has_tiles() && ask_for_tiles();
+    if (!usable) {
+        return nullptr;
+    }
+    static const Kernels kernels = [] {
+        Kernels out = *avx512_kernels();
+        out.name = "amx_int8";
+        out.product_bytes = product_bytes;
+        return out;
     }();
-    return found;
+    return &kernels;
 }
 
 }  // namespace llm::semantic
