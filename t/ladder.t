@@ -46,9 +46,9 @@ my $more = join '',
     location(none => 'llm_fallback two on=off;'),
     location(rate => 'llm_fallback two on=http_429;'),
     location(kept => 'llm_fallback two; llm_cache_fallback on;'),
-    location(first => 'llm_fallback $arg_b; llm_first_byte_timeout 300ms;'),
-    location(idle => 'llm_fallback two; llm_idle_timeout 300ms;'),
-    location(dead => 'llm_fallback $arg_b; llm_deadline 600ms;');
+    location(first => 'llm_fallback $arg_b; llm_first_byte_timeout 1s;'),
+    location(idle => 'llm_fallback two; llm_idle_timeout 800ms;'),
+    location(dead => 'llm_fallback $arg_b; llm_deadline 1s;');
 $more .= 'location = /own.txt { return 418 "the operator\'s page\n"; }';
 
 $t->start($head . $map . $t->server('llm on; llm_fallback two;',
@@ -205,19 +205,24 @@ for my $api (@APIS) {
         gen_ai_request_model => 'two'), '>', 0, 'usage: the second\'s';
 }
 
+is $t->metric('llm_upstream_attempts_total', outcome => 'content_filter'), 2,
+    'attempts are counted by what became of them';
+cmp_ok $t->metric('llm_upstream_attempts_total', outcome => 'answered'), '>',
+    50, 'and those that answered';
+
 # ---- clocks ---------------------------------------------------------------
 
 for my $form ('JSON', 'stream') {
     my @form = $form eq 'stream' ? @STREAM : ();
     fresh();
     my ($r, $log) = $t->ask('chat', '', @form, in => '/first',
-        model => 'one!delay=3000', args => 'b=two');
+        model => 'one!delay=6000', args => 'b=two');
     is $r->status, 200, "case 46: $form: no first byte in time";
     is $log->{served}, 'two', "case 46: $form: the next one answers";
     is $log->{upstream}, '504 : 200', "case 46: $form: in \$upstream_status";
     fresh();
     ($r, $log) = $t->ask('chat', '', @form, in => '/first',
-        model => 'one!delay=3000', args => 'b=two!delay=3000');
+        model => 'one!delay=6000', args => 'b=two!delay=6000');
     is $r->status, 504, "case 46: $form: nobody in time";
     ok length $r->json->{error}{message}, "case 46: $form: in JSON";
     is $t->mock_count, 2, "case 46: $form: both were asked";
@@ -229,13 +234,13 @@ for my $form ('JSON', 'stream') {
     ($r, $log) = $t->ask('chat', '', @form, in => '/dead',
         model => 'one!delay=5000', args => 'b=two');
     is $r->status, 504, "llm_deadline: $form: over all attempts";
-    cmp_ok Time::HiRes::time() - $from, '<', 2.5, "llm_deadline: $form: in time";
+    cmp_ok Time::HiRes::time() - $from, '<', 4, "llm_deadline: $form: in time";
     is $t->mock_count, 1, "llm_deadline: $form: nobody is asked too late";
 }
 {
     fresh();
     my ($r, $log) = $t->ask('chat', '', @STREAM, in => '/first',
-        model => 'one!ttft=3000', args => 'b=two');
+        model => 'one!ttft=6000', args => 'b=two');
     is $log->{served}, 'two', 'case 46: a head without an event is no answer';
     ($r, $log) = $t->ask('chat', '', @STREAM, in => '/idle',
         model => 'one!cut=4,noclose,events=20,size=200');

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/metrics/families.hpp"
+
 namespace llm::exchange {
 namespace {
 
@@ -115,6 +117,7 @@ bool Rungs::passes_credential() const {
 LadderStep Rungs::failed(Fault fault, int status,
                          std::optional<int64_t> wait_ns, Now now) {
     route::Attempt attempt{fault, status, passes_credential()};
+    count(route::name_of(fault));
     report(route::fault_of_provider(attempt), wait_ns, now);
     LadderMove move = route::next_move(attempt, state(), now);
     if (!is_attempt(move.step)) {
@@ -136,6 +139,7 @@ LadderStep Rungs::failed(Fault fault, int status,
 }
 
 void Rungs::answered(Now now) {
+    count("answered");
     answered_ = !reported_;
     report(Fault::kNone, std::nullopt, now);
 }
@@ -158,7 +162,27 @@ void Rungs::report(Fault fault, std::optional<int64_t> wait_ns, Now now) {
         return;
     }
     reported_ = true;
-    services_.cooldown.report(choice_.pass, fault, wait_ns, now);
+    route::CooldownChange change =
+        services_.cooldown.report(choice_.pass, fault, wait_ns, now);
+    if (change.opened || change.closed) {
+        services_.metrics
+            .counter(metrics::kCooldowns,
+                     {choice_.provider->name,
+                      change.opened ? Bytes("opened") : Bytes("closed")})
+            .add();
+    }
+}
+
+// Where there is nothing to choose there is nothing to count.
+void Rungs::count(Bytes outcome) {
+    bool chosen = models_.size() > 1 || choice_.provider != nullptr;
+    if (counted_ == attempts_ || !chosen) {
+        return;
+    }
+    counted_ = attempts_;
+    Bytes provider =
+        choice_.provider != nullptr ? Bytes(choice_.provider->name) : Bytes();
+    services_.metrics.counter(metrics::kAttempts, {provider, outcome}).add();
 }
 
 bool Rungs::has_more_providers() const {

@@ -80,6 +80,7 @@ private:
     bool has_more_providers() const;
     bool passes_credential() const;
     void report(route::Fault fault, std::optional<int64_t> wait_ns, Now now);
+    void count(Bytes outcome);
     route::LadderState state() const;
 
     Services& services_;
@@ -89,6 +90,7 @@ private:
     std::vector<int64_t> contexts_;
     size_t rung_ = 0;
     size_t attempts_ = 0;
+    size_t counted_ = 0;    // the attempt that was counted last
     route::Choice choice_;
     route::TriedProviders tried_;
     bool reported_ = true;  // the attempt, to the cooldown

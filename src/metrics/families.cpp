@@ -36,6 +36,12 @@ constexpr Bytes kErrorKinds[] = {
     "rate_limited",    "budget_exceeded",  "client_abort",
     "upstream_error",  "upstream_timeout", "upstream_unreachable",
     "upstream_cut",    "upstream_invalid", "internal"};
+constexpr Bytes kAttemptOutcomes[] = {
+    "answered", "connect",    "cut",          "timeout", "invalid",
+    "auth",     "rate_limit", "quota",        "server",  "overloaded",
+    "model",    "error_in_200", "context_length", "content_filter",
+    "request",  "client_gone"};
+constexpr Bytes kCooldownChanges[] = {"opened", "closed"};
 constexpr Bytes kLoadResults[] = {"loaded", "failed"};
 
 constexpr Bytes kAlertResults[] = {"sent", "failed", "dropped",
@@ -63,6 +69,10 @@ constexpr Label kDirectionLabels[] = {{"type", kDirections}};
 constexpr Label kEstimateLabels[] = {{"reason", kEstimateReasons}};
 constexpr Label kEndLabels[] = {{"how", kEnds}};
 constexpr Label kErrorLabels[] = {{"kind", kErrorKinds}};
+constexpr Label kAttemptLabels[] = {{"provider"},
+                                    {"outcome", kAttemptOutcomes}};
+constexpr Label kCooldownLabels[] = {{"provider"},
+                                     {"change", kCooldownChanges}};
 constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
 constexpr Label kAlertLabels[] = {{"event"}, {"result", kAlertResults}};
 constexpr Label kLimitLabels[] = {{"limit"}, {"result", kAdmissions}};
@@ -214,6 +224,15 @@ constinit const Family kAlerts =
     counter("llm_alerts_total", "Alerts by what became of them.",
             kAlertLabels);
 
+constinit const Family kAttempts =
+    counter("llm_upstream_attempts_total",
+            "Attempts at an upstream by what became of them.",
+            kAttemptLabels);
+constinit const Family kCooldowns =
+    counter("llm_provider_cooldowns_total",
+            "Providers left alone for a while, and taken back.",
+            kCooldownLabels);
+
 constinit const Family kDroppedSeries =
     counter("llm_metrics_dropped_series_total",
             "Look-ups of a series that found the metrics region full and "
@@ -237,7 +256,7 @@ constexpr const Family* kAll[] = {
     &kBudgetCrossed,  &kBudgetOverspent, &kKeyRefused,
     &kUnpriced,       &kReservations,    &kAccounts,
     &kLeasesEnded,    &kLedgerRepairs,   &kWatchLoads,
-    &kAlerts,
+    &kAlerts,         &kAttempts,        &kCooldowns,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};
 
 }  // namespace

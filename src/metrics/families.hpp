@@ -103,6 +103,14 @@ extern const Family kWatchLoads;
 // after the last of its kind; counted once, not for each endpoint).
 extern const Family kAlerts;
 
+// Attempts at an upstream where a ladder or a provider stands, by {provider,
+// outcome}: "answered", or route::name_of() the fault. provider is empty where
+// the location itself says who is asked.
+extern const Family kAttempts;
+// Changes of the cooldown that this request's reports made, by {provider,
+// change}.
+extern const Family kCooldowns;
+
 // Look-ups of a series that found the metrics region full and were counted
 // under "other".
 extern const Family kDroppedSeries;
