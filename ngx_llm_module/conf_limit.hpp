@@ -24,6 +24,7 @@ struct LimitMain {
     ngx_http_complex_value_t* credential;   // nullptr: the usual headers
     ngx_str_t snapshot;                     // llm_snapshot; empty: none
     ngx_msec_t snapshot_interval;
+    ngx_cycle_t* cycle;                     // whose user owns the snapshot
     ngx_array_t* texts;     // of all rules: a name means one thing
     bool fail_open;         // llm_limit_fail
     Place place;            // of the first directive that needs a zone

@@ -1,6 +1,7 @@
 #include "ngx_llm_module/snapshot.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -92,21 +93,50 @@ Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
     return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
 }
 
+// Once for each cause, not at every interval.
 void complain_of(const Result<void>& done, ngx_log_t* log) {
-    if (!done.ok()) {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "llm: llm_snapshot: %s",
-                      done.error().message.c_str());
+    static std::string last;
+    std::string text = done.ok() ? std::string() : done.error().message;
+    if (!text.empty() && text != last) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "llm: llm_snapshot: %s; the workers need a directory "
+                      "that they may write to",
+                      text.c_str());
     }
+    last = std::move(text);
+}
+
+// The master makes the directory where there is none, for the workers' user.
+// One that stands there is the operator's.
+Result<void> make_directory(ngx_cycle_t* cycle, const std::string& path) {
+    std::string directory = path.substr(0, path.rfind('/'));
+    if (directory.empty() || mkdir(directory.c_str(), 0700) != 0) {
+        return directory.empty() || errno == EEXIST
+                   ? Result<void>{}
+                   : failure("creating", directory);
+    }
+    auto* core = reinterpret_cast<ngx_core_conf_t*>(
+        ngx_get_conf(cycle->conf_ctx, ngx_core_module));
+    if (geteuid() == 0
+        && chown(directory.c_str(), core->user,
+                 static_cast<gid_t>(-1)) != 0) {
+        return failure("chown of", directory);
+    }
+    return {};
 }
 
 }  // namespace
 
-void restore_snapshot(const LimitMain& conf, limit::Ledger& ledger,
-                      Digest& secret, ngx_log_t* log) {
+void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
+                      limit::Ledger& ledger, Digest& secret,
+                      ngx_log_t* log) {
     if (conf.snapshot.len == 0) {
         return;
     }
     std::string path(view(conf.snapshot));
+    if (!ngx_test_config) {
+        complain_of(make_directory(cycle, path), log);
+    }
     auto file = watch::read_file(path, kMaxFile);
     if (!file.ok()) {
         if (file.error().code != Errc::kNotFound) {

@@ -161,6 +161,29 @@ ngx_int_t get_variable(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     });
 }
 
+// $llm_key_tag_NAME: a tag of the caller's key.
+ngx_int_t get_key_tag(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                      uintptr_t data) noexcept {
+    constexpr Bytes kPrefix = "llm_key_tag_";
+    return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [&] {
+        Bytes name = view(*reinterpret_cast<ngx_str_t*>(data))
+                         .substr(kPrefix.size());
+        Context* ctx = Context::find(r->main);
+        v->not_found = 1;
+        if (ctx == nullptr || ctx->key == nullptr) {
+            return ngx_int_t{NGX_OK};
+        }
+        for (const auto& [tag, value] : ctx->key->tags) {
+            if (tag == name && give(r, v, value)) {
+                v->valid = 1;
+                v->no_cacheable = 0;
+                v->not_found = 0;
+            }
+        }
+        return ngx_int_t{NGX_OK};
+    });
+}
+
 }  // namespace
 
 std::span<const Variable> core_variables() {
@@ -177,6 +200,13 @@ std::span<const Variable> metrics_variables() {
 
 
 ngx_int_t add_variables(ngx_conf_t* cf, std::span<const Room* const> rooms) {
+    ngx_str_t prefix = ngx_string("llm_key_tag_");
+    ngx_http_variable_t* tags = ngx_http_add_variable(
+        cf, &prefix, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX);
+    if (tags == nullptr) {
+        return NGX_ERROR;
+    }
+    tags->get_handler = get_key_tag;
     for (const Room* room : rooms) {
         if (room->variables == nullptr) {
             continue;

@@ -310,7 +310,8 @@ void fill(ngx_shm_zone_t* zone, const MainConf& conf, Open& open) {
     if (running != nullptr) {
         take_over(running, open, secret);
     } else if (open.ledger_fresh) {
-        restore_snapshot(conf.limit, open.ledger, secret, zone->shm.log);
+        restore_snapshot(conf.limit.cycle, conf.limit, open.ledger, secret,
+                         zone->shm.log);
     }
     Block block = block_of(zone);
     auto directory = shm::Directory::attach(block.base, block.size);

@@ -53,6 +53,8 @@ public:
 
     void use(price::Book book) { book_ = std::move(book); }
     bool has_prices() const { return book_.own || book_.common; }
+    // A name out of a price file, not a client's.
+    bool knows(Bytes model) const { return book_.has(model); }
     const price::ModelPrice* find(Bytes model, Bytes provider = {}) const {
         return book_.find(model, provider);
     }

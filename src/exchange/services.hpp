@@ -69,7 +69,8 @@ struct Services {
     bool deny_unpriced = true;
     void (*alert)(const Alert& alert) = nullptr;
     Hmac tenant_mac{""};  // names a tenant by its credential
-    // Model names that may be metric labels; all others are "other".
+    // Model names that may be metric labels beside those that have a price;
+    // all others are "other".
     std::vector<std::string> models;
 
     Documents documents;
@@ -81,7 +82,7 @@ struct Services {
                 return known;
             }
         }
-        return metrics::kOther;
+        return billing->knows(model) ? model : metrics::kOther;
     }
 };
 

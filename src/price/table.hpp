@@ -69,6 +69,8 @@ struct Book {
     std::shared_ptr<const Table> common;
 
     const ModelPrice* find(Bytes model, Bytes provider = {}) const;
+    // This very name stands in one of the files.
+    bool has(Bytes model) const { return find_name(model) != nullptr; }
 
 private:
     const ModelPrice* find_name(Bytes name) const;
