@@ -15,6 +15,7 @@ Geometry Geometry::of(uint32_t dims, uint32_t size_class) {
     if (dims < kMinDims || dims > kMaxDims || size_class >= kClasses) {
         return g;
     }
+    g.size_class = size_class;
     g.row = static_cast<uint32_t>(shm::align_up(dims));
     uint32_t room = units_of(size_class) * kUnitSize - kSketchesAt;
     uint32_t each = g.row + sizeof(Sketch) + sizeof(SlotMeta);

@@ -27,8 +27,9 @@
 //              state kFree, bytes zeroed, generation even
 //
 // Readers without a lock believe what they copied of a slot when its
-// generation was the same even number before and after, its state kLive and
-// the block's incarnation their partition's. An incarnation is given once.
+// generation was the same even number before and after, its state kLive, the
+// block's incarnation their partition's and its class the one that they read
+// it by. An incarnation is given once.
 #pragma once
 
 #include <cstdint>
@@ -141,6 +142,7 @@ inline constexpr uint32_t units_of(uint32_t size_class) {
 
 // How a block of a class is divided for vectors of so many dimensions.
 struct Geometry {
+    uint32_t size_class = 0;
     uint32_t slots = 0;  // 0: the class is too small for them
     uint32_t row = 0;    // bytes from one vector to the next
     uint32_t metas_at = 0;

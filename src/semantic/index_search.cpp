@@ -128,7 +128,8 @@ void Search::look_at(uint32_t unit, const Geometry& g, uint32_t slot,
                                     blocks.row(unit, g, slot), g.row);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (before % 2 != 0 || peek(meta.generation) != before
-        || copy.state != kLive || !mine(unit)) {
+        || copy.state != kLive || !mine(unit)
+        || blocks.class_of(unit) != g.size_class) {
         return;
     }
     Candidate candidate;
