@@ -5,6 +5,28 @@
 #include "src/route/prefix.hpp"
 
 namespace llm::door {
+namespace {
+
+// A key may name the models that it is for: what its owner asks for, or what
+// the operator makes of that.
+bool may_use(const Context& ctx, Bytes routed) {
+    const limit::Key* key = ctx.key;
+    Bytes asked = ctx.exchange.request().model;
+    return key == nullptr || key->allows(asked)
+           || (!routed.empty() && key->allows(routed));
+}
+
+// The words of a provider that has no such model.
+api::ApiError no_such_model() {
+    api::ApiError error;
+    error.status = NGX_HTTP_NOT_FOUND;
+    error.message = "The model does not exist or this key may not use it.";
+    error.param = "model";
+    error.code = "model_not_found";
+    return error;
+}
+
+}  // namespace
 
 std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
                                         Bytes model, ngx_int_t& rc) {
@@ -21,6 +43,9 @@ std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
     if (read_plan(r, ctx.tenant, ctx.route.prefix, plan, chosen) != NGX_OK) {
         rc = NGX_ERROR;
         return std::nullopt;
+    }
+    if (!exchange.observe() && !may_use(ctx, chosen)) {
+        return no_such_model();
     }
     exchange.plan() = std::move(plan);
     return exchange.route(model.empty() ? Bytes(chosen) : model);
