@@ -126,7 +126,25 @@ void create_loc(LocConf& conf) {
     conf.ladder.cache = NGX_CONF_UNSET;
 }
 
-char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
+// Where every model needs a provider, a literal one that has none is wrong.
+char* check_models(ngx_conf_t* cf, const LocConf& conf) {
+    const ngx_array_t* models = conf.ladder.models;
+    if (models == nullptr || conf.provider.required != 1) {
+        return NGX_CONF_OK;
+    }
+    auto* all = static_cast<ngx_http_complex_value_t*>(models->elts);
+    for (ngx_uint_t i = 0; i < models->nelts; i++) {
+        if (is_literal(all[i])
+            && check_literal_model(cf, main_conf(cf), conf.ladder.place,
+                                   "llm_fallback", view(all[i].value))
+                   != NGX_OK) {
+            return conf_error();
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     const LadderLoc& prev = outer.ladder;
     LadderLoc& conf = inner.ladder;
     if (conf.models == NGX_CONF_UNSET_PTR) {
@@ -139,7 +157,7 @@ char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     ngx_conf_merge_msec_value(conf.first_byte, prev.first_byte, 0);
     ngx_conf_merge_msec_value(conf.idle, prev.idle, 0);
     ngx_conf_merge_value(conf.cache, prev.cache, 0);
-    return NGX_CONF_OK;
+    return check_models(cf, inner);
 }
 
 }  // namespace

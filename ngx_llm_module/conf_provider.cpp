@@ -105,6 +105,17 @@ ngx_int_t open_registry(ngx_cycle_t*, MainConf& conf) {
     return NGX_OK;
 }
 
+// A new key may be what a provider in cooldown waits for.
+void follow_keys(ngx_cycle_t* cycle, MainConf& conf, Now) {
+    if (conf.provider.setup != nullptr) {
+        poll_provider_keys(*conf.provider.setup, cycle->log,
+                           [](const route::Provider& provider) {
+                               worker_services().cooldown.forget(
+                                   provider.name);
+                           });
+    }
+}
+
 }  // namespace
 
 const route::Registry* registry_of(const MainConf& conf) {
@@ -145,7 +156,7 @@ constinit const Room provider_room = {
     .postconfiguration = check_providers,
     .init_process = open_registry,
     .exit_process = nullptr,
-    .tick = nullptr,
+    .tick = follow_keys,
 };
 
 }  // namespace llm::door

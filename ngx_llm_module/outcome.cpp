@@ -70,7 +70,8 @@ std::optional<int64_t> wait_of(ngx_http_upstream_t* u, Now at) {
     each_header(u->headers_in.headers, [&](ngx_table_elt_t& header) {
         (void) times.add(view(header.key), view(header.value));
     });
-    return times.wait(at);
+    bool limited = u->headers_in.status_n == NGX_HTTP_TOO_MANY_REQUESTS;
+    return limited ? times.wait(at) : times.asked(at);
 }
 
 exchange::End end_without_answer(ngx_http_request_t* r) {

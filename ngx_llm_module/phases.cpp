@@ -7,6 +7,7 @@
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
 #include "ngx_llm_module/limits.hpp"
+#include "ngx_llm_module/models.hpp"
 #include "ngx_llm_module/policy.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/route.hpp"
@@ -246,7 +247,8 @@ ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     bool guarded = is_guarded(r);
     bool observe = conf.mode == kModeObserve;
     bool encoded = endpoint != api::Endpoint::kNone && is_encoded(r);
-    if (endpoint == api::Endpoint::kNone && !guarded) {
+    bool models = endpoint == api::Endpoint::kNone && asks_for_models(r);
+    if (endpoint == api::Endpoint::kNone && !guarded && !models) {
         return NGX_DECLINED;
     }
     if (encoded && (observe || (conf.passthrough && !guarded))) {
@@ -264,6 +266,11 @@ ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     }
     if (error) {
         return refuse(r, *ctx, *error);
+    }
+    if (models) {
+        ctx->foreign = true;
+        r->content_handler = send_models;
+        return NGX_DECLINED;
     }
     bool pass = observe || conf.passthrough;
     if (endpoint == api::Endpoint::kNone || (encoded && pass)) {

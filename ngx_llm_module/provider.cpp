@@ -14,10 +14,8 @@ using route::Provider;
 
 // "" where the client's own passes, or nothing.
 Bytes own_secret(ngx_http_request_t* r, const Provider& provider) {
-    ProviderSetup* setup = main_conf(r).provider.setup;
-    return setup == nullptr
-               ? Bytes()
-               : setup->secret_of(provider, r->connection->log);
+    const ProviderSetup* setup = main_conf(r).provider.setup;
+    return setup == nullptr ? Bytes() : setup->secret_of(provider);
 }
 
 bool get_provider(ngx_http_request_t* r, Context& ctx,
@@ -151,13 +149,11 @@ ngx_int_t push_header(ngx_http_request_t* r, Bytes name, Bytes value) {
 
 }  // namespace
 
-Bytes ProviderSetup::secret_of(const Provider& provider, ngx_log_t* log) {
+Bytes ProviderSetup::secret_of(const Provider& provider) const {
     for (size_t i = 0; i < providers.size(); i++) {
-        if (providers[i].name != provider.name || keys[i] == nullptr) {
-            continue;
+        if (providers[i].name == provider.name && keys[i] != nullptr) {
+            return keys[i]->value()->secret;
         }
-        poll_provider_keys(*this, log, [](const Provider&) {});
-        return keys[i]->value()->secret;
     }
     return {};
 }

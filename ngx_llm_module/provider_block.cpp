@@ -269,7 +269,10 @@ char* open_key(ngx_conf_t* cf, Block& block, ProviderSetup& setup) {
                             watch::WatchOptions{}.interval_ns},
         route::parse_provider_key);
     if (auto opened = file->open(now()); !opened.ok()) {
-        std::string why = block.key_path + ": " + opened.error().message;
+        std::string why = opened.error().message;
+        if (!why.starts_with(block.key_path)) {
+            why = block.key_path + ": " + why;
+        }
         return refuse(cf, "key", why);
     }
     if (auto warning = route::key_file_warning(block.key_path)) {

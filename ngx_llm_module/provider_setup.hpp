@@ -21,13 +21,12 @@ struct ProviderSetup {
     std::vector<std::unique_ptr<route::ProviderKeyFile>> keys;
     std::optional<route::Registry> registry;  // of `providers`, once whole
 
-    // The credential for a provider of the registry; "" is none. Looks
-    // whether its file has changed, at most once a second.
-    Bytes secret_of(const route::Provider& provider, ngx_log_t* log);
+    // The credential for a provider of the registry; "" is none.
+    Bytes secret_of(const route::Provider& provider) const;
 };
 
-// Keys that have changed are taken over; `changed` is told which. For the
-// tick of a worker and for requests.
+// Keys that have changed are taken over; `changed` is told whose. For the
+// tick of a worker.
 template <typename Changed>
 void poll_provider_keys(ProviderSetup& setup, ngx_log_t* log,
                         Changed changed) {

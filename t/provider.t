@@ -5,6 +5,8 @@ use lib 't/lib';
 use LLM::Test;
 use LLM::Edge;
 
+use Digest::SHA qw(sha256_hex);
+
 my $t = LLM::Edge->new(workers => 1);
 $t->mock;
 my $dir = $t->dir;
@@ -94,6 +96,15 @@ refused(block('url http://nobody.invalid/v1; api openai; models m;'),
     qr/host not found in upstream "nobody\.invalid:80"/, 2);
 
 {
+    my $where = "server {\nlisten 127.0.0.1:%%PORT:x%%;\nllm on;\n"
+        . "llm_provider_required on;\nllm_fallback m ;\n}";
+    my $with = sub { $where =~ s/llm_fallback m \K/$_[0]/r . block($good) };
+    refused($with->('nobodys'),
+        qr/"llm_fallback": no llm_provider has the model "nobodys"/, 4);
+    my ($ok, $said) = $checker->check($with->('$arg_x'));
+    is $ok, 1, 'a variable may be anything' or diag $said;
+}
+{
     chmod 0644, $checker->dir . '/openai.key';
     my ($ok, $said) = $checker->check("llm_provider p {\n$good\n"
         . "key openai.key;\n}\nserver { listen 127.0.0.1:%%PORT:x%%; }");
@@ -115,6 +126,12 @@ my $mock = 'http://127.0.0.1:%%PORT:mock%%';
 my $head = $t->head =~ s/("upstream":"\$upstream_status")/$1,"provider":"\$llm_provider","state":"\$llm_provider_state"/r;
 
 symlink "$dir/openai.key", "$dir/linked.key" or die $!;
+key_file('wrong.key', "sk-our-wrong\n");
+key_file('keys.json', to_json({ keys => [
+    { name => 'some', tenant => 't', models => ['gpt-4o', 'claude-*'],
+        key_sha256 => sha256_hex('edge-some') },
+    { name => 'all', tenant => 't', key_sha256 => sha256_hex('edge-all') },
+] }));
 
 $t->start($head . <<"END" . <<'END');
     llm_provider openai {
@@ -145,6 +162,10 @@ $t->start($head . <<"END" . <<'END');
     llm_provider one   { api openai; url $mock/mock/cached=2/v1; weight 3; models both; }
     llm_provider two   { api openai; url $mock/mock/cached=3/v1; weight 1; models both; }
     llm_provider none  { api openai; url $mock/mock/cached=4/v1; weight 0; models both drained; }
+    llm_provider busy  { api openai; url $mock/mock/status=429,retry_after=2/v1; weight 1000; models shared busy; }
+    llm_provider idle  { api openai; url $mock/v1; models shared; }
+    llm_provider wrong { api openai; url $mock/mock/status=401/v1; key wrong.key; weight 1000; models keyed; }
+    llm_provider right { api openai; url $mock/v1; models keyed; }
     llm_provider dead  { api openai; url http://127.0.0.1:%%PORT:nobody%%/v1; weight 1000; models failing; }
     llm_provider alive { api openai; url $mock/v1; models failing; }
     upstream pool { server 127.0.0.1:%%PORT:mock%%; keepalive 4; }
@@ -277,6 +298,82 @@ for my $model ('nope', 'drained', 'claude-x') {
     is $log->{provider}, 'alive', 'and it is its name that is logged';
     is @saw, 1, 'asked once';
     $t->allow(qr/llm: attempt|connect\(\) failed/);
+}
+
+# ---- cooldown ---------------------------------------------------------------
+
+$t->allow(qr/llm: attempt/);
+
+# 42: a provider that says when to come back is left alone until then.
+{
+    my ($r, $log, @saw) = ask(chat => 'shared');
+    is $r->status, 200, '42: the other provider answers';
+    is join(' ', map { $_->{status} } @saw), '429 200', 'after a 429';
+    is $log->{provider}, 'idle', 'its name';
+    for (1 .. 5) {
+        ($r, $log, @saw) = ask(chat => 'shared');
+        is scalar(@saw), 1, 'the first one is left alone';
+        is $log->{provider}, 'idle', 'for the other';
+    }
+    ($r, $log, @saw) = ask(chat => 'busy');
+    is $r->status, 429, 'another model is not: its 429 is delivered';
+    is $log->{state}, 'open', 'and its state is known';
+    ($r, undef, @saw) = ask(chat => 'busy');
+    is $r->status, 503, 'nobody else has it';
+    is @saw, 0, 'and it is not hammered';
+    ok +(wait_until {
+        my (undef, undef, @saw) = ask(chat => 'shared');
+        @saw == 2;
+    } 6), 'after its time one request tries it again';
+    (undef, undef, @saw) = ask(chat => 'shared');
+    is @saw, 1, 'and it is left alone again';
+}
+
+# 41: a provider that refuses our key, until there is another key.
+{
+    my ($r, $log, @saw) = ask(chat => 'keyed');
+    is $r->status, 200, '41: the other provider answers';
+    is join(' ', map { $_->{status} } @saw), '401 200', 'after a 401';
+    (undef, undef, @saw) = ask(chat => 'keyed');
+    is @saw, 1, 'the first one is left alone';
+    key_file('wrong.key', "sk-our-newer\n");
+    ok +(wait_until {
+        (undef, undef, @saw) = ask(chat => 'keyed');
+        @saw == 2;
+    } 8), 'with another key it is asked at once';
+    is $saw[0]{headers}{authorization}, 'Bearer sk-our-newer', 'with that';
+}
+
+# ---- models ------------------------------------------------------------------
+
+sub models {
+    my ($uri, @headers) = @_;
+    $t->mock_reset;
+    my $r = $t->request(GET => $uri, headers => \@headers);
+    is $t->mock_count, 0, "$uri: nobody is asked";
+    return $r;
+}
+
+{
+    my $r = models('/v1/models');
+    is $r->status, 200, 'the list';
+    is $r->header('content-type'), 'application/json', 'as JSON';
+    my $list = $r->json;
+    is $list->{object}, 'list', 'in its form';
+    is join(' ', map { $_->{id} } @{ $list->{data} }),
+        'gpt-4o llama own both shared busy keyed failing',
+        'names, no globs, none that is drained';
+    is $list->{data}[0]{owned_by}, 'openai', 'and whose they are';
+    is models('/openai/v1/models/llama')->json->{id}, 'llama', 'one of it';
+    $r = models('/v1/models/nope');
+    is $r->status, 404, 'or none';
+    is $r->json->{error}{code}, 'model_not_found', 'in the protocol';
+    $r = models('/v1/models', 'anthropic-version' => '2023-06-01');
+    is to_json($r->json), '{"data":[],"first_id":null,"has_more":false,'
+        . '"last_id":null}', 'of the other protocol there are globs only';
+    $r = $t->request(HEAD => '/v1/models', headers => []);
+    is $r->status, 200, 'HEAD';
+    is $r->body, '', 'has no body';
 }
 
 # ---- a key that changes -----------------------------------------------------

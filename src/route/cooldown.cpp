@@ -162,6 +162,9 @@ CooldownChange Cooldown::report(const CooldownPass& pass, Fault fault,
     if (head_ == nullptr || pass.provider_key == 0) {
         return change;
     }
+    if (fault == Fault::kAuth || fault == Fault::kQuota) {
+        wait_ns.reset();  // time alone does not mend these
+    }
     Verdicts verdicts = verdicts_of(fault, wait_ns.has_value());
     auto settle = [&](uint64_t key, uint64_t probe, Verdict verdict) {
         switch (verdict) {

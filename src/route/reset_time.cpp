@@ -349,14 +349,16 @@ ResetTimes::Kind* ResetTimes::kind(Bytes what, bool anthropic) {
     return &kinds_[count_++];
 }
 
-std::optional<int64_t> ResetTimes::wait(Now now) const {
+std::optional<int64_t> ResetTimes::asked(Now now) const {
     if (auto ms = parse_number(retry_after_ms_, kMillisecond)) {
         return ms;
     }
-    if (auto after = parse_retry_after(retry_after_, now)) {
-        return after;
-    }
-    return wait_of_limits(now);
+    return parse_retry_after(retry_after_, now);
+}
+
+std::optional<int64_t> ResetTimes::wait(Now now) const {
+    std::optional<int64_t> ns = asked(now);
+    return ns ? ns : wait_of_limits(now);
 }
 
 std::optional<int64_t> ResetTimes::wait_of_limits(Now now) const {

@@ -37,8 +37,11 @@ public:
     // a header for us, or one more than kMaxKinds of them.
     bool add(Bytes name, Bytes value);
 
-    // Nanoseconds from `now`; empty: the provider did not say.
+    // Nanoseconds from `now`; empty: the provider did not say. For a 429:
+    // the limits stand in every answer and tell nothing of other failures.
     std::optional<int64_t> wait(Now now) const;
+    // By retry-after(-ms) alone, which is always about this failure.
+    std::optional<int64_t> asked(Now now) const;
 
 private:
     static constexpr size_t kMaxKinds = 16;

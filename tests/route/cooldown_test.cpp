@@ -111,6 +111,13 @@ TEST_F(CooldownTest, ConnectErrorsAndAuthAreOfTheWholeProvider) {
     EXPECT_FALSE(c.admit(kB, "another", at(6)).allowed);
 }
 
+TEST_F(CooldownTest, ACredentialIsNotMendedByTheTimeThatIsTold) {
+    EXPECT_EQ(ask(kA, kM, Fault::kAuth, 0, kSecond / 10).open_ns,
+              10 * kSecond);
+    EXPECT_EQ(ask(kB, kM, Fault::kQuota, 0, kSecond / 10).open_ns,
+              10 * kSecond);
+}
+
 TEST_F(CooldownTest, ARateLimitOpensForAsLongAsItSays) {
     CooldownChange change =
         ask(kA, kM, Fault::kRateLimit, 0, 90 * kSecond);

@@ -161,6 +161,16 @@ TEST(ResetTimes, AnthropicLimits) {
               0);
 }
 
+// Every answer of OpenAI's has them, a 500 too.
+TEST(ResetTimes, LimitsAreNotAskedFor) {
+    ResetTimes times;
+    times.add("x-ratelimit-remaining-requests", "0");
+    times.add("x-ratelimit-reset-requests", "120ms");
+    EXPECT_FALSE(times.asked(now()).has_value());
+    times.add("Retry-After", "3");
+    EXPECT_EQ(times.asked(now()), 3 * kSecond);
+}
+
 TEST(ResetTimes, KindsAreBounded) {
     ResetTimes times;
     std::vector<std::string> names;
