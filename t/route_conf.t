@@ -105,7 +105,7 @@ refused('llm_model_response client;', qr/invalid value "client"/);
 refused('llm_model_response served; llm_model_response served;',
     qr/"llm_model_response" directive is duplicate/);
 refused('llm_provider_cache 1;', qr/"on" or "off"/);
-taken('llm_model_response requested; llm_provider_cache on;');
+taken('llm_provider_cache on;');
 taken('llm_model_response served; llm_provider_cache off;');
 
 done_testing;
