@@ -127,11 +127,7 @@ my $head = $t->head =~ s/("upstream":"\$upstream_status")/$1,"provider":"\$llm_p
 
 symlink "$dir/openai.key", "$dir/linked.key" or die $!;
 key_file('wrong.key', "sk-our-wrong\n");
-key_file('keys.json', to_json({ keys => [
-    { name => 'some', tenant => 't', models => ['gpt-4o', 'claude-*'],
-        key_sha256 => sha256_hex('edge-some') },
-    { name => 'all', tenant => 't', key_sha256 => sha256_hex('edge-all') },
-] }));
+
 
 $t->start($head . <<"END" . <<'END');
     llm_provider openai {
@@ -393,5 +389,38 @@ ok +(wait_until { authorization(); $t->log =~ /linked\.key.*one key alone/ } 10)
 is authorization(), 'Bearer sk-our-second', 'and the old one stays in use';
 $t->allow(qr/llm_provider "openai".*one key alone/);
 unlike $t->log, qr/sk-(?:our|secret)/, 'no key in the log';
+
+# ---- models of a key ----------------------------------------------------------
+
+my $keyed = LLM::Test->new(workers => 1);
+$keyed->write_file('llm_proxy.conf', $proxy);
+$keyed->write_file('keys.json', to_json({ keys => [
+    { name => 'some', tenant => 't', models => ['gpt-4o', 'x-*'],
+        key_sha256 => sha256_hex('edge-some') },
+    { name => 'all', tenant => 't', key_sha256 => sha256_hex('edge-all') },
+] }));
+$keyed->start(<<'END');
+    llm_zone z:4m;
+    llm_keys keys.json;
+    llm_provider p { api openai; url http://127.0.0.1:1/v1; models gpt-4o o3 x-1; }
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        location / { llm on; include %%DIR%%/llm_proxy.conf; }
+    }
+END
+
+sub listed {
+    my ($key, $uri) = @_;
+    my $r = $keyed->get($uri // '/v1/models', Authorization => "Bearer $key");
+    return $r->status if $r->status != 200;
+    my $list = $r->json;
+    return join ' ', map { $_->{id} } $list->{data} ? @{ $list->{data} } : $list;
+}
+
+is listed('edge-some'), 'gpt-4o x-1', 'what the key may use';
+is listed('edge-all'), 'gpt-4o o3 x-1', 'all, where it may all';
+is listed('edge-none'), 401, 'an unknown key has none';
+is listed('edge-some', '/v1/models/o3'), 404, 'nor is another one told';
+is listed('edge-all', '/v1/models/o3'), 'o3', 'but to whom may';
 
 done_testing;
