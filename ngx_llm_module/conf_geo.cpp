@@ -2,67 +2,39 @@
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/vars.hpp"
-#include "ngx_llm_module/watcher.hpp"
-#include "src/geo/database.hpp"
+#include "ngx_llm_module/watching.hpp"
 
 namespace llm::door {
 
-struct GeoFile {
-    Watcher<geo::Database> watcher;
-    ngx_event_t timer;
-};
-
 namespace {
 
-constexpr ngx_msec_t kInterval = 1000;
-
-void close_file(void* data) {
-    delete static_cast<GeoFile*>(data);
-}
-
-watch::Watched<geo::Database> watched(const std::string& path) {
-    watch::WatchOptions options;
-    options.path = path;
-    options.max_size = geo::Database::kMaxSize;
-    auto parse = [path](Bytes content) -> Result<geo::Database> {
-        auto base = geo::Database::parse(content);
-        if (!base) {
-            return Error{base.error().code,
-                         path + ": " + base.error().message};
-        }
-        return base;
-    };
-    return {options, parse};
-}
-
-char* open_file(ngx_conf_t* cf, GeoMain& conf) {
-    if (conf.file != nullptr) {
+char* open_base(ngx_conf_t* cf, GeoMain& conf) {
+    if (conf.base != nullptr) {
         return conf_text("is duplicate");
     }
     ngx_str_t path = static_cast<ngx_str_t*>(cf->args->elts)[1];
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
         return conf_error();
     }
-    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cleanup == nullptr) {
+    watch::WatchOptions options;
+    options.path = view(path);
+    options.max_size = geo::Database::kMaxSize;
+    conf.base = pool_new<watch::Watched<geo::Database>>(
+        cf->pool, std::move(options), geo::Database::parse);
+    if (conf.base == nullptr) {
         return conf_error();
     }
-    auto* file = new GeoFile{
-        {"llm_geoip", "geoip", watched(std::string(view(path)))}, {}};
-    cleanup->handler = close_file;
-    cleanup->data = file;
-    if (auto opened = file->watcher.open(); !opened) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"llm_geoip\": %s",
-                           opened.error().message.c_str());
+    if (auto opened = conf.base->open(now()); !opened.ok()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"llm_geoip\": \"%V\": %s",
+                           &path, opened.error().message.c_str());
         return conf_error();
     }
-    conf.file = file;
-    return NGX_CONF_OK;
+    return add_threads(cf);
 }
 
 char* set_geoip(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
     return guard(cf->log, conf_error(), [&] {
-        return open_file(cf, static_cast<MainConf*>(conf)->geo);
+        return open_base(cf, static_cast<MainConf*>(conf)->geo);
     });
 }
 
@@ -88,11 +60,11 @@ ngx_int_t get_code(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                    Part part) noexcept {
     return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [&] {
         v->not_found = 1;
-        const GeoFile* file = main_conf(r).geo.file;
-        if (file == nullptr) {
+        const auto* base = main_conf(r).geo.base;
+        if (base == nullptr) {
             return ngx_int_t{NGX_OK};
         }
-        geo::Location found = file->watcher.value().lookup(client_address(r));
+        geo::Location found = base->value()->lookup(client_address(r));
         geo::Code code = found.*part;
         if (!code.empty() && give(r, v, code.view())) {
             v->valid = 1;
@@ -138,24 +110,10 @@ ngx_int_t postconfiguration(ngx_conf_t* cf, MainConf&) {
     return NGX_OK;
 }
 
-void tick(ngx_event_t* event) noexcept {
-    guard(event->log, [event] {
-        static_cast<GeoFile*>(event->data)->watcher.tick(event->log);
-        ngx_add_timer(event, kInterval);
-    });
-}
-
-ngx_int_t init_process(ngx_cycle_t* cycle, MainConf& conf) {
-    GeoFile* file = conf.geo.file;
-    if (file != nullptr) {
-        file->watcher.start();
-        file->timer.handler = tick;
-        file->timer.data = file;
-        file->timer.log = cycle->log;
-        file->timer.cancelable = 1;
-        ngx_add_timer(&file->timer, kInterval);
+void tick(ngx_cycle_t* cycle, MainConf& conf, Now now) {
+    if (conf.geo.base != nullptr && !ngx_exiting) {
+        poll_watched(*conf.geo.base, "geoip", cycle->log, now);
     }
-    return NGX_OK;
 }
 
 ngx_command_t commands[] = {
@@ -172,9 +130,9 @@ constinit const Room geo_room = {
     .create_loc = nullptr,
     .merge_loc = nullptr,
     .postconfiguration = postconfiguration,
-    .init_process = init_process,
+    .init_process = nullptr,
     .exit_process = nullptr,
-    .tick = nullptr,
+    .tick = tick,
 };
 
 }  // namespace llm::door

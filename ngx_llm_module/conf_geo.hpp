@@ -2,13 +2,13 @@
 #pragma once
 
 #include "ngx_llm_module/room.hpp"
+#include "src/geo/database.hpp"
+#include "src/watch/watched.hpp"
 
 namespace llm::door {
 
-struct GeoFile;  // conf_geo.cpp
-
 struct GeoMain {
-    GeoFile* file;  // nullptr: the variables are empty
+    watch::Watched<geo::Database>* base;  // nullptr: the variables are empty
 };
 
 }  // namespace llm::door

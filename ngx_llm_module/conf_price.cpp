@@ -6,6 +6,7 @@
 #include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/watching.hpp"
+#include "ngx_llm_module/zone.hpp"
 #include "src/exchange/billing.hpp"
 
 namespace llm::door {

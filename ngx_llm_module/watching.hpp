@@ -1,34 +1,35 @@
 // A watched file in a worker: looked at by the second, read and parsed on a
-// thread, one log line and one alert for each bad change, counted.
+// thread, swapped on the loop. A bad successor leaves the old value in place.
+//
+// All workers see the same file: number 0 alone writes the log line and counts
+// in llm_watch_loads_total{file,result}, so that one change is one line and
+// one load; an alert of file_failed goes by its gate.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
-#include "ngx_llm_module/alert.hpp"
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/threads.hpp"
-#include "ngx_llm_module/zone.hpp"
-#include "src/metrics/families.hpp"
 #include "src/watch/watched.hpp"
 
 namespace llm::door {
 
+// One change as worker 0 tells it. An error of reading names the path itself.
+void tell_load(Bytes what, const std::string& path, const Error* error,
+               ngx_log_t* log);
+
 template <typename T>
 void take_loaded(watch::Watched<T>& file, Bytes what, ngx_log_t* log,
                  typename watch::Watched<T>::Loaded loaded) {
-    metrics::Table& table = worker_services().metrics;
+    const std::string& path = file.options().path;
     if (file.swap(std::move(loaded), now())) {
-        table.counter(metrics::kWatchLoads, {what, "loaded"}).add();
-        ngx_log_error(NGX_LOG_NOTICE, log, 0, "llm: \"%s\" was loaded",
-                      file.options().path.c_str());
+        tell_load(what, path, nullptr, log);
     }
     if (std::optional<Error> error = file.take_error()) {
-        table.counter(metrics::kWatchLoads, {what, "failed"}).add();
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "llm: \"%s\": %s; what it held before stays",
-                      file.options().path.c_str(), error->message.c_str());
-        alert(AlertKind::kFileFailed, AlertFields().add("file", what));
+        tell_load(what, path, &*error, log);
     }
 }
 
@@ -42,11 +43,16 @@ void poll_watched(watch::Watched<T>& file, Bytes what, ngx_log_t* log,
         return;
     }
     using Loaded = typename watch::Watched<T>::Loaded;
-    auto loaded = std::make_shared<Loaded>();
+    // Empty when load() ran out of memory.
+    auto loaded = std::make_shared<std::optional<Loaded>>();
     bool posted = run_in_thread(
         log, [&file, loaded] { *loaded = file.load(); },
         [&file, loaded, what, log, swapped = std::move(swapped)] {
-            take_loaded(file, what, log, std::move(*loaded));
+            if (!*loaded) {
+                file.abandon();
+                return;
+            }
+            take_loaded(file, what, log, std::move(**loaded));
             if (swapped) {
                 swapped();
             }

@@ -335,8 +335,9 @@ END
     my @all = received($t, 'hook');
     is scalar(@all), 1, 'once over all workers';
     is $all[0]{event}, 'file_failed', 'by its event';
-    is $all[0]{name}, 'geoip', 'by name';
-    like $all[0]{reason}, qr/country\.mmdb: not a whole/, 'with the reason';
+    is $all[0]{file}, 'geoip', 'by name';
+    like $all[0]{path}, qr/country\.mmdb$/, 'with its path';
+    like $all[0]{reason}, qr/not a whole MaxMind DB/, 'with the reason';
 }
 
 # ---- TLS ------------------------------------------------------------------
