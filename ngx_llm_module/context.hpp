@@ -15,6 +15,7 @@
 #include "ngx_llm_module/route_state.hpp"
 #include "ngx_llm_module/wait.hpp"
 #include "src/exchange/exchange.hpp"
+#include "src/route/complexity.hpp"
 
 namespace llm::door {
 
@@ -37,6 +38,7 @@ struct Context {
     std::shared_ptr<const limit::KeyTable> keys;
     const limit::Key* key = nullptr;
     limit::KeyRules key_rules;
+    std::optional<route::Assessment> assessment;  // conf_complexity.cpp
     bool tenant_scoped = true;
     RouteState route;            // route.cpp
     std::optional<Wait> wait;    // while the request is suspended

@@ -204,6 +204,7 @@ Decision decide(ngx_http_request_t* r, Context& ctx) {
     Decision decision;
     decision.error = ctx.exchange.read(*body);
     if (!decision.error) {
+        judge_complexity(r, ctx);
         decision = find_way(r, ctx, *body, {});
     }
     ctx.exchange.release();

@@ -94,9 +94,16 @@ Result<void> ComplexityBuilder::replace_terms(size_t signal) {
     return done;
 }
 
+std::vector<ComplexityBuilder::Own>& ComplexityBuilder::own_of(
+    Complexity::Voice voice) {
+    return voice.kind == Complexity::Voice::kCritical ? own_criticals_
+                                                      : own_signals_;
+}
+
 Result<void> ComplexityBuilder::add_one(Bytes pattern,
                                         Complexity::Voice voice) {
-    if (own_.size() == WordList::kMaxTerms) {
+    std::vector<Own>& own = own_of(voice);
+    if (own.size() == WordList::kMaxTerms) {
         return Error{Errc::kTooLarge,
                      "more than " + std::to_string(WordList::kMaxTerms)
                          + " terms"};
@@ -105,7 +112,7 @@ Result<void> ComplexityBuilder::add_one(Bytes pattern,
     if (!term) {
         return term.error();
     }
-    own_.push_back({{"", voice.strength, std::move(term.value())}, voice});
+    own.push_back({{"", voice.strength, std::move(term.value())}, voice});
     return {};
 }
 
@@ -118,7 +125,8 @@ Result<void> ComplexityBuilder::add_entries(Bytes file, Bytes bytes,
     if (entries->empty()) {
         return invalid(std::string(file) + ": no terms in it");
     }
-    if (own_.size() + entries->size() > WordList::kMaxTerms) {
+    std::vector<Own>& own = own_of(voice);
+    if (own.size() + entries->size() > WordList::kMaxTerms) {
         return Error{Errc::kTooLarge,
                      std::string(file) + ": more than "
                          + std::to_string(WordList::kMaxTerms)
@@ -126,7 +134,7 @@ Result<void> ComplexityBuilder::add_entries(Bytes file, Bytes bytes,
     }
     for (WordListEntry& entry : entries.value()) {
         voice.strength = static_cast<int16_t>(entry.strength);
-        own_.push_back({std::move(entry), voice});
+        own.push_back({std::move(entry), voice});
     }
     return {};
 }
@@ -179,6 +187,23 @@ Result<void> ComplexityBuilder::set_thresholds(
     }
     thresholds_ = thresholds;
     return {};
+}
+
+void ComplexityBuilder::take_signals(const ComplexityBuilder& from) {
+    names_ = from.names_;
+    weights_ = from.weights_;
+    replaced_ = from.replaced_;
+    has_own_ = from.has_own_;
+    own_signals_ = from.own_signals_;
+}
+
+void ComplexityBuilder::take_criticals(const ComplexityBuilder& from) {
+    criticals_ = from.criticals_;
+    own_criticals_ = from.own_criticals_;
+}
+
+void ComplexityBuilder::take_thresholds(const ComplexityBuilder& from) {
+    thresholds_ = from.thresholds_;
 }
 
 // Whether a term of the built-in lists speaks here, and for what.
@@ -248,8 +273,10 @@ Result<std::shared_ptr<const Complexity>> ComplexityBuilder::build() const {
             }
         }
     }
-    for (const Own& own : own_) {
-        add(own.entry.term, own.voice);
+    for (const auto* list : {&own_signals_, &own_criticals_}) {
+        for (const Own& own : *list) {
+            add(own.entry.term, own.voice);
+        }
     }
     made->trie_ = WordTrie::build(std::move(terms));
     return std::shared_ptr<const Complexity>(std::move(made));

@@ -46,6 +46,12 @@ public:
     // Rising, each from 1 to 1000.
     Result<void> set_thresholds(const Thresholds& thresholds);
 
+    // Instead of its own: the signals, critical classes and patterns, or
+    // thresholds of another one, for levels that inherit.
+    void take_signals(const ComplexityBuilder& from);
+    void take_criticals(const ComplexityBuilder& from);
+    void take_thresholds(const ComplexityBuilder& from);
+
     // Errc::kInvalid when every weight is zero and nothing is critical, or
     // when a signal of the operator has no terms.
     Result<std::shared_ptr<const Complexity>> build() const;
@@ -62,6 +68,7 @@ private:
         const WordListEntry& entry) const;
     Result<void> add_entries(Bytes file, Bytes bytes,
                              Complexity::Voice voice);
+    std::vector<Own>& own_of(Complexity::Voice voice);
     Result<void> add_one(Bytes pattern, Complexity::Voice voice);
 
     std::vector<std::string> names_;  // of signals; built-in ones first
@@ -69,7 +76,8 @@ private:
     std::array<bool, kMaxSignals> replaced_{};
     std::array<bool, kMaxSignals> has_own_{};
     std::bitset<kCriticals> criticals_;
-    std::vector<Own> own_;
+    std::vector<Own> own_signals_;
+    std::vector<Own> own_criticals_;
     Thresholds thresholds_;
 };
 
