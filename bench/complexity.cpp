@@ -4,7 +4,7 @@
 //
 //   bench_complexity bench/data/complexity.tsv [--wrong]
 //
-// Every third row is held out: the word lists were not tuned on it.
+// Rows that say `held` are held out: the word lists were not tuned on them.
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -20,9 +20,9 @@ using namespace llm;
 using namespace llm::route;
 
 constexpr size_t kLevelCount = 4;
-constexpr size_t kHeldOut = 3;
 
 struct Row {
+    bool held_out = false;
     std::string language;
     Level level;
     Task task;
@@ -54,22 +54,25 @@ std::string unescape(const std::string& text) {
     return out;
 }
 
+constexpr size_t kCells = 5;
+
 bool read_row(const std::string& line, Row& row) {
-    std::array<std::string, 4> cells;
+    std::array<std::string, kCells> cells;
     size_t from = 0;
-    for (size_t i = 0; i < 4; i++) {
-        size_t tab = i < 3 ? line.find('\t', from) : std::string::npos;
-        if (i < 3 && tab == std::string::npos) {
+    for (size_t i = 0; i < kCells; i++) {
+        bool last = i + 1 == kCells;
+        size_t tab = last ? std::string::npos : line.find('\t', from);
+        if (!last && tab == std::string::npos) {
             return false;
         }
         cells[i] = line.substr(from, tab - from);
         from = tab + 1;
     }
-    auto task = task_of(cells[2]);
+    auto task = task_of(cells[3]);
     for (size_t i = 0; i < kLevelCount; i++) {
-        if (task && cells[1] == name_of(static_cast<Level>(i))) {
-            row = {cells[0], static_cast<Level>(i), *task,
-                   unescape(cells[3])};
+        if (task && cells[2] == name_of(static_cast<Level>(i))) {
+            row = {cells[0] == "held", cells[1], static_cast<Level>(i),
+                   *task, unescape(cells[4])};
             return true;
         }
     }
@@ -160,7 +163,7 @@ int main(int argc, char** argv) {
     Tally tuned;
     Tally held_out;
     std::string line;
-    for (size_t i = 0; std::getline(file, line);) {
+    while (std::getline(file, line)) {
         if (line.empty() || line[0] == '#') {
             continue;
         }
@@ -172,9 +175,8 @@ int main(int argc, char** argv) {
         Circumstances around;
         Assessment said =
             complexity.value()->assess(row.text, around, scratch);
-        bool held = i++ % kHeldOut == kHeldOut - 1;
-        (held ? held_out : tuned).add(row, said);
-        if (wrong && !held) {
+        (row.held_out ? held_out : tuned).add(row, said);
+        if (wrong && !row.held_out) {
             print_wrong(row, said);
         }
     }

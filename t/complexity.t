@@ -164,18 +164,18 @@ is said('What time is it?', in => '/critical')->{critical}, '',
 
 level_is('the Flux Capacitors', 'specialized', in => '/own');
 level_is('the flux', 'simple', in => '/own');
-is said('zylophonist', in => '/own')->{score}, '0.200',
+is said('zylophonist', in => '/own')->{score}, '0.201',
     'a term from a file makes its signal full';
-is said('quux', in => '/own')->{score}, '0.100', 'or has its own strength';
-is said('zylophonist')->{score}, '0.000', 'elsewhere it says nothing';
+is said('quux', in => '/own')->{score}, '0.101', 'or has its own strength';
+is said('zylophonist')->{score}, '0.001', 'elsewhere it says nothing';
 is said('about Project Orion', in => '/own')->{critical}, 'custom',
     'a critical file';
 is said('this is TOP-SECRETS', in => '/own')->{critical}, 'custom',
     'a critical pattern';
 level_is('Explain it', 'specialized', in => '/levels');
 level_is($hard, 'simple', in => '/weights');
-is said('theorem', in => '/replaced')->{score}, '0.000', 'terms replaced';
-is said('zylophonist', in => '/replaced')->{score}, '0.200', 'by these';
+is said('theorem', in => '/replaced')->{score}, '0.001', 'terms replaced';
+is said('zylophonist', in => '/replaced')->{score}, '0.201', 'by these';
 
 my $log = level_is('Can I sue my landlord?', 'specialized',
     in => '/outer/inherits');

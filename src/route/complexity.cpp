@@ -236,17 +236,19 @@ void Complexity::judge_terms(const FoldedText& text, const Finding& finding,
                              SignalValues& values) const {
     bool material = works_on_material(result.task);
     size_t instruction = part_of(text, word);
+    SignalValues of_material{};
     for (const Finding::Term& term : finding.all()) {
         const Voice& voice = voices_[term.id];
         if (voice.kind != Voice::kSignal) {
             continue;
         }
-        int strength = voice.strength;
-        if (material && part_of(text, term.word) != instruction) {
-            strength = strength * kMaterialShare / kFull;
-        }
-        int& value = values[voice.index];
-        value = std::min(value + strength, kFull);
+        bool meant = !material || part_of(text, term.word) == instruction;
+        int& value = (meant ? values : of_material)[voice.index];
+        value = std::min(value + voice.strength, kFull);
+    }
+    for (size_t i = 0; i < signals_; i++) {
+        int share = of_material[i] * kMaterialShare / kFull;
+        values[i] = std::min(values[i] + share, kFull);
     }
 }
 

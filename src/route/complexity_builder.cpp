@@ -1,6 +1,8 @@
 #include "src/route/complexity_builder.hpp"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 namespace llm::route {
 namespace {
@@ -257,8 +259,18 @@ Result<std::shared_ptr<const Complexity>> ComplexityBuilder::build() const {
     made->signals_ = names_.size();
     made->thresholds_ = thresholds_;
     std::vector<WordTrie::Term> terms;
+    // A term that stands in several lists speaks once, at its loudest.
+    std::map<std::tuple<std::string, int, int>, uint32_t> known;
     auto add = [&](const std::string& term, Complexity::Voice voice) {
-        terms.push_back({term, static_cast<uint32_t>(made->voices_.size())});
+        auto next = static_cast<uint32_t>(made->voices_.size());
+        auto [at, fresh] =
+            known.try_emplace({term, voice.kind, voice.index}, next);
+        if (!fresh) {
+            int16_t& strength = made->voices_[at->second].strength;
+            strength = std::max(strength, voice.strength);
+            return;
+        }
+        terms.push_back({term, next});
         made->voices_.push_back(voice);
     };
     for (const BuiltInList& list : built_in_lists()) {

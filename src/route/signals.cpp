@@ -26,11 +26,13 @@ constexpr std::array<Known, kSignals> kKnown = {{
     {"context", 150},
 }};
 
-constexpr uint64_t kFullWords = 200;
+constexpr uint64_t kFullWords = 100;
 constexpr int kListItem = 150;
 constexpr int kMaxList = 600;
 constexpr int kQuestion = 150;
 constexpr int kMaxQuestions = 450;
+constexpr int kClause = 80;
+constexpr int kMaxClauses = 400;
 constexpr int kFence = 600;
 constexpr int kCodeMark = 60;
 constexpr uint32_t kFreeMarks = 2;
@@ -96,6 +98,11 @@ bool is_code_pair(char a, char b) {
     }
 }
 
+bool parts_clauses(char c) {
+    return c == ',' || c == ';' || c == ':' || c == '.' || c == '!'
+           || c == '?';
+}
+
 bool ends_statement(char c) {
     return c == ';' || c == '{' || c == '}';
 }
@@ -154,6 +161,7 @@ void TextShape::add(Bytes text) {
             list_items += is_list_item(text.substr(i, 16)) ? 1 : 0;
             line_start = false;
         }
+        clauses += parts_clauses(c) && next == ' ' ? 1 : 0;
         if (is_lower(c)) {
             code_marks += is_upper(next) ? 1 : 0;
         } else if (c == '\n') {
@@ -179,9 +187,11 @@ void add_shape(const TextShape& shape, uint64_t words,
                                / kFullWords));
     int64_t items = shape.list_items > 1 ? shape.list_items - 1 : 0;
     int64_t questions = shape.questions > 1 ? shape.questions - 1 : 0;
+    int64_t clauses = shape.clauses > 1 ? shape.clauses - 1 : 0;
     raise(values, Signal::kReasoning,
           std::min<int64_t>(items * kListItem, kMaxList)
-              + std::min<int64_t>(questions * kQuestion, kMaxQuestions));
+              + std::min<int64_t>(questions * kQuestion, kMaxQuestions)
+              + std::min<int64_t>(clauses * kClause, kMaxClauses));
     int64_t marks =
         shape.code_marks > kFreeMarks ? shape.code_marks - kFreeMarks : 0;
     raise(values, Signal::kCode,
@@ -189,16 +199,15 @@ void add_shape(const TextShape& shape, uint64_t words,
 }
 
 void add_task(Task task, SignalValues& values) {
-    int reasoning = value_of(values, Signal::kReasoning);
-    int value = 0;
+    int value = value_of(values, Signal::kReasoning);
     switch (task) {
     case Task::kTranslation:
-    case Task::kClassification: value = 300; break;
-    case Task::kExtraction: value = 800; break;
-    case Task::kSummarization: value = 900; break;
-    case Task::kCode: value = 500; break;
-    case Task::kReasoning: value = reasoning; break;
-    case Task::kQa: value = reasoning / 2; break;
+    case Task::kClassification: value = 500; break;
+    case Task::kExtraction:
+    case Task::kSummarization: value = kFull; break;
+    case Task::kCode: value = 800; break;
+    case Task::kReasoning:
+    case Task::kQa:
     case Task::kChat: break;
     }
     raise(values, Signal::kTask, value);

@@ -4,11 +4,13 @@
 // Every signal is multiplied by its weight and added to the score, so a
 // signal at its full value adds exactly its weight. Values:
 //
-//   length      words of the last user turn: 200 make it full. An ideograph
+//   length      words of the last user turn: 100 make it full. An ideograph
 //               is a word; a text beyond 32 KB is long whatever its words.
 //   reasoning   terms (steps, analysis, comparison, "why"), and by form: 150
 //               for each item of a list from the second on, up to 600; 150
-//               for each question mark after the first, up to 450.
+//               for each question mark after the first, up to 450; 80 for
+//               each comma, semicolon, colon or end of a sentence inside the
+//               text after the first, up to 400.
 //   code        terms (languages, "function", "stack trace"), and by form:
 //               600 for a fence (```), 60 for each mark of code (a line that
 //               ends in ; { or }, the pairs == != => -> :: && || () </ , an
@@ -19,9 +21,8 @@
 //   depth       terms of work that takes an expert ("prove", "root cause",
 //               "threat model", "trade-offs")
 //   task        by the kind of work ($llm_task): translation and
-//               classification 300, extraction 800, summarization 900, code
-//               500, reasoning as much as the signal reasoning has, qa half
-//               of it, chat nothing
+//               classification 500, extraction and summarization full, code
+//               800, all others as much as the signal reasoning has
 //   turns       100 for each message after the first two, full at twelve
 //   tools       500 for tools, full when their definitions pass 8 KB
 //   structured  full when the answer must follow a schema or be JSON
@@ -87,6 +88,7 @@ struct TextShape {
     uint32_t list_items = 0;
     uint32_t fences = 0;
     uint32_t code_marks = 0;
+    uint32_t clauses = 0;
 
     void add(Bytes text);
 };

@@ -49,7 +49,7 @@ Task choose(const TaskPoints& points);
 // Translation, summarization, extraction and classification are done on
 // material that the request brings along; what the material says makes the
 // work no harder, so terms in other parts than the one that asks, and the
-// form of reasoning and code, count kMaterialShare of their strength.
+// form of reasoning and code, add kMaterialShare of what they would.
 bool works_on_material(Task task);
 constexpr int kMaterialShare = 250;  // thousandths
 
