@@ -205,7 +205,7 @@ void add_task(Task task, SignalValues& values) {
     case Task::kClassification: value = 500; break;
     case Task::kExtraction:
     case Task::kSummarization: value = kFull; break;
-    case Task::kCode: value = 800; break;
+    case Task::kCode: value = 500; break;
     case Task::kReasoning:
     case Task::kQa:
     case Task::kChat: break;

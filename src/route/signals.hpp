@@ -22,7 +22,7 @@
 //               "threat model", "trade-offs")
 //   task        by the kind of work ($llm_task): translation and
 //               classification 500, extraction and summarization full, code
-//               800, all others as much as the signal reasoning has
+//               500, all others as much as the signal reasoning has
 //   turns       100 for each message after the first two, full at twelve
 //   tools       500 for tools, full when their definitions pass 8 KB
 //   structured  full when the answer must follow a schema or be JSON
