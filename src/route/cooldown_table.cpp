@@ -44,13 +44,13 @@ uint64_t Cooldown::size_needed(const CooldownOptions& options) {
 
 Result<Cooldown> Cooldown::attach(const shm::Region& region,
                                   const CooldownOptions& options) {
+    if (region.data == nullptr || region.size < sizeof(Head)) {
+        return Error{Errc::kNoSpace, "no room for the cooldown"};
+    }
     Cooldown cooldown;
     cooldown.options_ = options;
     cooldown.head_ = reinterpret_cast<Head*>(region.data);
     Head& head = *cooldown.head_;
-    if (region.data == nullptr || region.size < sizeof(Head)) {
-        return Error{Errc::kNoSpace, "no room for the cooldown"};
-    }
     if (region.fresh) {
         uint32_t entries = rounded(options.entries);
         if (region.size < size_needed(options)) {
