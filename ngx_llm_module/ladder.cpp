@@ -6,6 +6,7 @@
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/outcome.hpp"
 #include "ngx_llm_module/provider.hpp"
+#include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/stream.hpp"
 #include "src/exchange/opening.hpp"
 
@@ -205,10 +206,21 @@ void clean(ngx_http_request_t* r, Context& ctx) {
     r->disable_not_modified = 0;
 }
 
+// A refusal ends the request; the reference is climb()'s to drop.
+ngx_int_t refuse_attempt(ngx_http_request_t* r, Context& ctx) {
+    ctx.forwarded = false;
+    r->main->count++;
+    return refuse(r, ctx, ctx.exchange.denial()->error);
+}
+
 ngx_int_t next_attempt(ngx_http_request_t* r, Context& ctx) {
     clean(r, ctx);
+    ctx.rung.retry = false;
     Result<const route::Edits*> edits =
-        ctx.exchange.forward_again(ctx.rung.body);
+        ctx.exchange.forward_again(ctx.rung.body, now());
+    if (!edits.ok() && ctx.exchange.denial()) {
+        return refuse_attempt(r, ctx);
+    }
     if (!edits.ok()
         || replace_body(r, ctx.rung.body, **edits) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -135,10 +135,11 @@ bool same(const std::vector<Bytes>& pieces, Bytes bytes) {
 // One buffer of a stream. False when memory is out.
 bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
     Bytes bytes = bytes_of(buf);
+    bool over = ctx.exchange.broken() || ctx.exchange.was_cut();
     if (bytes.empty()) {
-        return buf->last_buf || out.pass(buf);
+        return buf->last_buf || ctx.exchange.was_cut() || out.pass(buf);
     }
-    if (ctx.exchange.broken()) {
+    if (over) {
         out.hold(buf);
         return true;
     }
@@ -158,6 +159,9 @@ bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
 // What the end of the upstream calls for. A broken answer gets no end, so
 // that its client does not take it for a whole one.
 bool end_stream(ngx_http_request_t* r, Context& ctx, Output& out) {
+    if (ctx.exchange.was_cut()) {
+        return true;  // it has had its end
+    }
     if (!ctx.closed) {
         ctx.closed = true;
         Bytes tail =
@@ -184,6 +188,22 @@ ngx_int_t stop_upstream(ngx_http_request_t* r, ngx_int_t rc) {
     return rc;
 }
 
+// The answer has had its end from us while the upstream goes on: nginx takes
+// the upstream's for reached too, and its connection serves no other request.
+void finish_upstream(ngx_http_request_t* r) {
+    ngx_http_upstream_t* u = r->upstream;
+    if (u == nullptr) {
+        return;
+    }
+    u->keepalive = 0;
+    if (!u->buffering) {
+        u->length = 0;
+        return;
+    }
+    u->pipe->upstream_done = 1;
+    u->cacheable = 0;  // proxy_cache must not keep the half of it
+}
+
 ngx_int_t edit_stream(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     Output out(r, ctx);
     bool was_broken = ctx.exchange.broken();
@@ -195,6 +215,15 @@ ngx_int_t edit_stream(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
                 return NGX_ERROR;
             }
         }
+    }
+    if (ctx.exchange.was_cut()) {
+        if (!ctx.closed && !out.finish()) {
+            return NGX_ERROR;
+        }
+        ctx.closed = true;
+        ngx_int_t rc = out.send();
+        finish_upstream(r);
+        return rc;
     }
     ngx_int_t rc = out.send();
     if (ctx.exchange.broken() && !was_broken && !ctx.closed) {

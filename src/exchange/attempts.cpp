@@ -55,14 +55,34 @@ route::LadderStep Exchange::rung_failed(route::Fault fault, int status,
     return rungs_.failed(fault, status, wait_ns, now);
 }
 
-Result<const route::Edits*> Exchange::forward_again(Bytes body) {
+// What the last attempt held is free, this one has its own price. The ladder
+// has chosen its model, so a budget's smaller one is not asked instead.
+Step Exchange::reserve_again(Now now) {
+    if (!spending_) {
+        return Step::kForward;
+    }
+    spending_->release(now);
+    (void) route(rungs_.model());
+    Step step = reserve(now);
+    if (step == Step::kForward && !degrade_to().empty()) {
+        step = reserve(now);
+    }
+    return step;
+}
+
+Result<const route::Edits*> Exchange::forward_again(Bytes body, Now now) {
     document_ = services_.documents.take();
     if (Result<void> parsed = document_->parse(body); !parsed.ok()) {
         release();
         return parsed.error();
     }
-    edits_.clear();
     usage_injected_ = false;
+    while (reserve_again(now) == Step::kRefuse) {
+        if (!rungs_.skip(now)) {
+            release();
+            return Error{Errc::kNoSpace, "no further attempt is paid for"};
+        }
+    }
     (void) forward();
     release();
     return &edits_;

@@ -134,7 +134,9 @@ public:
     route::LadderStep rung_failed(route::Fault fault, int status,
                                   std::optional<int64_t> wait_ns, Now now);
     // The edits of the next attempt. `body`: the client's, as it was read.
-    Result<const route::Edits*> forward_again(Bytes body);
+    // Errc::kNoSpace: no limit has room for any that is left, denial() says
+    // why.
+    Result<const route::Edits*> forward_again(Bytes body, Now now);
     const Rungs& rungs() const { return rungs_; }
 
     // The request went to another location after it was looked up: what
@@ -205,6 +207,7 @@ private:
 
     // attempts.cpp
     void build_edits();
+    Step reserve_again(Now now);
     void judge_provider(End how, Now now);
 
     // follow.cpp

@@ -21,6 +21,11 @@ uint64_t spread(Now now, size_t attempt) {
     return z ^ (z >> 31);
 }
 
+// Answers tell when limits are full again even where no limit was met.
+bool says_when(Fault fault) {
+    return fault == Fault::kRateLimit || fault == Fault::kOverloaded;
+}
+
 bool is_attempt(LadderStep step) {
     return step == LadderStep::kRung || step == LadderStep::kSameRung;
 }
@@ -118,7 +123,8 @@ LadderStep Rungs::failed(Fault fault, int status,
                          std::optional<int64_t> wait_ns, Now now) {
     route::Attempt attempt{fault, status, passes_credential()};
     count(route::name_of(fault));
-    report(route::fault_of_provider(attempt), wait_ns, now);
+    report(route::fault_of_provider(attempt),
+           says_when(fault) ? wait_ns : std::nullopt, now);
     LadderMove move = route::next_move(attempt, state(), now);
     if (!is_attempt(move.step)) {
         // Without a provider of ours the account may be the client's.
@@ -138,10 +144,19 @@ LadderStep Rungs::failed(Fault fault, int status,
     return status != 0 ? LadderStep::kDeliver : LadderStep::kGiveUp;
 }
 
+bool Rungs::skip(Now now) {
+    report(Fault::kClientGone, std::nullopt, now);
+    return choose(now);
+}
+
+// A probe's success counts at once, others wait for it. Any other one counts
+// at its end, so that a stream that breaks later is a failure alone.
 void Rungs::answered(Now now) {
     count("answered");
     answered_ = !reported_;
-    report(Fault::kNone, std::nullopt, now);
+    if (choice_.pass.is_probe()) {
+        report(Fault::kNone, std::nullopt, now);
+    }
 }
 
 void Rungs::broke(Fault fault, Now now) {
@@ -153,7 +168,8 @@ void Rungs::broke(Fault fault, Now now) {
 }
 
 void Rungs::leave() {
-    report(Fault::kClientGone, std::nullopt, last_);
+    report(answered_ ? Fault::kNone : Fault::kClientGone, std::nullopt,
+           last_);
 }
 
 void Rungs::report(Fault fault, std::optional<int64_t> wait_ns, Now now) {

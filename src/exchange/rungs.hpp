@@ -5,12 +5,13 @@
 //
 //   begin()      the ladder, and the first attempt
 //   failed()     an attempt has ended badly: what now; moves on by itself
+//   skip()       the attempt is not made
 //   answered()   its answer has begun: the provider is well
 //   broke()      an answer that had begun was not brought to its end
-//   leave()      the request ends without a verdict about its attempt
+//   leave()      the request ends: with its answer, or without a verdict
 //
-// Each attempt is reported to the cooldown once, at the first of these (a
-// stream that breaks later, once more). Without providers (services.registry)
+// Each attempt is reported to the cooldown once (a probe whose answer breaks
+// later, once more). Without providers (services.registry)
 // every model can be asked and the location says where.
 //
 // One thread; Services outlive it.
@@ -54,6 +55,9 @@ public:
     // alone (route::ResetTimes).
     route::LadderStep failed(route::Fault fault, int status,
                              std::optional<int64_t> wait_ns, Now now);
+    // The attempt that stands cannot be paid for: the next rung. False:
+    // there is none.
+    bool skip(Now now);
     void answered(Now now);
     void broke(route::Fault fault, Now now);
     void leave();

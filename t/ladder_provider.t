@@ -1,0 +1,203 @@
+# The ladder over providers: a model on several of them, cooldown, what a
+# provider asks for, prompts that are too long; and what a budget says to the
+# next rung. The mock's log says who was asked.
+
+use lib 't/lib';
+use LLM::Test;
+use LLM::Edge;
+
+my $t = LLM::Edge->new(workers => 2);
+$t->mock;
+my $key = $t->write_file('key', "sk-ours\n");
+chmod 0600, $key;
+
+my $proxy = slurp(root_dir . '/conf/llm_proxy.conf');
+$proxy =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mg;
+$t->write_file('llm_proxy.conf', $proxy);
+$t->write_file('prices.json', to_json({
+    map { ($_ => { input_cost_per_token => 1e-6, output_cost_per_token =>
+        { tin => 1e-6, gold => 1e-2, platinum => 5 }->{$_}, max_tokens => 1000,
+        litellm_provider => 'openai', mode => 'chat' }) } qw(tin gold platinum)
+}));
+
+# Each test has providers and models of its own: what one has taught the
+# cooldown is nothing to the others.
+my $mock = 'http://127.0.0.1:%%PORT:mock%%';
+my $providers = '';
+
+sub provider {
+    my ($name, $knobs, $models, $more) = @_;
+    my $path = length $knobs ? "/mock/$knobs/v1" : '/v1';
+    $providers .= "    llm_provider $name { api openai; url $mock$path; "
+        . "key key; models $models; @{[$more // '']} }\n";
+    return;
+}
+
+provider('denied',  'status=401',               'auth', 'weight 1000;');
+provider('granted', '',                         'auth backup');
+provider('busy',    'status=429,retry_after=2', 'storm');
+provider('busy_ms', 'status=429,retry_after_ms=1500', 'storm_ms', 'weight 1;');
+provider('small',   'status=400,code=context_length_exceeded', 'short',
+    'max_context 8000;');
+provider('little',  '', 'shorter', 'max_context 4000;');
+provider('large',   '', 'long',    'max_context 200000;');
+provider('filter',  'status=400,code=content_filter', 'filtered');
+provider('broken',  'status=500', 'broken');
+provider('half',    'cut=2,events=20,size=200', 'half');
+provider('metal',   'status=500', 'tin0 tin');
+provider('plain',   '', 'gold platinum');
+my $alone = 'api openai; url http://127.0.0.1:%%PORT:nobody%%/v1; models flap;';
+$providers .= "    llm_provider flapping { $alone }\n";
+
+my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
+    . $providers . <<'END';
+    llm_prices %%DIR%%/prices.json;
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        access_log %%DIR%%/access.log llm;
+        include %%DIR%%/llm_proxy.conf;
+        llm on;
+        location / { llm_fallback backup; include %%DIR%%/llm_proxy.conf; }
+        location /alone/ { include %%DIR%%/llm_proxy.conf; }
+        location /long/ {
+            llm_fallback shorter long backup;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location /paid/ {
+            llm_fallback $arg_to;
+            llm_budget team key=$http_x_team usd=1/day;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location = /metrics { llm off; access_log off; llm_metrics; }
+    }
+END
+$conf =~ s/^        include .*llm_proxy.conf;\n        llm on;/        llm on;/m;
+$t->start($conf);
+
+my @STREAM = (stream => 1);
+
+sub paths {
+    return map { $_->{path} =~ m{^(?:/mock/([^/]+))?/v1} ? $1 // 'plain' : '?' }
+        $t->mock_log;
+}
+
+# ---- 401 on one of two ------------------------------------------------------
+
+for my $form ('JSON', 'stream') {
+    my @form = $form eq 'stream' ? @STREAM : ();
+    $t->mock_reset;
+    my ($r, $log) = $t->ask('chat', '', @form, model => 'auth');
+    is $r->status, 200, "case 41: $form: 401 on one of two";
+    is $log->{provider}, 'granted', "case 41: $form: the other one answers";
+    is $log->{reason}, 'off', "case 41: $form: the same model";
+    my @asked = paths();
+    is $asked[-1], 'plain', "case 41: $form: the last that was asked";
+    cmp_ok scalar(@asked), '<=', 2, "case 41: $form: once each";
+}
+{
+    $t->mock_reset;
+    my ($r) = $t->ask('chat', '', model => 'auth') for 1 .. 5;
+    is join(' ', paths()), join(' ', ('plain') x 5),
+        'case 41: the whole provider is left alone at once';
+    is $t->metric('llm_provider_cooldowns_total', provider => 'denied',
+        change => 'opened'), 1, 'case 41: counted';
+}
+
+# ---- 429 --------------------------------------------------------------------
+
+{
+    $t->mock_reset;
+    my ($r, $log) = $t->ask('chat', '', model => 'storm');
+    is $log->{served}, 'backup', 'case 42: 429: the next rung';
+    for (1 .. 20) {
+        ($r, $log) = $t->ask('chat', '', model => 'storm');
+        is $r->status, 200, 'case 42: in the storm';
+    }
+    is scalar(grep { /429/ } paths()), 1,
+        'case 42: the busy one is not hammered, by no worker';
+    is scalar(paths()), 22, 'case 42: the backup has all the rest';
+
+    # Nobody else has it: told at once, with the provider's own wait.
+    $t->mock_reset;
+    ($r, $log) = $t->ask('chat', '', model => 'storm', in => '/alone');
+    is $r->status, 503, 'case 47: all that have the model are in cooldown';
+    is $r->json->{error}{code}, 'upstream_cooldown', 'case 47: says so';
+    like $r->header('retry-after'), qr/^[12]$/, 'case 47: says when';
+    is $t->mock_count, 0, 'case 47: nobody was asked';
+    ok wait_until {
+        ($r) = $t->ask('chat', '', model => 'storm', in => '/alone');
+        $r->status == 429;
+    }, 'Retry-After is over: the provider is asked again';
+    cmp_ok scalar(paths()), '<=', 2, 'by one probe';
+
+    $t->mock_reset;
+    for (1 .. 5) {
+        ($r, $log) = $t->ask('chat', '', model => 'storm_ms');
+        is $log->{served}, 'backup', 'retry-after-ms: honoured';
+    }
+    is scalar(grep { /429/ } paths()), 1, 'retry-after-ms: one was enough';
+}
+
+# ---- what is wrong with the request -----------------------------------------
+
+{
+    $t->mock_reset;
+    my ($r, $log) = $t->ask('chat', '', model => 'short', in => '/long');
+    is $r->status, 200, 'context too long: answered';
+    is $log->{served}, 'long', 'by the rung with a larger context';
+    is join(' ', paths()),
+        'status=400,code=context_length_exceeded plain',
+        'and nobody smaller was asked';
+    ($r, $log) = $t->ask('chat', '', model => 'short');
+    is $r->status, 400, 'context too long, and nobody larger';
+    is $r->json->{error}{code}, 'context_length_exceeded', 'is told as it is';
+    $t->mock_reset;
+    ($r, $log) = $t->ask('chat', '', model => 'filtered');
+    is $r->status, 400, 'content filter: told as it is';
+    is $t->mock_count, 1, 'content filter: not tried elsewhere';
+    ($r) = $t->ask('chat', '', model => 'nobodys');
+    is $r->status, 404, 'a model that nobody has';
+    is $r->json->{error}{code}, 'model_not_found', 'is told in JSON';
+}
+
+# ---- flapping ---------------------------------------------------------------
+
+{
+    for (1 .. 8) {
+        my ($r, $log) = $t->ask('chat', '', model => 'broken');
+        is $log->{served}, 'backup', 'a broken one is left for the next';
+    }
+    $t->mock_reset;
+    my ($r) = $t->ask('chat', '', model => 'broken');
+    is join(' ', paths()), 'plain', 'after some failures it is not asked';
+    for (1 .. 5) {
+        ($r) = $t->ask('chat', '', @STREAM, model => 'half', in => '/alone');
+        ok !$r->complete, 'streams that are cut';
+    }
+    ($r) = $t->ask('chat', '', @STREAM, model => 'half', in => '/alone');
+    is $r->status, 503, 'count as failures too';
+}
+
+# ---- budgets ----------------------------------------------------------------
+
+{
+    my %team = (in => '/paid', headers => ['X-Team' => 'a'],
+        max_tokens => 1000, model => 'tin');
+    $t->mock_reset;
+    my ($r, $log) = $t->ask('chat', '', %team, args => 'to=platinum');
+    is $t->mock_count, 1, 'a rung that the budget cannot pay is not asked';
+    is $r->status, 429, 'the request is refused';
+    ok length $r->json->{error}{message}, 'in the client\'s protocol';
+    is "$log->{in}$log->{out}", '', 'and costs nothing';
+    is $log->{upstream}, '500', 'after one attempt';
+
+    $t->mock_reset;
+    ($r, $log) = $t->ask('chat', '', %team, args => 'to=gold');
+    is $log->{served}, 'gold', 'one that it can pay is';
+    my @limits = map { from_json($_->{body})->{max_tokens} } $t->mock_log;
+    is $limits[0], 1000, 'tin may write what it wants';
+    cmp_ok $limits[1], '<', 101, 'gold what the budget has left: ' . $limits[1];
+    cmp_ok $limits[1], '>', 80, 'with nothing held for the first attempt';
+}
+$t->finish;
+done_testing;
