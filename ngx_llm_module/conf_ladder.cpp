@@ -5,6 +5,7 @@
 #include "ngx_llm_module/conf.hpp"
 #include "src/api/request.hpp"
 #include "src/route/ladder_policy.hpp"
+#include "src/route/registry.hpp"
 
 namespace llm::door {
 namespace {
@@ -126,19 +127,55 @@ void create_loc(LocConf& conf) {
     conf.ladder.cache = NGX_CONF_UNSET;
 }
 
-// Where every model needs a provider, a literal one that has none is wrong.
+// A ladder stays within one protocol: another one's provider cannot be asked
+// with the client's body.
+bool speaks(const route::Registry& registry, Bytes model, ngx_uint_t api) {
+    bool openai = registry.can_serve(model, api::Family::kOpenai);
+    bool anthropic = registry.can_serve(model, api::Family::kAnthropic);
+    return api == kApiAuto || (!openai && !anthropic)
+           || (api == kApiOpenai ? openai : anthropic);
+}
+
+// A literal model against what else is literal.
+char* check_model(ngx_conf_t* cf, const LocConf& conf, Bytes model) {
+    const Place& place = conf.ladder.place;
+    const ngx_http_complex_value_t* own = conf.route.model;
+    if (own != nullptr && is_literal(*own) && view(own->value) == model) {
+        complain(cf, place,
+                 "\"llm_fallback\" names \"%*s\", which \"llm_model\" asks "
+                 "first: a model that has failed is not asked again",
+                 model.size(), model.data());
+        return conf_error();
+    }
+    const route::Registry* registry = registry_of(main_conf(cf));
+    if (registry != nullptr && !speaks(*registry, model, conf.core.api)) {
+        complain(cf, place,
+                 "\"llm_fallback\": the llm_provider of \"%*s\" speaks "
+                 "another protocol than \"llm_api\" says: a ladder stays "
+                 "within one",
+                 model.size(), model.data());
+        return conf_error();
+    }
+    // Where every model needs a provider, one that has none is wrong.
+    bool known = conf.provider.required != 1
+                 || check_literal_model(cf, main_conf(cf), place,
+                                        "llm_fallback", model)
+                        == NGX_OK;
+    return known ? NGX_CONF_OK : conf_error();
+}
+
 char* check_models(ngx_conf_t* cf, const LocConf& conf) {
     const ngx_array_t* models = conf.ladder.models;
-    if (models == nullptr || conf.provider.required != 1) {
+    if (models == nullptr) {
         return NGX_CONF_OK;
     }
     auto* all = static_cast<ngx_http_complex_value_t*>(models->elts);
     for (ngx_uint_t i = 0; i < models->nelts; i++) {
-        if (is_literal(all[i])
-            && check_literal_model(cf, main_conf(cf), conf.ladder.place,
-                                   "llm_fallback", view(all[i].value))
-                   != NGX_OK) {
-            return conf_error();
+        char* rc = is_literal(all[i])
+                       ? check_model(cf, conf, view(all[i].value))
+                       : NGX_CONF_OK;
+        if (rc != NGX_CONF_OK) {
+            return rc;
         }
     }
     return NGX_CONF_OK;
