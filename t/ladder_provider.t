@@ -16,8 +16,9 @@ $proxy =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mg;
 $t->write_file('llm_proxy.conf', $proxy);
 $t->write_file('prices.json', to_json({
     map { ($_ => { input_cost_per_token => 1e-6, output_cost_per_token =>
-        { tin => 1e-6, gold => 1e-2, platinum => 5 }->{$_}, max_tokens => 1000,
-        litellm_provider => 'openai', mode => 'chat' }) } qw(tin gold platinum)
+        { tin => 1e-6, gold => 1e-2, platinum => 5,
+            ever => 1e-2 }->{$_}, max_tokens => 1000,
+        litellm_provider => 'openai', mode => 'chat' }) } qw(tin gold platinum ever)
 }));
 
 # Each test has providers and models of its own: what one has taught the
@@ -46,12 +47,14 @@ provider('broken',  'status=500', 'broken');
 provider('half',    'cut=2,events=20,size=200', 'half');
 provider('metal',   'status=500', 'tin0 tin');
 provider('plain',   '', 'gold platinum');
+provider('endless', 'endless,gap=1', 'ever');
 my $alone = 'api openai; url http://127.0.0.1:%%PORT:nobody%%/v1; models flap;';
 $providers .= "    llm_provider flapping { $alone }\n";
 
 my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
     . $providers . <<'END';
     llm_prices %%DIR%%/prices.json;
+    proxy_cache_path %%DIR%%/kept keys_zone=kept:1m;
     server {
         listen 127.0.0.1:%%PORT:http%%;
         access_log %%DIR%%/access.log llm;
@@ -67,6 +70,14 @@ my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
             llm_fallback $arg_to;
             llm_budget team key=$http_x_team usd=1/day;
             include %%DIR%%/llm_proxy.conf;
+        }
+        location /paid_buffered/ {
+            llm_budget team key=$http_x_team usd=1/day;
+            include %%DIR%%/llm_proxy.conf;
+            proxy_cache_methods POST;
+            proxy_cache kept;
+            proxy_cache_valid 200 1m;
+            proxy_cache_key $http_x_test;
         }
         location = /metrics { llm off; access_log off; llm_metrics; }
     }
@@ -198,6 +209,36 @@ for my $form ('JSON', 'stream') {
     is $limits[0], 1000, 'tin may write what it wants';
     cmp_ok $limits[1], '<', 101, 'gold what the budget has left: ' . $limits[1];
     cmp_ok $limits[1], '>', 80, 'with nothing held for the first attempt';
+}
+for my $in ('paid', 'paid_buffered') {
+    for my $api (qw(chat)) {
+        # A provider that does not keep to the limit it was told.
+        $t->mock_reset;
+        my $c = $t->client;
+        $c->send(POST => "/$in" . $t->path($api),
+            body => $t->body_of($api, @STREAM, model => 'ever'),
+            headers => { 'X-Team' => "b$in", 'X-Test' => "cut $in" });
+        my $r = $c->head;
+        $c->finish($r);
+        ok $r->complete, "$in: a stream is ended at the money's end";
+        my @events = $r->events;
+        is $events[-1]{data}, '[DONE]', "$in: by the protocol's own words";
+        my @reasons = grep { defined } map {
+            my $e = eval { from_json($_->{data}) };
+            $e ? $e->{choices}[0]{finish_reason} : undef
+        } @events;
+        is join(' ', @reasons), 'length', "$in: and says why";
+        my $log = $t->logged("cut $in");
+        cmp_ok $log->{out}, '<', 400, "$in: what was generated is billed";
+        ok wait_until {
+            my ($saw) = $t->mock_log;
+            $saw->{closed_early};
+        }, "$in: the upstream is let go";
+        my $again = $c->request(POST => "/$in" . $t->path($api),
+            body => $t->body_of($api, model => 'auth'),
+            headers => { 'X-Team' => "other$in" });
+        ok $again->status > 0, "$in: the client's connection stays";
+    }
 }
 $t->finish;
 done_testing;

@@ -96,6 +96,11 @@ bool first_event(sse::Parser& parser, Bytes text, bool whole,
     return whole && parser.last(event) && event.has_data;
 }
 
+// A word that every error has, so that good answers are not parsed.
+bool may_be_error(Bytes text) {
+    return text.find("\"error\"") != Bytes::npos;
+}
+
 Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
     sse::Parser parser(kMaxOpening);
     sse::Event event;
@@ -104,6 +109,9 @@ Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
             return {false, Fault::kCut};
         }
         return {!last, Fault::kNone};
+    }
+    if (event.type != "error" && !may_be_error(event.data)) {
+        return {};
     }
     auto reader = api::make_stream_reader(endpoint, kMaxOpening);
     if (!reader || !reader->on_event(event).error) {
@@ -114,11 +122,6 @@ Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
         return {false, Fault::kErrorIn200};
     }
     return {false, route::classify(200, words)};
-}
-
-// A word that every error has, so that good answers are not parsed.
-bool may_be_error(Bytes text) {
-    return text.find("\"error\"") != Bytes::npos;
 }
 
 Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
