@@ -4,7 +4,8 @@
 //
 // A word finds its equal by canonical key, then by what it is made of (an
 // abbreviation by initials, two words written as one), then by one slip of
-// the pen if exactly one of the two is a known word.
+// the pen if exactly one of the two is a known word, or by the stem that two
+// known words were derived from.
 //
 // Ownership: points into the two Facts, which outlive it. Bounded by
 // Facts::kMaxFacts on each side. Threads: a plain value.
@@ -30,6 +31,7 @@ public:
         std::vector<uint16_t> lacked;  // content that the other side lacks
         double rarity = 0;             // sum over content
         double missing = 0;            // sum over lacked
+        size_t words = 0;              // of content
     };
 
     const Side& left() const { return sides_[0]; }
@@ -41,13 +43,15 @@ public:
                || fact.kind != FactKind::kWord;
     }
 
+    // Whether the two exclude one another: one set, two members.
+    static bool exclude(const Fact& a, const Fact& b);
+
 private:
     void match_keys();
-    void match_compounds();
-    void match_initials();
-    void match_slips();
     void match_compounds(Side& one, Side& two);
     void match_initials(Side& one, Side& two);
+    void match_spellings();
+    bool same_word(const Fact& a, const Fact& b) const;
     void join(size_t left, size_t right);
     void sum(Side& side);
 

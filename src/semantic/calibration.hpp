@@ -3,8 +3,8 @@
 // bench/calibrate and shipped as data/semantic/calibration.txt, whose head
 // tells method and held-out error.
 //
-// A kind's lines: `[minilm]`, `floor 0.70`, then `feature weight` for every
-// feature, and `platt slope offset`. The weight of the cosine is never below
+// A kind's lines: `[minilm]`, `floor 0.70`, then `feature weight`; a feature
+// without a line weighs nothing. The weight of the cosine is never below
 // zero, so that nearer is never worse.
 // Immutable, any thread.
 #pragma once
@@ -31,6 +31,8 @@ public:
 
     uint32_t probability_ppm(EncoderKind kind,
                              const Features& features) const;
+    // The logarithm of the odds.
+    double score(EncoderKind kind, const Features& features) const;
     double floor(EncoderKind kind) const {
         return kinds_[static_cast<size_t>(kind)].floor;
     }
@@ -39,9 +41,10 @@ private:
     struct Weights {
         double floor = 1;
         std::array<double, kFeatures> weight{};
-        double slope = 1;
-        double offset = 0;
     };
+    // False for a name that is unknown or a value out of its bounds.
+    static bool set(Weights& weights, Bytes name, double value);
+
     std::array<Weights, kEncoderKinds> kinds_;
 };
 

@@ -51,9 +51,13 @@ public:
     const Lists& lists() const { return *lists_; }
 
     // The floor on the cosine when none is configured.
-    static double default_threshold(EncoderKind kind);
+    double default_threshold(EncoderKind kind) const;
+
+    const Idf& idf() const { return *idf_; }
 
 private:
+    Judge() = default;
+
     std::shared_ptr<const Lists> lists_;
     std::shared_ptr<const Idf> idf_;
     std::shared_ptr<const Calibration> calibration_;

@@ -33,7 +33,6 @@ struct Fact {
     bool capital = false;    // written like a name, not just a beginning
     bool known = false;      // in the background table or in a list
     bool code = false;       // identifier without digits: snake_case, `code`
-    bool group = false;      // its key stands for a group of words
     uint8_t dimension = 0;   // of the unit
     uint16_t unit = 0;
     uint16_t idf = 0;        // hundredths of a natural logarithm
@@ -45,10 +44,10 @@ class Facts {
 public:
     static constexpr size_t kMaxFacts = 512;
 
-    // In the language that the text seems to be in.
-    static Facts read(Bytes text, const Lists& lists, const Idf& idf);
-    static Facts read(Bytes text, Language language, const Lists& lists,
-                      const Idf& idf);
+    // In the language that the text seems to be in, `fallback` when it does
+    // not say.
+    static Facts read(Bytes text, const Lists& lists, const Idf& idf,
+                      Language fallback = Language::kEnglish);
 
     const std::vector<Fact>& items() const { return items_; }
     Bytes text(const Fact& fact) const {
@@ -61,7 +60,7 @@ public:
     uint64_t rest() const { return rest_; }
 
 private:
-    friend class FactReader;
+    friend class FactReader;  // facts.cpp
 
     std::string folded_;
     std::vector<Fact> items_;

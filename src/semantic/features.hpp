@@ -25,8 +25,14 @@ enum class Feature : uint8_t {
     kShort,          // few words: each counts for more
     kOpposite,       // negations or opposites, where the veto is off
     kSameWords,      // no word differs
+    kSlot,           // rarity of words that stand in one slot
+    kLong,           // how far what both say passes one plain question
+    kNear,           // -ln of the distance: how near the cosine is to 1
+    kShared,         // ln of the rarity that both sides share: how much the
+                     // texts say
+    kVague,          // how little that is, below a question of three words
 };
-constexpr size_t kFeatures = 14;
+constexpr size_t kFeatures = 19;
 
 Bytes name_of(Feature feature);
 

@@ -39,6 +39,16 @@ class Alignment;
 
 // The first veto of `which` that applies, in the order of the enumeration
 // but for terms, which come first.
-Veto find_veto(const Alignment& alignment, VetoSet which);
+Veto find_veto(const Alignment& alignment, const Lists& lists,
+               VetoSet which);
+
+// Words this rare (hundredths of ln) in the place of one another make another
+// question: where texts share little (the sum over the words they share), and
+// where they share more. Beyond that the probability alone decides.
+constexpr uint16_t kRareIdf = 600;
+constexpr uint16_t kRarestIdf = 950;
+constexpr uint16_t kSlotIdf = 500;
+constexpr double kLittleShared = 2200;
+constexpr double kMuchShared = 2800;
 
 }  // namespace llm::semantic

@@ -3,8 +3,7 @@
 // in other languages every word is middling rare.
 //
 // The table: a line `documents N`, then lines `stem count` sorted by bytes.
-// Ownership: views of the table's bytes, which must outlive it (those of the
-// program do). Immutable, any thread.
+// Ownership: keeps hashes, nothing of the table. Immutable, any thread.
 #pragma once
 
 #include <cstdint>

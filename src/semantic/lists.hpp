@@ -38,8 +38,9 @@ enum TermFlag : uint16_t {
     kFresh = 256,
     kAction = 512,
     kAsking = 1024,
+    kLead = 4096,      // courtesies that lead into the question
+    kErrand = 8192,    // leads into an order: can you, I want to
     kQuestion = 2048,  // what is asked for: when, why, how much …
-    kSelf = 4096,      // the user's own: my, mine
 };
 
 // One word or phrase of a list.
@@ -81,8 +82,14 @@ public:
     // The operator's set and member of it; set 0: not a term.
     Term::Apart find_operator_term(Bytes words) const;
 
-    // Whether a phrase of two words or more begins with this word.
-    bool begins_phrase(Language language, Bytes word) const;
+    // What folded words joined by spaces, not stemmed, ask for: kPolite,
+    // kFresh, kAction, kAsking.
+    uint16_t find_cue(Language language, Bytes words) const;
+
+    bool has_operator_terms() const { return !operator_terms_.empty(); }
+
+    // How many words the longest phrase has that begins with this stem.
+    size_t phrase_from(Language language, Bytes word) const;
 
     const std::vector<std::string>& negative_prefixes(Language l) const {
         return words_[static_cast<size_t>(l)].prefixes;
@@ -101,7 +108,8 @@ private:
 
     struct Words {
         Map<Term> terms;
-        Map<uint8_t> first_words;  // of phrases
+        Map<uint8_t> first_words;  // of phrases, with the longest's words
+        Map<uint16_t> cues;
         std::vector<std::string> prefixes;
         std::vector<std::string> suffixes;
     };
@@ -109,6 +117,7 @@ private:
 
     std::array<Words, kLanguages> words_;
     Map<Term::Apart> operator_terms_;
+    Map<uint8_t> operator_first_words_;
     uint32_t next_same_ = 1;
     uint16_t next_set_ = 1;
     uint16_t next_unit_ = 1;

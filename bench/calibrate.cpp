@@ -1,0 +1,315 @@
+// calibrate DATA MODELS [MEMO]: fits the weights of Calibration for each
+// encoder that is there and prints data/semantic/calibration.txt; held-out
+// error goes to stderr and into the file's head.
+//
+// Method: logistic regression over the pairs that no guard vetoes, the sign
+// of each weight held (nearer is never worse, a difference never better), one
+// intercept a source, sources of equal weight. Labels are noisy: each is
+// taken as wrong with a small chance of its source (expectation
+// maximisation). Two parameters (Platt) then fit the scale to retrieved
+// neighbours, banking77's train part and GPTCache's pairs, since the labelled
+// questions were chosen to be hard. Held out: the fifth part by intent and by
+// origin.
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "bench/semantic_pairs.hpp"
+#include "src/semantic/alignment.hpp"
+#include "src/semantic/bert_encoder.hpp"
+#include "src/semantic/decision.hpp"
+#include "src/semantic/lexical_encoder.hpp"
+
+namespace {
+
+using namespace llm;
+using namespace llm::semantic;
+
+constexpr size_t kSources = 3;
+constexpr size_t kAll = kFeatures + kSources;  // and an intercept a source
+constexpr double kNoise[kSources] = {0.06, 0.006, 0.14};
+constexpr double kWeight[kSources] = {0.3, 1.0, 1.5};
+constexpr double kNearest = 0.8;  // farther pairs are not where it is decided
+// Set, not fitted: a question that says little ("how do I top up?") leans on
+// what it does not say, which no label of one question tells.
+constexpr double kVagueWeight = -1.5;
+constexpr double kRidge = 2.0;
+constexpr unsigned kHeldOut = 4;
+
+struct Example {
+    std::array<double, kAll> x{};
+    double label = 0;
+    double weight = 1;
+    int source = 0;
+    unsigned part = 0;
+    double z = 0;
+    double soft = 0;
+};
+
+double sigmoid(double z) {
+    return 1 / (1 + std::exp(-z));
+}
+
+// -1, 0, 1: what sign a weight may have; 0 is any.
+int sign_of(size_t feature) {
+    switch (static_cast<Feature>(feature)) {
+    case Feature::kCosine:
+    case Feature::kNear:
+    case Feature::kShared:
+    case Feature::kSameWords:
+        return 1;
+    case Feature::kBias:
+    case Feature::kShort:
+    case Feature::kLong:
+        return 0;
+    default:
+        return feature < kFeatures ? -1 : 0;
+    }
+}
+
+std::vector<Example> examples_of(const std::vector<bench::Candidate>& pairs,
+                                 const Judge& judge) {
+    std::vector<Example> out;
+    const std::string* served = nullptr;  // the query that has its candidate
+    for (const bench::Candidate& pair : pairs) {
+        if (pair.cosine < kNearest || pair.query == served) {
+            continue;
+        }
+        Facts query = judge.read(*pair.query);
+        Facts stored = Facts::read(*pair.stored, judge.lists(), judge.idf(),
+                                   query.language());
+        Alignment alignment(query, stored);
+        if (find_veto(alignment, judge.lists(), kAllVetoes) != Veto::kNone) {
+            continue;
+        }
+        served = pair.source == 0 ? nullptr : pair.query;
+        Example e;
+        Features f = features_of(alignment, pair.cosine);
+        std::copy(f.value.begin(), f.value.end(), e.x.begin());
+        e.x[0] = 0;  // the sources' intercepts stand for it
+        e.source = pair.source;
+        e.x[kFeatures + static_cast<size_t>(pair.source)] = 1;
+        e.label = pair.right ? 1 : 0;
+        e.part = pair.part;
+        out.push_back(e);
+    }
+    std::array<double, kSources> count{};
+    for (const Example& e : out) {
+        count[static_cast<size_t>(e.source)]++;
+    }
+    for (Example& e : out) {
+        auto source = static_cast<size_t>(e.source);
+        e.weight = kWeight[source] * 10000 / count[source];
+    }
+    return out;
+}
+
+void expect(std::vector<Example*>& data) {
+    for (Example* e : data) {
+        double noise = kNoise[e->source];
+        double p = sigmoid(e->z);
+        double as_is = e->label == 1 ? 1 - noise : noise;
+        double other = e->label == 1 ? noise : 1 - noise;
+        e->soft = p * as_is / (p * as_is + (1 - p) * other);
+    }
+}
+
+// One Newton step for one weight.
+void step(std::vector<Example*>& data, std::array<double, kAll>& w,
+          size_t k) {
+    double gradient = -kRidge * w[k];
+    double curvature = kRidge;
+    for (const Example* e : data) {
+        if (e->x[k] != 0) {
+            double p = sigmoid(e->z);
+            gradient += e->weight * e->x[k] * (e->soft - p);
+            curvature += e->weight * e->x[k] * e->x[k] * p * (1 - p);
+        }
+    }
+    double next = w[k] + gradient / curvature;
+    int sign = sign_of(k);
+    next = sign > 0 ? std::max(next, 0.0) : sign < 0 ? std::min(next, 0.0)
+                                                     : next;
+    for (Example* e : data) {
+        e->z += (next - w[k]) * e->x[k];
+    }
+    w[k] = next;
+}
+
+std::array<double, kAll> fit(std::vector<Example*> data) {
+    constexpr auto kVague = static_cast<size_t>(Feature::kVague);
+    std::array<double, kAll> w{};
+    w[kVague] = kVagueWeight;
+    for (Example* e : data) {
+        e->z = w[kVague] * e->x[kVague];
+        e->soft = e->label;
+    }
+    for (int round = 0; round < 12; round++) {
+        for (int sweep = 0; sweep < 12; sweep++) {
+            for (size_t k = 1; k < kAll; k++) {
+                if (k != kVague) {
+                    step(data, w, k);
+                }
+            }
+        }
+        expect(data);
+    }
+    return w;
+}
+
+double score(const std::array<double, kAll>& w, const Example& e) {
+    double z = 0;
+    for (size_t k = 1; k < kFeatures; k++) {
+        z += w[k] * e.x[k];
+    }
+    return z;
+}
+
+// Slope and offset for retrieved neighbours.
+std::pair<double, double> platt(const std::array<double, kAll>& w,
+                                const std::vector<Example>& all) {
+    double slope = 1;
+    double offset = w[kFeatures + 1];
+    for (int round = 0; round < 200; round++) {
+        double g0 = 0, g1 = 0, h00 = 1e-6, h01 = 0, h11 = 1e-6;
+        for (const Example& e : all) {
+            if (e.source == 0) {
+                continue;
+            }
+            double s = score(w, e);
+            double p = sigmoid(slope * s + offset);
+            double noise = kNoise[e.source];
+            double as_is = e.label == 1 ? 1 - noise : noise;
+            double other = e.label == 1 ? noise : 1 - noise;
+            double t = p * as_is / (p * as_is + (1 - p) * other);
+            double v = e.weight * p * (1 - p);
+            g0 += e.weight * (t - p);
+            g1 += e.weight * (t - p) * s;
+            h00 += v;
+            h01 += v * s;
+            h11 += v * s * s;
+        }
+        double det = h00 * h11 - h01 * h01;
+        offset += (h11 * g0 - h01 * g1) / det;
+        slope += (h00 * g1 - h01 * g0) / det;
+    }
+    return {std::max(slope, 0.05), offset};
+}
+
+struct Fitted {
+    std::array<double, kAll> w;
+    double slope;
+    double offset;
+};
+
+Fitted fit_all(std::vector<Example>& all, bool hold_out) {
+    std::vector<Example*> data;
+    std::vector<Example> seen;
+    for (Example& e : all) {
+        if (!hold_out || e.part != kHeldOut) {
+            data.push_back(&e);
+        }
+    }
+    Fitted made;
+    made.w = fit(data);
+    for (const Example* e : data) {
+        seen.push_back(*e);
+    }
+    std::tie(made.slope, made.offset) = platt(made.w, seen);
+    return made;
+}
+
+// Of held-out pairs, or of all: how many pass at 0.98, how many of those are
+// right.
+void report(const char* kind, const Fitted& made,
+            const std::vector<Example>& all, bool held_out, std::FILE* out) {
+    const char* names[] = {"questions", "banking77", "published"};
+    for (size_t source = 0; source < kSources; source++) {
+        size_t pairs = 0, right = 0, passed = 0, passed_right = 0;
+        double loss = 0;
+        for (const Example& e : all) {
+            if ((held_out && e.part != kHeldOut)
+                || static_cast<size_t>(e.source) != source) {
+                continue;
+            }
+            double p = sigmoid(made.slope * score(made.w, e) + made.offset);
+            pairs++;
+            right += e.label == 1 ? 1 : 0;
+            loss += (p - e.label) * (p - e.label);
+            if (p >= 0.98) {
+                passed++;
+                passed_right += e.label == 1 ? 1 : 0;
+            }
+        }
+        std::fprintf(out,
+                     "# %s, %s: %zu pairs, %zu right; at 0.98 %zu "
+                     "pass,\n#   %.1f %% of them labelled right; Brier score "
+                     "%.3f\n",
+                     kind, names[source], pairs, right, passed,
+                     passed ? 100.0 * static_cast<double>(passed_right)
+                                  / static_cast<double>(passed)
+                            : 0.0,
+                     pairs ? loss / static_cast<double>(pairs) : 0.0);
+    }
+}
+
+void print_kind(const char* kind, double floor, const Fitted& made,
+                double lower) {
+    std::printf("\n[%s]\nfloor %.2f\nbias %.4f\n", kind, floor,
+                made.offset - lower);
+    for (size_t k = 1; k < kFeatures; k++) {
+        double weight = made.w[k] * made.slope;
+        if (std::fabs(weight) > 0.00005) {
+            Bytes name = name_of(static_cast<Feature>(k));
+            std::printf("%.*s %.4f\n", static_cast<int>(name.size()),
+                        name.data(), weight);
+        }
+    }
+}
+
+Fitted run(const char* name, const bench::SemanticData& data,
+           const Encoder& encoder, const Judge& judge,
+           const std::string& memo) {
+    bench::Vectors vectors(encoder, memo);
+    std::vector<Example> all =
+        examples_of(bench::candidates(data, vectors), judge);
+    report(name, fit_all(all, true), all, true, stdout);
+    Fitted made = fit_all(all, false);
+    report(name, made, all, false, stderr);
+    return made;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 3) {
+        std::fprintf(stderr, "usage: calibrate DATA MODELS [MEMO]\n");
+        return 2;
+    }
+    std::string memo = argc > 3 ? argv[3] : "";
+    bench::SemanticData data = bench::SemanticData::read(argv[1]);
+    Result<Judge> judge = Judge::create({});
+    Result<BertEncoder> minilm = BertEncoder::load(
+        std::string(argv[2]) + "/all-MiniLM-L6-v2", Precision::kInt8);
+    if (!judge || !minilm) {
+        std::fprintf(stderr, "%s\n",
+                     (judge ? minilm.error() : judge.error()).message.c_str());
+        return 1;
+    }
+    std::printf(
+        "# Weights of the probability that a stored answer is right, fitted "
+        "by\n# bench/calibrate.cpp, whose head tells the method: logistic "
+        "regression on pairs\n# that no guard vetoes, Platt's scale on "
+        "retrieved neighbours. `static` and\n# `remote` are not fitted: they "
+        "take minilm's weights with the log-odds lowered\n# by one, and a "
+        "higher floor.\n#\n# Held-out part (a fifth, by intent and by "
+        "origin; labels as published):\n");
+    Fitted near = run("minilm", data, *minilm, *judge, memo);
+    Fitted lexical = run("lexical", data, LexicalEncoder(), *judge, memo);
+    print_kind("minilm", 0.70, near, 0);
+    print_kind("static", 0.88, near, 1);
+    print_kind("remote", 0.80, near, 1);
+    print_kind("lexical", 0.75, lexical, 0);
+    return 0;
+}

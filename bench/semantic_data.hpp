@@ -1,0 +1,35 @@
+// The sets that bench_semantic prints and calibrate fits on, read from a
+// directory of public data (gptcache/, banking77/, clinc150/, trap_pairs/,
+// arena_hard/, mt_bench/). A set that is not there is empty.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace llm::bench {
+
+struct Pair {
+    std::string left;
+    std::string right;
+    bool same = false;
+};
+
+struct Labelled {
+    std::string text;
+    std::string label;
+};
+
+struct SemanticData {
+    std::vector<Pair> published;   // GPTCache: origin, similar
+    std::vector<Pair> questions;   // the 20,000 labelled pairs
+    std::vector<Pair> traps;       // never the same
+    std::vector<Labelled> banking_train;
+    std::vector<Labelled> banking_test;
+    std::vector<Labelled> clinc_train;
+    std::vector<Labelled> clinc_test;
+    std::vector<std::string> prompts;  // arena_hard, mt_bench
+
+    static SemanticData read(const std::string& directory);
+};
+
+}  // namespace llm::bench

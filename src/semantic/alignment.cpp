@@ -1,0 +1,266 @@
+#include "src/semantic/alignment.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace llm::semantic {
+namespace {
+
+constexpr size_t kShortest = 4;  // bytes of a word that may hold a slip
+
+struct Keyed {
+    uint64_t key;
+    uint16_t at;
+
+    bool operator<(const Keyed& other) const {
+        return key != other.key ? key < other.key : at < other.at;
+    }
+};
+
+std::vector<Keyed> sorted_keys(const std::vector<Fact>& facts) {
+    std::vector<Keyed> keys;
+    keys.reserve(facts.size());
+    for (size_t i = 0; i < facts.size(); i++) {
+        keys.push_back({facts[i].key, static_cast<uint16_t>(i)});
+    }
+    std::sort(keys.begin(), keys.end());
+    return keys;
+}
+
+size_t run_of(const std::vector<Keyed>& keys, size_t from) {
+    size_t end = from;
+    while (end < keys.size() && keys[end].key == keys[from].key) {
+        end++;
+    }
+    return end - from;
+}
+
+// One letter too many, too few, another or two that changed places; of long
+// words two such slips.
+bool slip(Bytes a, Bytes b, size_t allowed) {
+    constexpr size_t kMax = 32;
+    if (a.size() > kMax || b.size() > kMax || a[0] != b[0]) {
+        return false;
+    }
+    uint8_t rows[3][kMax + 1];
+    for (size_t j = 0; j <= b.size(); j++) {
+        rows[0][j] = static_cast<uint8_t>(j);
+    }
+    for (size_t i = 1; i <= a.size(); i++) {
+        uint8_t* row = rows[i % 3];
+        const uint8_t* above = rows[(i + 2) % 3];
+        const uint8_t* before = rows[(i + 1) % 3];
+        row[0] = static_cast<uint8_t>(i);
+        for (size_t j = 1; j <= b.size(); j++) {
+            int same = a[i - 1] == b[j - 1] ? 0 : 1;
+            int best = std::min({above[j] + 1, row[j - 1] + 1,
+                                 above[j - 1] + same});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2]
+                && a[i - 2] == b[j - 1]) {
+                best = std::min(best, before[j - 2] + 1);
+            }
+            row[j] = static_cast<uint8_t>(best);
+        }
+    }
+    return rows[a.size() % 3][b.size()] <= allowed;
+}
+
+// Endings that make another part of speech of a word, not another thing.
+bool is_ending(Bytes end) {
+    constexpr Bytes kEndings[] = {
+        "",      "e",     "ion",  "ation",   "tion",  "ment",  "al",
+        "ance",  "ence",  "ing",  "ness",    "ive",   "y",     "i",
+        "ed",    "s",     "es",   "ication", "ly",    "ally",  "t",
+        "d",     "sion",  "ption", "ibe",    "rib",   "fi",    "fication",
+        "icat",  "at",    "ate",  "fy",      "able",  "abl",   "en",
+        "n",     "ative", "ativ", "iv"};
+    return std::find(std::begin(kEndings), std::end(kEndings), end)
+           != std::end(kEndings);
+}
+
+bool derived(Bytes a, Bytes b) {
+    size_t common = 0;
+    size_t shorter = std::min(a.size(), b.size());
+    while (common < shorter && a[common] == b[common]) {
+        common++;
+    }
+    return common >= kShortest && is_ending(a.substr(common))
+           && is_ending(b.substr(common));
+}
+
+bool apart(const Fact& a, const Fact& b) {
+    if (a.term == nullptr || b.term == nullptr) {
+        return false;
+    }
+    for (size_t i = 0; i < a.term->aparts; i++) {
+        for (size_t j = 0; j < b.term->aparts; j++) {
+            if (a.term->apart[i].set == b.term->apart[j].set
+                && a.term->apart[i].member != b.term->apart[j].member) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+Alignment::Alignment(const Facts& left, const Facts& right) {
+    const Facts* facts[] = {&left, &right};
+    for (size_t i = 0; i < 2; i++) {
+        sides_[i].facts = facts[i];
+        sides_[i].other.assign(facts[i]->items().size(), kNone);
+    }
+    match_keys();
+    match_compounds(sides_[0], sides_[1]);
+    match_compounds(sides_[1], sides_[0]);
+    match_initials(sides_[0], sides_[1]);
+    match_initials(sides_[1], sides_[0]);
+    match_spellings();
+    sum(sides_[0]);
+    sum(sides_[1]);
+}
+
+bool Alignment::exclude(const Fact& a, const Fact& b) {
+    return apart(a, b);
+}
+
+void Alignment::join(size_t left, size_t right) {
+    sides_[0].other[left] = static_cast<uint16_t>(right);
+    sides_[1].other[right] = static_cast<uint16_t>(left);
+}
+
+// The i-th of one side with the i-th of the other; what is said more often
+// on one side finds the last of the other.
+void Alignment::match_keys() {
+    std::vector<Keyed> a = sorted_keys(sides_[0].facts->items());
+    std::vector<Keyed> b = sorted_keys(sides_[1].facts->items());
+    size_t i = 0;
+    size_t j = 0;
+    while (i < a.size() && j < b.size()) {
+        if (a[i].key != b[j].key) {
+            (a[i].key < b[j].key ? i : j)++;
+            continue;
+        }
+        size_t in_a = run_of(a, i);
+        size_t in_b = run_of(b, j);
+        for (size_t k = 0; k < std::min(in_a, in_b); k++) {
+            join(a[i + k].at, b[j + k].at);
+        }
+        for (size_t k = in_b; k < in_a; k++) {
+            sides_[0].other[a[i + k].at] = b[j + in_b - 1].at;
+        }
+        for (size_t k = in_a; k < in_b; k++) {
+            sides_[1].other[b[j + k].at] = a[i + in_a - 1].at;
+        }
+        i += in_a;
+        j += in_b;
+    }
+}
+
+// "web site" and "website".
+void Alignment::match_compounds(Side& one, Side& two) {
+    const std::vector<Fact>& whole = one.facts->items();
+    const std::vector<Fact>& parts = two.facts->items();
+    for (size_t i = 0; i < whole.size(); i++) {
+        Bytes text = one.facts->text(whole[i]);
+        if (one.other[i] != kNone || text.size() < kShortest) {
+            continue;
+        }
+        for (size_t j = 0; j + 1 < parts.size(); j++) {
+            Bytes first = two.facts->text(parts[j]);
+            Bytes second = two.facts->text(parts[j + 1]);
+            if (two.other[j] == kNone && two.other[j + 1] == kNone
+                && first.size() + second.size() == text.size()
+                && text.starts_with(first) && text.ends_with(second)) {
+                one.other[i] = static_cast<uint16_t>(j);
+                two.other[j] = two.other[j + 1] = static_cast<uint16_t>(i);
+                break;
+            }
+        }
+    }
+}
+
+// "AI" and "artificial intelligence".
+void Alignment::match_initials(Side& one, Side& two) {
+    const std::vector<Fact>& whole = one.facts->items();
+    const std::vector<Fact>& parts = two.facts->items();
+    for (size_t i = 0; i < whole.size(); i++) {
+        Bytes text = one.facts->text(whole[i]);
+        if (one.other[i] != kNone || text.size() < 2 || text.size() > 5
+            || whole[i].kind != FactKind::kWord) {
+            continue;
+        }
+        for (size_t j = 0; j + text.size() <= parts.size(); j++) {
+            bool equal = true;
+            for (size_t k = 0; equal && k < text.size(); k++) {
+                Bytes word = two.facts->text(parts[j + k]);
+                equal = two.other[j + k] == kNone && word.size() > 1
+                        && word[0] == text[k];
+            }
+            if (equal) {
+                one.other[i] = static_cast<uint16_t>(j);
+                for (size_t k = 0; k < text.size(); k++) {
+                    two.other[j + k] = static_cast<uint16_t>(i);
+                }
+                break;
+            }
+        }
+    }
+}
+
+bool Alignment::same_word(const Fact& a, const Fact& b) const {
+    Bytes x = sides_[0].facts->text(a);
+    Bytes y = sides_[1].facts->text(b);
+    if (a.kind != FactKind::kWord || b.kind != FactKind::kWord
+        || std::min(x.size(), y.size()) < kShortest || apart(a, b)) {
+        return false;
+    }
+    if (a.known && b.known && !a.capital && !b.capital) {
+        return derived(x, y);
+    }
+    size_t shorter = std::min(x.size(), y.size());
+    return a.known != b.known && slip(x, y, shorter < 9 ? 1 : 2);
+}
+
+void Alignment::match_spellings() {
+    constexpr size_t kMost = 64;  // words left over, so that time is bounded
+    const std::vector<Fact>& a = sides_[0].facts->items();
+    const std::vector<Fact>& b = sides_[1].facts->items();
+    std::vector<size_t> left_over;
+    for (size_t j = 0; j < b.size() && left_over.size() < kMost; j++) {
+        if (sides_[1].other[j] == kNone && content(b[j])) {
+            left_over.push_back(j);
+        }
+    }
+    size_t looked = 0;
+    for (size_t i = 0; i < a.size() && looked < kMost; i++) {
+        if (sides_[0].other[i] != kNone || !content(a[i])) {
+            continue;
+        }
+        looked++;
+        for (size_t j : left_over) {
+            if (sides_[1].other[j] == kNone && same_word(a[i], b[j])) {
+                join(i, j);
+                break;
+            }
+        }
+    }
+}
+
+void Alignment::sum(Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    for (size_t i = 0; i < items.size(); i++) {
+        if (!content(items[i])) {
+            continue;
+        }
+        side.words++;
+        side.rarity += items[i].idf;
+        if (side.other[i] == kNone) {
+            side.missing += items[i].idf;
+            side.lacked.push_back(static_cast<uint16_t>(i));
+        }
+    }
+}
+
+}  // namespace llm::semantic

@@ -1,0 +1,191 @@
+#include "src/semantic/fold.hpp"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <span>
+
+namespace llm::semantic {
+namespace {
+
+utf8proc_category_t category(uint32_t code) {
+    return utf8proc_category(static_cast<utf8proc_int32_t>(code));
+}
+
+bool ends_with(const std::string& word, Bytes end) {
+    return Bytes(word).ends_with(end);
+}
+
+bool is_vowel(char c) {
+    return Bytes("aeiouy").find(c) != Bytes::npos;
+}
+
+bool has_vowel(Bytes word) {
+    return std::any_of(word.begin(), word.end(), is_vowel);
+}
+
+// Cuts `end` when at least `least` bytes with a vowel stay.
+bool cut(std::string& word, Bytes end, size_t least) {
+    if (word.size() < end.size() + least || !ends_with(word, end)
+        || !has_vowel(Bytes(word).substr(0, word.size() - end.size()))) {
+        return false;
+    }
+    word.resize(word.size() - end.size());
+    return true;
+}
+
+void stem_english(std::string& word) {
+    if (word.size() < 4) {
+        if (word.size() == 3 && ends_with(word, "s") && word[1] != 's'
+            && !is_vowel(word[1])) {
+            word.pop_back();  // pcs, ids, tvs
+        }
+        return;
+    }
+    if (ends_with(word, "ies") && word.size() > 4) {
+        word.replace(word.size() - 3, 3, "y");
+    } else if (ends_with(word, "sses") || ends_with(word, "shes")
+               || ends_with(word, "ches") || ends_with(word, "xes")
+               || ends_with(word, "zes") || ends_with(word, "oes")) {
+        word.resize(word.size() - 2);
+    } else if (ends_with(word, "s") && !ends_with(word, "ss")
+               && !ends_with(word, "us") && !ends_with(word, "is")) {
+        word.pop_back();
+    }
+    if (!ends_with(word, "eed") && !cut(word, "edly", 3)) {
+        if (!cut(word, "ingly", 3) && !cut(word, "ing", 3)) {
+            if (ends_with(word, "ied") && word.size() > 4) {
+                word.replace(word.size() - 3, 3, "y");
+            } else {
+                cut(word, "ed", 3);
+            }
+        }
+    }
+    if (word.size() > 5) {
+        cut(word, "ly", 4);
+    }
+    if (word.size() > 3 && word.back() == 'e') {
+        word.pop_back();
+    }
+    size_t size = word.size();
+    if (size > 2 && word[size - 1] == word[size - 2] && !is_vowel(word.back())
+        && word.back() != 's') {
+        word.pop_back();
+    }
+    if (word.size() > 3 && word.back() == 'y') {
+        word.back() = 'i';
+    }
+}
+
+// Endings from the longest on, each bytes of UTF-8; `least` bytes stay.
+void cut_first(std::string& word, std::span<const Bytes> ends, size_t least) {
+    for (Bytes end : ends) {
+        if (word.size() >= end.size() + least && ends_with(word, end)) {
+            word.resize(word.size() - end.size());
+            return;
+        }
+    }
+}
+
+constexpr Bytes kSpanishEnds[] = {"amente", "mente", "es", "os", "as", "s",
+                                  "o",      "a",     "e"};
+constexpr Bytes kRomanianEnds[] = {"ului", "ilor", "elor", "urile", "urilor",
+                                   "ului", "lor",  "ile",  "ele",   "uri",
+                                   "ul",   "ei",   "le",   "a",     "e",
+                                   "i",    "u"};
+// й folds into и, ё into е.
+constexpr Bytes kRussianEnds[] = {
+    "иями", "ями", "ами", "ого", "его", "ому", "ему", "ыми", "ими", "иях",
+    "ах",   "ях",  "ов",  "ев",  "еи",  "ии",  "ыи",  "ои",  "ая",  "яя",
+    "ое",   "ее",  "ую",  "юю",  "ые",  "ие",  "ом",  "ем",  "ам",  "ям",
+    "ию",   "ия",  "ью",  "ых",  "их",  "ым",  "им",  "а",   "е",   "и",
+    "о",    "у",   "ы",   "ь",   "ю",   "я"};
+
+}  // namespace
+
+bool is_word_char(uint32_t code) {
+    if (code < 0x80) {
+        return (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z')
+               || (code >= 'A' && code <= 'Z');
+    }
+    switch (category(code)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool is_upper(uint32_t code) {
+    if (code < 0x80) {
+        return code >= 'A' && code <= 'Z';
+    }
+    return category(code) == UTF8PROC_CATEGORY_LU
+           || category(code) == UTF8PROC_CATEGORY_LT;
+}
+
+void fold_to(uint32_t code, std::string& out) {
+    if (code < 0x80) {
+        out += ascii_lower(static_cast<char>(code));
+        return;
+    }
+    utf8proc_int32_t parts[16];
+    int last_class = 0;
+    auto options = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE
+                                                  | UTF8PROC_CASEFOLD);
+    utf8proc_ssize_t count = utf8proc_decompose_char(
+        static_cast<utf8proc_int32_t>(code), parts, 16, options, &last_class);
+    if (count < 0 || count > 16) {
+        return;
+    }
+    for (utf8proc_ssize_t i = 0; i < count; i++) {
+        auto part = static_cast<uint32_t>(parts[i]);
+        if (category(part) == UTF8PROC_CATEGORY_MN) {
+            continue;
+        }
+        char bytes[4];
+        out.append(bytes, write_utf8(part, bytes));
+    }
+}
+
+void fold_to(Bytes text, std::string& out) {
+    const char* p = text.data();
+    const char* end = p + text.size();
+    while (p < end) {
+        fold_to(next_code_point(p, end), out);
+    }
+}
+
+void lower_to(uint32_t code, std::string& out) {
+    if (code < 0x80) {
+        out += ascii_lower(static_cast<char>(code));
+        return;
+    }
+    char bytes[4];
+    auto lower = utf8proc_tolower(static_cast<utf8proc_int32_t>(code));
+    out.append(bytes, write_utf8(static_cast<uint32_t>(lower), bytes));
+}
+
+void stem(Language language, std::string& word) {
+    switch (language) {
+    case Language::kEnglish:
+        return stem_english(word);
+    case Language::kSpanish:
+        return cut_first(word, kSpanishEnds, 3);
+    case Language::kRomanian:
+        return cut_first(word, kRomanianEnds, 3);
+    case Language::kRussian:
+        return cut_first(word, kRussianEnds, 6);
+    }
+}
+
+}  // namespace llm::semantic

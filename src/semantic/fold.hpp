@@ -1,0 +1,29 @@
+// Words as the guards compare them: folded (lower case, no accents), then
+// stemmed lightly, so that endings which say only number or tense are gone.
+// Stems are keys, not words; prefixes stay, since they may say the opposite.
+//
+// Threads: no state. Bytes that are not UTF-8 become U+FFFD.
+#pragma once
+
+#include <string>
+
+#include "src/semantic/lists.hpp"
+#include "src/semantic/unicode.hpp"
+
+namespace llm::semantic {
+
+// Letters, marks and digits of any script.
+bool is_word_char(uint32_t code);
+bool is_upper(uint32_t code);
+
+// Appends lower case without marks, UTF-8.
+void fold_to(uint32_t code, std::string& out);
+void fold_to(Bytes text, std::string& out);
+
+// Appends lower case, marks and all, UTF-8.
+void lower_to(uint32_t code, std::string& out);
+
+// Cuts the ending of a folded word of one to Word::kMaxChars characters.
+void stem(Language language, std::string& word);
+
+}  // namespace llm::semantic

@@ -1,0 +1,222 @@
+#include "src/semantic/order.hpp"
+
+#include <algorithm>
+
+namespace llm::semantic {
+namespace {
+
+using Side = Alignment::Side;
+
+constexpr size_t kReach = 2;  // words of content on each side of a marker
+
+// The words around a marker, as ids that both sides share.
+struct Roles {
+    uint64_t marker;
+    std::vector<uint16_t> before;
+    std::vector<uint16_t> after;
+};
+
+bool has(const std::vector<uint16_t>& list, uint16_t id) {
+    return std::find(list.begin(), list.end(), id) != list.end();
+}
+
+// Ids of a side's facts: places of the left side's.
+uint16_t id_of(const Side& side, bool left, size_t i) {
+    if (side.other[i] == Alignment::kNone) {
+        return Alignment::kNone;
+    }
+    return left ? static_cast<uint16_t>(i) : side.other[i];
+}
+
+bool is_marker(const Fact& fact) {
+    return (fact.flags & kMarker) != 0;
+}
+
+std::vector<Roles> roles_of(const Side& side, bool left) {
+    constexpr size_t kMostMarkers = 16;
+    const std::vector<Fact>& items = side.facts->items();
+    std::vector<Roles> all;
+    for (size_t i = 0; i < items.size() && all.size() < kMostMarkers; i++) {
+        if (!is_marker(items[i])) {
+            continue;
+        }
+        Roles roles{items[i].key, {}, {}};
+        for (size_t j = i; j > 0 && roles.before.size() < kReach; j--) {
+            if (is_marker(items[j - 1])) {
+                break;
+            }
+            uint16_t id = id_of(side, left, j - 1);
+            if (Alignment::content(items[j - 1]) && id != Alignment::kNone) {
+                roles.before.push_back(id);
+            }
+        }
+        for (size_t j = i + 1;
+             j < items.size() && roles.after.size() < kReach; j++) {
+            if (is_marker(items[j])) {
+                break;
+            }
+            uint16_t id = id_of(side, left, j);
+            if (Alignment::content(items[j]) && id != Alignment::kNone) {
+                roles.after.push_back(id);
+            }
+        }
+        all.push_back(std::move(roles));
+    }
+    return all;
+}
+
+// A word that is before the marker here and after it there.
+bool crosses(const std::vector<uint16_t>& here,
+             const std::vector<uint16_t>& not_here,
+             const std::vector<uint16_t>& there,
+             const std::vector<uint16_t>& not_there) {
+    return std::any_of(here.begin(), here.end(), [&](uint16_t id) {
+        return has(there, id) && !has(not_here, id) && !has(not_there, id);
+    });
+}
+
+bool sides_swapped(const std::vector<Roles>& a, const std::vector<Roles>& b) {
+    for (const Roles& one : a) {
+        for (const Roles& two : b) {
+            if (one.marker == two.marker
+                && crosses(one.before, one.after, two.after, two.before)
+                && crosses(one.after, one.before, two.before, two.after)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+const Roles* with_marker(const std::vector<Roles>& all, uint64_t marker) {
+    auto at = std::find_if(all.begin(), all.end(), [&](const Roles& roles) {
+        return roles.marker == marker;
+    });
+    return at == all.end() ? nullptr : &*at;
+}
+
+// "from A to B" and "to A from B".
+bool arguments_swapped(const std::vector<Roles>& a,
+                       const std::vector<Roles>& b) {
+    for (size_t i = 0; i < a.size(); i++) {
+        for (size_t j = i + 1; j < a.size(); j++) {
+            const Roles* x = with_marker(b, a[i].marker);
+            const Roles* y = with_marker(b, a[j].marker);
+            if (x != nullptr && y != nullptr && x != y
+                && crosses(a[i].after, a[j].after, y->after, x->after)
+                && crosses(a[j].after, a[i].after, x->after, y->after)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Ids of matched content in the order of a side's text.
+std::vector<uint16_t> sequence(const Side& side, bool left) {
+    std::vector<uint16_t> ids;
+    const std::vector<Fact>& items = side.facts->items();
+    for (size_t i = 0; i < items.size(); i++) {
+        uint16_t id = id_of(side, left, i);
+        if (Alignment::content(items[i]) && id != Alignment::kNone
+            && !has(ids, id)) {
+            ids.push_back(id);
+        }
+    }
+    return ids;
+}
+
+// Three neighbours that stand the other way round: who does what to whom.
+bool triple_turned(const std::vector<uint16_t>& a,
+                   const std::vector<uint16_t>& b) {
+    for (size_t i = 0; i + 2 < a.size(); i++) {
+        for (size_t j = 0; j + 2 < b.size(); j++) {
+            if (a[i] == b[j + 2] && a[i + 1] == b[j + 1]
+                && a[i + 2] == b[j]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Whether every word, light ones too, has its equal: a mere permutation.
+bool permuted(const Alignment& alignment) {
+    for (const Side* side : {&alignment.left(), &alignment.right()}) {
+        if (has(side->other, Alignment::kNone)) {
+            return false;
+        }
+    }
+    return alignment.left().other.size() == alignment.right().other.size();
+}
+
+// The key beside fact i, `step` away; 0 behind an end.
+uint64_t neighbour(const Side& side, size_t i, bool before) {
+    const std::vector<Fact>& items = side.facts->items();
+    if (before) {
+        return i == 0 ? 0 : items[i - 1].key;
+    }
+    return i + 1 == items.size() ? 0 : items[i + 1].key;
+}
+
+}  // namespace
+
+bool order_differs(const Alignment& alignment) {
+    constexpr double kMostMissing = 0.25;
+    constexpr double kMostMissingOfLong = 0.1;
+    constexpr double kLong = 2500;  // rarity that a long text shares
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    if (left.facts->rest() != right.facts->rest()) {
+        return true;
+    }
+    double shared = std::min(left.rarity - left.missing,
+                             right.rarity - right.missing);
+    double most = shared < kLong ? kMostMissing : kMostMissingOfLong;
+    if (left.missing > most * left.rarity
+        || right.missing > most * right.rarity) {
+        return false;
+    }
+    std::vector<Roles> a = roles_of(left, true);
+    std::vector<Roles> b = roles_of(right, false);
+    if (sides_swapped(a, b) || arguments_swapped(a, b)) {
+        return true;
+    }
+    constexpr size_t kMost = 128;
+    std::vector<uint16_t> x = sequence(left, true);
+    std::vector<uint16_t> y = sequence(right, false);
+    return permuted(alignment) && x.size() <= kMost && triple_turned(x, y);
+}
+
+uint16_t slot_rarity(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = right.facts->items();
+    uint16_t most = 0;
+    for (uint16_t i : left.lacked) {
+        for (uint16_t j : right.lacked) {
+            bool before = neighbour(left, i, true)
+                          == neighbour(right, j, true);
+            bool after = neighbour(left, i, false)
+                         == neighbour(right, j, false);
+            if (before && after) {
+                most = std::max(most, std::min(a[i].idf, b[j].idf));
+            }
+        }
+    }
+    return most;
+}
+
+double moved_share(const Alignment& alignment) {
+    std::vector<uint16_t> b = sequence(alignment.right(), false);
+    size_t moved = 0;
+    for (size_t i = 0; i + 1 < b.size(); i++) {
+        moved += b[i] > b[i + 1] ? 1 : 0;
+    }
+    return b.size() < 2 ? 0
+                        : static_cast<double>(moved)
+                              / static_cast<double>(b.size() - 1);
+}
+
+}  // namespace llm::semantic

@@ -1,0 +1,226 @@
+// Vetoes: look-alikes get the word of what tells them apart, other wordings
+// of one question get none.
+#include <gtest/gtest.h>
+
+#include "src/semantic/decision.hpp"
+
+namespace llm::semantic {
+namespace {
+
+const Judge& judge() {
+    static const Result<Judge> made = Judge::create({});
+    return *made;
+}
+
+std::string veto(const char* a, const char* b) {
+    std::string there(judge().judge(a, b, 0.95, EncoderKind::kMinilm).veto);
+    std::string back(judge().judge(b, a, 0.95, EncoderKind::kMinilm).veto);
+    EXPECT_EQ(there, back) << a << " / " << b;
+    return there;
+}
+
+TEST(Guards, numbers) {
+    EXPECT_EQ(veto("Can I get a refund after 30 days?",
+                   "Can I get a refund after 60 days?"), "veto:number");
+    EXPECT_EQ(veto("Can I return it after two weeks?",
+                   "Can I return it after 2 weeks?"), "");
+    EXPECT_EQ(veto("Is 1,000 enough?", "Is 1000 enough?"), "");
+    EXPECT_EQ(veto("Is 2.50 the fee?", "Is 2.5 the fee?"), "");
+    EXPECT_EQ(veto("How much is twenty one plus 3?",
+                   "How much is 21 plus three?"), "");
+    EXPECT_EQ(veto("Is a limit of 5 million normal?",
+                   "Is a limit of 5,000,000 normal?"), "");
+    EXPECT_EQ(veto("Does the discount apply?",
+                   "Does the 20 discount apply?"), "veto:number");
+    EXPECT_EQ(veto("What does it do at -5?", "What does it do at 5?"),
+              "veto:number");
+}
+
+TEST(Guards, units) {
+    EXPECT_EQ(veto("Is 50 kg too heavy?", "Is 50 lb too heavy?"),
+              "veto:unit");
+    EXPECT_EQ(veto("Is 50kg too heavy?", "Is 50 kilograms too heavy?"), "");
+    EXPECT_EQ(veto("Is $20 the price?", "Is 20 euros the price?"),
+              "veto:unit");
+    EXPECT_EQ(veto("Is $20 the price?", "Is 20 dollars the price?"), "");
+    EXPECT_EQ(veto("What is the price per month?",
+                   "What is the price per year?"), "veto:unit");
+    EXPECT_EQ(veto("Do you open at 9am?", "Do you open at 9 pm?"),
+              "veto:unit");
+}
+
+TEST(Guards, dates) {
+    EXPECT_EQ(veto("When do you open on Saturday?",
+                   "When do you open on Sunday?"), "veto:date");
+    EXPECT_EQ(veto("When do you open on Saturday?",
+                   "What time do you open Saturdays?"), "");
+    EXPECT_EQ(veto("What are the events in March?",
+                   "What are the events in May?"), "veto:date");
+    EXPECT_EQ(veto("What is due on 2024-03-01?",
+                   "What is due on 2024-03-02?"), "veto:date");
+    EXPECT_EQ(veto("May I bring a guest?", "Can I bring a guest?"), "");
+}
+
+TEST(Guards, identifiers) {
+    EXPECT_EQ(veto("What is the warranty on the X200?",
+                   "What is the warranty on the X300?"), "veto:identifier");
+    EXPECT_EQ(veto("What does error E1001 mean?",
+                   "What does error E1002 mean?"), "veto:identifier");
+    EXPECT_EQ(veto("What does `max_size` do?", "What does `min_age` do?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What is new in version 3.11.2?",
+                   "What is new in version 3.11.3?"), "veto:identifier");
+    EXPECT_EQ(veto("What is a 401(k) plan?", "What is a 401k plan?"), "");
+}
+
+TEST(Guards, negation) {
+    EXPECT_EQ(veto("Which cards have a fee?",
+                   "Which cards do not have a fee?"), "veto:negation");
+    EXPECT_EQ(veto("Is the ticket refundable?",
+                   "Is the ticket non-refundable?"), "veto:negation");
+    EXPECT_EQ(veto("Is this usable?", "Is this unusable?"), "veto:negation");
+    EXPECT_EQ(veto("Can I fly with a passport?",
+                   "Can I fly without a passport?"), "veto:negation");
+    EXPECT_EQ(veto("Why isn't my card working?",
+                   "Why is my card not working?"), "");
+}
+
+TEST(Guards, opposites) {
+    EXPECT_EQ(veto("How do I enable alerts?", "How do I disable alerts?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("What happens when prices rise?",
+                   "What happens when prices fall?"), "veto:antonym");
+    EXPECT_EQ(veto("Pro plan price?", "Enterprise plan price?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("What is the credit card limit?",
+                   "What is the debit card limit?"), "veto:antonym");
+    EXPECT_EQ(veto("How do I turn on notifications?",
+                   "How do I switch on notifications?"), "");
+}
+
+TEST(Guards, who_does_what) {
+    EXPECT_EQ(veto("Does Alice owe Bob money?", "Does Bob owe Alice money?"),
+              "veto:order");
+    EXPECT_EQ(veto("How do I convert euros to dollars?",
+                   "How do I convert dollars to euros?"), "veto:order");
+    EXPECT_EQ(veto("flights from Paris to Rome",
+                   "flights from Rome to Paris"), "veto:order");
+    EXPECT_EQ(veto("flights from Paris to Rome",
+                   "flights to Rome from Paris"), "");
+    EXPECT_EQ(veto("flights from Paris to Rome",
+                   "flights to Paris from Rome"), "veto:order");
+}
+
+TEST(Guards, names_and_persons) {
+    EXPECT_EQ(veto("What is the capital of France?",
+                   "What is the capital of Germany?"), "veto:name");
+    EXPECT_EQ(veto("Can my wife use the account?",
+                   "Can I use the account?"), "veto:name");
+    EXPECT_EQ(veto("Who runs artificial intelligence research?",
+                   "Who runs AI research?"), "");
+}
+
+TEST(Guards, rare_words) {
+    EXPECT_EQ(veto("how do i install zorvex", "how do i install quantor"),
+              "veto:rare_word");
+    EXPECT_EQ(veto("what does a podiatrist do", "what does a notary do"),
+              "veto:rare_word");
+    // a slip of the pen is no other word
+    EXPECT_EQ(veto("how do i cancel my subscription",
+                   "how do i cancel my subscripton"), "");
+    EXPECT_EQ(veto("How much does the film cost?",
+                   "What is the price of the movie?"), "");
+}
+
+TEST(Guards, other_languages) {
+    EXPECT_EQ(veto("¿Cómo puedo comprar acciones?",
+                   "¿Cómo puedo vender acciones?"), "veto:antonym");
+    EXPECT_EQ(veto("¿Puedo pagar con tarjeta?", "¿Puedo pagar sin tarjeta?"),
+              "veto:negation");
+    EXPECT_EQ(veto("Как включить уведомления?", "Как отключить уведомления?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Можно вернуть товар через 14 дней?",
+                   "Можно вернуть товар через 30 дней?"), "veto:number");
+    EXPECT_EQ(veto("Когда вы открываетесь в субботу?",
+                   "Когда вы открываетесь в воскресенье?"), "veto:date");
+    EXPECT_EQ(veto("Cum pot activa alertele?", "Cum pot dezactiva alertele?"),
+              "veto:negation");
+    EXPECT_EQ(veto("Cât costă planul pe lună?", "Cât costă planul pe an?"),
+              "veto:unit");
+    EXPECT_EQ(veto("¿Cuánto cuesta el plan?", "Сколько стоит план?"),
+              "veto:rare_word");
+}
+
+TEST(Guards, operators_terms) {
+    JudgeOptions options;
+    options.terms = "# tiers\nSkyline, sky line | Harbor\nonly one\n";
+    options.terms_name = "terms.txt";
+    Result<Judge> own = Judge::create(options);
+    ASSERT_TRUE(own.ok());
+    auto word = [&](const char* a, const char* b) {
+        return std::string(
+            own->judge(a, b, 0.99, EncoderKind::kMinilm).veto);
+    };
+    EXPECT_EQ(word("Is skyline free?", "Is harbor free?"), "veto:term");
+    EXPECT_EQ(word("Is the sky line free?", "Is skyline free?"), "");
+    EXPECT_EQ(word("Is only one free?", "Is it free?"), "veto:term");
+    options.terms = "a b c d e f | g";
+    Result<Judge> wrong = Judge::create(options);
+    ASSERT_FALSE(wrong.ok());
+    EXPECT_NE(wrong.error().message.find("terms.txt:1"), std::string::npos);
+}
+
+TEST(Guards, vetoes_can_be_off) {
+    JudgeOptions options;
+    options.vetoes = kAllVetoes & static_cast<VetoSet>(~bit(Veto::kNumber));
+    Result<Judge> made = Judge::create(options);
+    ASSERT_TRUE(made.ok());
+    EXPECT_EQ(made->judge("Is 3 enough?", "Is 4 enough?", 0.9,
+                          EncoderKind::kMinilm).veto, "");
+    for (size_t i = 1; i < kVetoes; i++) {
+        auto one = static_cast<Veto>(i);
+        EXPECT_EQ(veto_of(name_of(one)), one);
+    }
+    EXPECT_EQ(veto_of("nothing"), Veto::kNone);
+}
+
+TEST(Judge, probability_rises_with_the_cosine) {
+    for (EncoderKind kind : {EncoderKind::kMinilm, EncoderKind::kStatic,
+                             EncoderKind::kLexical, EncoderKind::kRemote}) {
+        uint32_t before = 0;
+        for (double cosine = 0.5; cosine <= 1.0; cosine += 0.05) {
+            Verdict v = judge().judge("How do I open an account?",
+                                      "How can I open an account online?",
+                                      cosine, kind);
+            EXPECT_GE(v.probability_ppm, before);
+            before = v.probability_ppm;
+        }
+        EXPECT_GT(judge().default_threshold(kind), 0.5);
+        EXPECT_EQ(encoder_kind(name_of(kind)), kind);
+    }
+    EXPECT_EQ(encoder_kind("text-embedding-3-small"), EncoderKind::kRemote);
+}
+
+TEST(Judge, plain_paraphrase_passes_and_unlike_text_does_not) {
+    EXPECT_GE(judge().judge("How do I cancel my subscription?",
+                            "How can I cancel my subscription?", 0.99,
+                            EncoderKind::kMinilm).probability_ppm,
+              kDefaultPrecisionPpm);
+    EXPECT_LT(judge().judge("How do I cancel my subscription?",
+                            "Where is your office?", 0.75,
+                            EncoderKind::kMinilm).probability_ppm,
+              kDefaultPrecisionPpm);
+}
+
+TEST(Judge, long_texts_are_bounded_and_their_ends_count) {
+    std::string a;
+    for (int i = 0; i < 3000; i++) {
+        a += "word" + std::string(1, static_cast<char>('a' + i % 26)) + " ";
+    }
+    std::string b = a + "and more";
+    EXPECT_EQ(judge().judge(a, a, 0.99, EncoderKind::kMinilm).veto, "");
+    EXPECT_NE(judge().judge(a, b, 0.99, EncoderKind::kMinilm).veto, "");
+}
+
+}  // namespace
+}  // namespace llm::semantic
