@@ -260,6 +260,7 @@ char* guarded(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
 
 ngx_conf_enum_t model_responses[] = {
     {ngx_string("served"), kModelServed},
+    {ngx_string("requested"), kModelRequested},
     {ngx_null_string, 0},
 };
 

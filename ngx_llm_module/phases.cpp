@@ -202,7 +202,7 @@ Decision decide(ngx_http_request_t* r, Context& ctx) {
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
     Decision decision;
-    decision.error = ctx.exchange.read(*body);
+    decision.error = ctx.exchange.read(*body, needs_model(r));
     if (!decision.error) {
         judge_complexity(r, ctx);
         decision = find_way(r, ctx, *body, {});

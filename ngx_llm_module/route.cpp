@@ -48,10 +48,25 @@ std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
         return no_such_model();
     }
     exchange.plan() = std::move(plan);
+    bool renamed = loc_conf(r).route.model_response == kModelRequested;
+    Bytes asked = exchange.request().model;
+    if (renamed && !exchange.observe() && !asked.empty()) {
+        exchange.answer_as(asked);
+    }
     return exchange.route(model.empty() ? Bytes(chosen) : model);
 }
 
+bool needs_model(ngx_http_request_t* r) {
+    return loc_conf(r).route.model == nullptr;
+}
+
 namespace {
+
+bool get_route(ngx_http_request_t* r, Context& ctx,
+               ngx_http_variable_value_t* v) {
+    Bytes model = ctx.exchange.routed_model();
+    return !model.empty() && give(r, v, model);
+}
 
 bool get_prefix(ngx_http_request_t* r, Context& ctx,
                 ngx_http_variable_value_t* v) {
@@ -65,6 +80,7 @@ bool get_system_version(ngx_http_request_t* r, Context& ctx,
 }
 
 constexpr Variable variables[] = {
+    {"llm_route", get_route},
     {"llm_prefix", get_prefix},
     {"llm_system_version", get_system_version},
 };

@@ -16,6 +16,9 @@ namespace llm::door {
 std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
                                         Bytes model, ngx_int_t& rc);
 
+// False where llm_model may name the model of a body without one.
+bool needs_model(ngx_http_request_t* r);
+
 std::span<const Variable> route_variables();
 
 }  // namespace llm::door

@@ -244,6 +244,20 @@ bool has_all(Context& ctx, size_t size) {
     return ctx.awaited <= 0;
 }
 
+void watch_buf(Context& ctx, const ngx_buf_t* buf) {
+    Bytes bytes = bytes_of(buf);
+    if (!bytes.empty()) {
+        if (ctx.exchange.form() == exchange::Form::kStream) {
+            (void) ctx.exchange.on_stream(bytes, now());
+        } else {
+            ctx.exchange.on_json(bytes, now());
+        }
+    }
+    if (has_all(ctx, bytes.size()) || buf->last_buf) {
+        ctx.exchange.on_eof(true, exchange::End::kComplete, now());
+    }
+}
+
 void watch(Context& ctx, const ngx_chain_t* in) {
     bool unread = ctx.exchange.form() == exchange::Form::kIgnored;
     for (; in != nullptr; in = in->next) {
@@ -252,18 +266,39 @@ void watch(Context& ctx, const ngx_chain_t* in) {
                 static_cast<uint64_t>(ngx_buf_size(in->buf)));
             continue;
         }
-        Bytes bytes = bytes_of(in->buf);
-        if (!bytes.empty()) {
-            if (ctx.exchange.form() == exchange::Form::kStream) {
-                (void) ctx.exchange.on_stream(bytes, now());
-            } else {
-                ctx.exchange.on_json(bytes, now());
-            }
-        }
-        if (has_all(ctx, bytes.size()) || in->buf->last_buf) {
-            ctx.exchange.on_eof(true, exchange::End::kComplete, now());
+        watch_buf(ctx, in->buf);
+    }
+}
+
+// One buffer of a JSON answer whose model gets another name. False when
+// memory is out.
+bool rename_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
+    watch_buf(ctx, buf);
+    Bytes bytes = bytes_of(buf);
+    const std::vector<Bytes>& pieces = ctx.exchange.rename(bytes);
+    if (bytes.empty() || same(pieces, bytes)) {
+        return out.pass(buf);
+    }
+    for (Bytes piece : pieces) {
+        if (!out.copy(piece)) {
+            return false;
         }
     }
+    out.hold(buf);
+    return !buf->last_buf || out.finish();
+}
+
+ngx_int_t rename_json(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
+    Output out(r, ctx);
+    {
+        Overhead overhead(ctx);
+        for (; in != nullptr; in = in->next) {
+            if (!rename_buf(ctx, in->buf, out)) {
+                return NGX_ERROR;
+            }
+        }
+    }
+    return out.send();
 }
 
 // nginx's own error page leaves as the client's protocol's error.
@@ -296,6 +331,9 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         hear(*ctx);
         if (ctx->exchange.edits_stream()) {
             return edit_stream(r, *ctx, in);
+        }
+        if (ctx->exchange.renames_json()) {
+            return rename_json(r, *ctx, in);
         }
         {
             Overhead overhead(*ctx);
@@ -370,9 +408,12 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
     if (ctx.exchange.observe()) {
         return NGX_OK;
     }
-    if (ctx.exchange.edits_stream()) {
+    if (ctx.exchange.edits_stream() || ctx.exchange.renames_json()) {
         ngx_http_clear_content_length(r);
         ngx_http_clear_accept_ranges(r);
+        ngx_http_clear_etag(r);
+    }
+    if (ctx.exchange.edits_stream()) {
         ngx_http_upstream_t* u = r->upstream;
         // Event by event, with the client's pace as the upstream's. Legal
         // here: nginx looks at the flag after the header is sent.

@@ -107,5 +107,6 @@ refused('llm_model_response served; llm_model_response served;',
 refused('llm_provider_cache 1;', qr/"on" or "off"/);
 taken('llm_provider_cache on;');
 taken('llm_model_response served; llm_provider_cache off;');
+taken('llm_model_response requested;');
 
 done_testing;

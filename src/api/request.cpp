@@ -58,8 +58,8 @@ bool is_lower_ascii(Bytes key) {
 
 class Reader {
 public:
-    Reader(Endpoint endpoint, const Document& doc)
-        : doc_(doc), text_(doc, request) {
+    Reader(Endpoint endpoint, const Document& doc, bool model_required)
+        : doc_(doc), text_(doc, request), model_required_(model_required) {
         request.endpoint = endpoint;
         request.family = family_of(endpoint);
     }
@@ -120,6 +120,7 @@ private:
 
     const Document& doc_;
     RequestText text_;
+    const bool model_required_;
     bool has_model_ = false;
     bool has_content_ = false;
     bool has_prompt_ = false;  // stored at the provider, with its model
@@ -193,8 +194,10 @@ const Reader::Known* Reader::find_known(Bytes key) const {
 }
 
 bool Reader::check_complete() {
-    if (!has_model_ && !has_prompt_) {
-        return refuse("model", "You must provide a 'model'.");
+    request.model_missing = !has_model_ && !has_prompt_;
+    if (request.model_missing && model_required_) {
+        error = missing_model();
+        return false;
     }
     switch (request.endpoint) {
     case Endpoint::kChat:
@@ -395,8 +398,8 @@ bool Reader::read_effect(NodeId value) {
 }  // namespace
 
 Result<Request> parse_request(Endpoint endpoint, const Document& doc,
-                              ApiError* why) {
-    Reader reader(endpoint, doc);
+                              ApiError* why, bool model_required) {
+    Reader reader(endpoint, doc, model_required);
     if (!reader.run()) {
         Error error{Errc::kInvalid, reader.error.message};
         if (why != nullptr) {
@@ -405,6 +408,10 @@ Result<Request> parse_request(Endpoint endpoint, const Document& doc,
         return error;
     }
     return std::move(reader.request);
+}
+
+ApiError missing_model() {
+    return {400, "You must provide a 'model'.", "", "model", ""};
 }
 
 ApiError body_error(const Error& error) {

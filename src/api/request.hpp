@@ -39,6 +39,7 @@ struct Request {
     Family family = Family::kOpenai;
     std::string model;           // unescaped; "" where absent is allowed
                                  // (responses with a stored prompt)
+    bool model_missing = false;  // and no stored prompt names one
     bool stream = false;
     bool include_usage = false;  // stream_options.include_usage
     Tri store = Tri::kAbsent;    // absent means true to OpenAI's responses
@@ -90,9 +91,14 @@ struct Request {
 
 // Reads the body of a request to `endpoint` (not kNone). Errc::kInvalid when
 // the upstream could only refuse it too: the message is for the client, and
-// `why`, when given, holds it with status and `param`.
+// `why`, when given, holds it with status and `param`. A body without a model
+// is refused too, unless its reader knows one for it.
 Result<Request> parse_request(Endpoint endpoint, const json::Document& doc,
-                              ApiError* why = nullptr);
+                              ApiError* why = nullptr,
+                              bool model_required = true);
+
+// That error.
+ApiError missing_model();
 
 // The client's words for a body that Document::parse refused.
 ApiError body_error(const Error& error);

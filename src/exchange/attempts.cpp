@@ -97,6 +97,9 @@ std::optional<api::ApiError> Exchange::route(Bytes model) {
     if (observe_ || malformed_) {
         return std::nullopt;
     }
+    if (request_.model_missing && model.empty()) {
+        return api::missing_model();
+    }
     edited_model_ = upstream_model();
     api::ApiError why;
     auto parameters = route::apply(plan_, *document_, request_, asked_model_,
@@ -128,8 +131,7 @@ Bytes Exchange::upstream_model() const {
     if (rungs_.begun()) {
         return rungs_.model();
     }
-    return asked_model_.empty() ? Bytes(request_.model)
-                                : Bytes(asked_model_);
+    return observe_ ? Bytes(request_.model) : routed_model();
 }
 
 // What the end of an answer says about who gave it.

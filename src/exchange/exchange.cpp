@@ -18,7 +18,8 @@ Exchange::~Exchange() {
     release();
 }
 
-std::optional<api::ApiError> Exchange::read(Bytes body) {
+std::optional<api::ApiError> Exchange::read(Bytes body,
+                                            bool model_required) {
     document_ = services_.documents.take();
     api::ApiError why;
     Result<void> parsed = document_->parse(body);
@@ -26,7 +27,7 @@ std::optional<api::ApiError> Exchange::read(Bytes body) {
         why = api::body_error(parsed.error());
     } else {
         Result<api::Request> request =
-            api::parse_request(endpoint_, *document_, &why);
+            api::parse_request(endpoint_, *document_, &why, model_required);
         if (request.ok()) {
             request_ = std::move(request).value();
             return std::nullopt;

@@ -38,6 +38,8 @@
 #include "src/exchange/spending.hpp"
 #include "src/exchange/words.hpp"
 #include "src/route/edits.hpp"
+#include "src/route/model_name.hpp"
+#include "src/route/model_name_body.hpp"
 #include "src/route/plan.hpp"
 #include "src/sse/editor.hpp"
 
@@ -83,8 +85,9 @@ public:
     Exchange& operator=(const Exchange&) = delete;
 
     // The body must live until release(). An error is for the client; with
-    // `observe` it is remembered as the reason and the request passes.
-    std::optional<api::ApiError> read(Bytes body);
+    // `observe` it is remembered as the reason and the request passes. A body
+    // without a model is one unless route() may say which.
+    std::optional<api::ApiError> read(Bytes body, bool model_required = true);
 
     // Limits that apply to this request, before the first stop; and on whose
     // account it goes.
@@ -106,6 +109,16 @@ public:
     route::Plan& plan() { return plan_; }
     std::optional<api::ApiError> route(Bytes model);
     Bytes asked_model() const { return asked_model_; }
+    // What route() came to, with `observe` what it would have come to.
+    Bytes routed_model() const {
+        return asked_model_.empty() ? Bytes(request_.model)
+                                    : Bytes(asked_model_);
+    }
+    // The answer's model is to read `name`, whoever made it.
+    void answer_as(Bytes name) {
+        answer_model_.emplace(endpoint_, name);
+        answer_name_ = name;
+    }
 
     // After read() gave no error. `policy` must live until release().
     Step look_up(const Policy& policy, Now now, const Allocator& memory);
@@ -150,6 +163,16 @@ public:
         // Who did not ask for a stream could not read what we would add.
         return form_ == Form::kStream && request_.stream && !observe_
                && !inflater_;
+    }
+
+    // True when of a JSON answer rename()'s pieces go on: views that live
+    // until its next call or as long as `bytes`.
+    bool renames_json() const {
+        return form_ == Form::kJson && answer_model_ && !observe_
+               && !inflater_;
+    }
+    const std::vector<Bytes>& rename(Bytes bytes) {
+        return body_model_->feed(bytes);
     }
 
     void on_json(Bytes bytes, Now now);
@@ -204,6 +227,7 @@ private:
     Step miss(CacheStatus status, Bytes reason);
     bool find(const Policy& policy, Now now, const Allocator& memory);
     Step hit();
+    void name_hit();
 
     // attempts.cpp
     void build_edits();
@@ -215,6 +239,7 @@ private:
     void first_token(Now now);
     void on_event(const sse::Event& event, sse::Edit& edit, Now now);
     void break_stream(End how);
+    std::string named(Bytes events);
 
     // limits.cpp
     Need need() const;
@@ -239,6 +264,7 @@ private:
     Bytes put(Now now);
     void count(End how, Now now);
     void count_saved();
+    void count_texts();
     void count_upstream(Bytes kind, Now now);
 
     Services& services_;
@@ -272,6 +298,9 @@ private:
     std::string asked_model_;  // of the first rung; "": the client's
     std::string effective_;    // what the plan adds beyond the model
     std::string edited_model_;  // parameters_ looks at it
+    std::optional<route::AnswerModel> answer_model_;
+    std::optional<route::BodyModel> body_model_;
+    std::string answer_name_;
     std::optional<route::Parameters> parameters_;
     std::optional<int64_t> cap_;  // output tokens of a choice, by limits
     std::unique_ptr<Spending> spending_;

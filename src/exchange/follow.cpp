@@ -74,6 +74,9 @@ void Exchange::on_head(const ResponseHead& head, Now now) {
         editor_ = std::make_unique<sse::Editor>(mode, event_max_size_);
     } else if (is_json(head.content_type)) {
         form_ = Form::kJson;
+        if (answer_model_) {
+            body_model_.emplace(answer_name_);
+        }
     }
 }
 
@@ -121,6 +124,10 @@ void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
     // The SDKs would show what comes after the terminal event as text.
     if (terminal_ || (info.usage_only && usage_injected_)) {
         edit.drop();
+    } else if (answer_model_) {
+        if (std::optional<Bytes> other = answer_model_->in_event(event)) {
+            edit.replace(*other);
+        }
     }
     terminal_ = terminal_ || info.terminal;
     if (info.content && spending_ && !terminal_) {
@@ -149,6 +156,25 @@ const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
         end(failed_ ? End::kUpstreamError : End::kComplete, now);
     }
     return editor_->pieces();
+}
+
+// Events of our own making, with the answer's model as answer_as() wants it.
+std::string Exchange::named(Bytes events) {
+    if (!answer_model_) {
+        return std::string(events);
+    }
+    std::string out;
+    sse::Editor editor(sse::Editor::Mode::kEdit, events.size() + 1);
+    (void) editor.feed(events, [this](const sse::Event& event,
+                                      sse::Edit& edit) {
+        if (std::optional<Bytes> other = answer_model_->in_event(event)) {
+            edit.replace(*other);
+        }
+    });
+    for (Bytes piece : editor.pieces()) {
+        out += piece;
+    }
+    return out;
 }
 
 void Exchange::break_stream(End how) {

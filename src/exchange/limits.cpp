@@ -140,7 +140,7 @@ void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
             complete_usage(usage);
             api::write_cut(*reader_, event.data, usage,
                            request_.include_usage, last);
-            edit.cut(last);
+            edit.cut(named(last));
             cut_ = true;
             return;
         }

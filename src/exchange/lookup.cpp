@@ -150,7 +150,8 @@ Step Exchange::look_up(const Policy& policy, Now now,
     } else {
         key_ = cache::fingerprint(
             *document_,
-            key_parts(endpoint_, policy, asked_model_, effective_),
+            key_parts(endpoint_, policy, observe_ ? Bytes{} : asked_model(),
+                      effective_),
             services_.hasher);
         storing_ = storing_of(policy, request_, services_.store->sequence());
         store_wanted_ = !policy.no_store && !policy.control.no_store
@@ -234,6 +235,7 @@ Step Exchange::hit() {
     if (!request_.stream || endpoint_ == api::Endpoint::kEmbeddings) {
         reply_.content_type = kJson;
         reply_.body = entry_.content;
+        name_hit();
         return Step::kReply;
     }
     Result<api::Answer> answer = api::read_json(endpoint_, entry_.content);
@@ -242,10 +244,25 @@ Step Exchange::hit() {
     }
     api::StreamOptions options;
     options.include_usage = request_.include_usage;
+    if (answer_model_ && !answer->model.empty()) {
+        answer->model = answer_name_;
+    }
     api::write_sse(*answer, options, replay_);
     reply_.content_type = kEventStream;
     reply_.body = replay_;
     return Step::kReply;
+}
+
+// The entry keeps the name of who made it.
+void Exchange::name_hit() {
+    if (!answer_model_) {
+        return;
+    }
+    route::BodyModel body(answer_name_);
+    for (Bytes piece : body.feed(reply_.body)) {
+        replay_ += piece;
+    }
+    reply_.body = replay_;
 }
 
 }  // namespace llm::exchange

@@ -374,12 +374,26 @@ void Exchange::count(End how, Now now) {
                                  services_.label_of(upstream_model()), bill_,
                                  served_from_memory());
     }
+    count_texts();
     if (served_from_memory()) {
         count_saved();
         return;
     }
     if (how != End::kRefused) {
         count_upstream(kind, now);
+    }
+}
+
+void Exchange::count_texts() {
+    bool has_place = endpoint_ != api::Endpoint::kCompletions
+                     && endpoint_ != api::Endpoint::kEmbeddings;
+    if (observe_ || refused_ || !has_place) {
+        return;
+    }
+    for (const route::SystemText* text : plan_.texts) {
+        services_.metrics
+            .counter(metrics::kSystemRequests, {text->version()})
+            .add();
     }
 }
 

@@ -63,6 +63,7 @@ constexpr Label kServerLabels[] = {kOperation, kProvider, kRequestModel,
 constexpr Label kRequestLabels[] = {{"api", kApis},
                                     {"status_class", kStatusClasses},
                                     {"cache", kCacheStatuses}};
+constexpr Label kVersionLabels[] = {{"version"}};
 constexpr Label kCacheLabels[] = {{"status", kCacheStatuses}, {"reason"}};
 constexpr Label kStoreLabels[] = {{"result", kStoreResults}};
 constexpr Label kDirectionLabels[] = {{"type", kDirections}};
@@ -145,6 +146,10 @@ constinit const Family kTimePerOutputToken = histogram(
 
 constinit const Family kRequests =
     counter("llm_requests_total", "Requests answered.", kRequestLabels);
+constinit const Family kSystemRequests =
+    counter("llm_system_requests_total",
+            "Requests that the model was given a text of llm_system with.",
+            kVersionLabels);
 constinit const Family kCacheRequests = counter(
     "llm_cache_requests_total",
     "Cache look-ups by outcome and the reason for it.", kCacheLabels);
@@ -247,7 +252,8 @@ namespace {
 
 constexpr const Family* kAll[] = {
     &kTokenUsage,     &kRequestDuration, &kTimeToFirstToken,
-    &kTimePerOutputToken, &kRequests,    &kCacheRequests,
+    &kTimePerOutputToken, &kRequests,    &kSystemRequests,
+    &kCacheRequests,
     &kCacheStores,    &kCacheEntries,    &kCacheBytes,
     &kCacheCapacity,  &kCacheEvictions,  &kCacheCorrupt,
     &kCacheRecovered, &kSavedTokens,     &kPurgedEntries,

@@ -51,6 +51,10 @@ extern const Family kTimePerOutputToken;
 // Requests answered, by {api, status_class, cache}: api is the endpoint's
 // name, cache is $llm_cache_status or "none".
 extern const Family kRequests;
+// Of those, each text of the operator's that the model was given, by
+// {version}: a request with two texts counts in both. Texts are the
+// configuration's, so there are as many labels as it has had files.
+extern const Family kSystemRequests;
 // Cache look-ups by {status, reason}: reason is
 // reason_label($llm_cache_reason).
 extern const Family kCacheRequests;
