@@ -6,7 +6,8 @@
 namespace llm::semantic {
 namespace {
 
-constexpr size_t kShortest = 4;  // bytes of a word that may hold a slip
+// Bytes of a word that may have another form; one with a slip is longer.
+constexpr size_t kShortest = 4;
 
 struct Keyed {
     uint64_t key;
@@ -220,7 +221,8 @@ bool Alignment::same_word(const Fact& a, const Fact& b) const {
         return derived(x, y);
     }
     size_t shorter = std::min(x.size(), y.size());
-    return a.known != b.known && slip(x, y, shorter < 9 ? 1 : 2);
+    return shorter > kShortest && a.known != b.known
+           && slip(x, y, shorter < 9 ? 1 : 2);
 }
 
 void Alignment::match_spellings() {

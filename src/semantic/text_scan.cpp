@@ -109,7 +109,7 @@ void Scanner::take_word(Scanned& out) {
     }
     p_ = stop;
     out.letters = letters > 0;
-    out.caps = letters > 1 && uppers == letters;
+    out.caps = uppers > 1 && uppers + 1 >= letters;
     out.raw = {begin, static_cast<size_t>(stop - begin)};
 }
 

@@ -23,7 +23,7 @@ struct Scanned {
     bool digits = false;
     bool letters = false;
     bool upper = false;   // begins with an upper-case letter
-    bool caps = false;    // two letters or more, all upper case
+    bool caps = false;    // upper case, two letters or more, but for one: ETFs
     bool code = false;    // camelCase, snake_case, dotted, in backquotes
     bool date = false;    // 2024-03-01
 };

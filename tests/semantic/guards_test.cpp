@@ -120,6 +120,13 @@ TEST(Guards, names_and_persons) {
                    "Who runs AI research?"), "");
 }
 
+TEST(Guards, abbreviations_hold_no_slips) {
+    EXPECT_EQ(veto("What is the fee for APIs?", "What is the fee for APUs?"),
+              "veto:name");
+    EXPECT_EQ(veto("what is a fund of etfs", "what is a fund of etxs"),
+              "veto:rare_word");
+}
+
 TEST(Guards, rare_words) {
     EXPECT_EQ(veto("how do i install zorvex", "how do i install quantor"),
               "veto:rare_word");
