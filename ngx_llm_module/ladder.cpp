@@ -285,6 +285,7 @@ void give_up_waiting(ngx_http_request_t* r, Context& ctx, Clock clock) {
         climb(r);
         return;
     }
+    ctx.upstream_rc = NGX_HTTP_GATEWAY_TIME_OUT;
     ngx_http_finalize_request(r, NGX_HTTP_GATEWAY_TIME_OUT);
 }
 

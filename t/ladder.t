@@ -49,6 +49,9 @@ my $more = join '',
     location(first => 'llm_fallback $arg_b; llm_first_byte_timeout 1s;'),
     location(idle => 'llm_fallback two; llm_idle_timeout 800ms;'),
     location(dead => 'llm_fallback $arg_b; llm_deadline 1s;');
+$more .= location(late => 'llm_deadline 700ms; error_page 504 /own.txt;');
+$more .= location(watched => 'llm_fallback two; llm_deadline 500ms;')
+    =~ s/llm on;/llm observe;/r;
 $more .= 'location = /own.txt { return 418 "the operator\'s page\n"; }';
 
 $t->start($head . $map . $t->server('llm on; llm_fallback two;',
@@ -282,6 +285,19 @@ for my $form ('JSON', 'stream') {
             body => $t->body_of('chat', model => $model));
         is $r->status, 200, "the client's connection stays: $model";
     }
+}
+{
+    my $before = $t->metric('llm_errors_total', kind => 'upstream_timeout');
+    my ($r) = $t->ask('chat', '', in => '/late', model => 'one!delay=6000');
+    is $r->body, "the operator's page\n", 'error_page: for a deadline';
+    is $t->metric('llm_errors_total', kind => 'upstream_timeout') - $before,
+        1, 'which is counted as a time-out';
+    fresh();
+    ($r) = $t->ask('chat', '', in => '/watched', model => 'one!status=500');
+    is $r->status, 500, 'llm observe: leaves traffic as it is';
+    is $t->mock_count, 1, 'llm observe: one attempt';
+    ($r) = $t->ask('chat', '', in => '/watched', model => 'one!delay=900');
+    is $r->status, 200, 'llm observe: no clock runs';
 }
 for my $in ('plain', 'unbuffered') {
     fresh();
