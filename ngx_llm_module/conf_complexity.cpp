@@ -168,6 +168,7 @@ Result<void> set_critical_word(ngx_conf_t* cf, ComplexityBuilder& rules,
 
 // llm_critical off | legal|complaint|medical|money|pattern|file=path …
 char* set_critical(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    main_conf(cf).complexity.criticals = 1;
     ComplexityLoc& loc = static_cast<LocConf*>(conf)->complexity;
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     ComplexityBuilder* rules = rules_of(cf, loc);
@@ -286,6 +287,9 @@ ngx_int_t postconfiguration(ngx_conf_t* cf, MainConf& conf) {
         if (is_ours(view(variable[i].name))) {
             conf.complexity.used = 1;
         }
+    }
+    if (conf.complexity.criticals && conf.semantic.embedders != nullptr) {
+        conf.complexity.used = 1;  // near matches are stricter there
     }
     if (!conf.complexity.used) {
         return NGX_OK;

@@ -13,6 +13,7 @@ namespace llm::door {
 
 struct ComplexityMain {
     ngx_flag_t used;                     // some directive reads a variable
+    ngx_flag_t criticals;                // llm_critical stands somewhere
     const route::Complexity* built_in;   // where no rules are; if used
 };
 

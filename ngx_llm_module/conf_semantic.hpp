@@ -2,11 +2,47 @@
 #pragma once
 
 #include "ngx_llm_module/room.hpp"
+#include "src/semantic/decision.hpp"
+#include "src/semantic/encoder.hpp"
 
 namespace llm::door {
 
-struct SemanticMain {};
+// llm_embedder: an encoder of ours, or an endpoint.
+struct Embedder {
+    ngx_str_t name;
+    Place place;
+    const semantic::Encoder* encoder;  // nullptr: `url` is asked
+    semantic::EncoderKind kind;
+    bool immediate;                    // short enough for the event loop
+    Digest id;
+    ngx_msec_t timeout;                // until the request goes on without
+    // An endpoint's.
+    ngx_str_t url;
+    ngx_str_t model;
+    ngx_str_t key_file;
+    ngx_str_t ca_file;
+    ngx_uint_t dims;                   // 0: the model's own
+    ngx_uint_t index;                  // among all of the configuration
+};
 
-struct SemanticLoc {};
+struct SemanticMain {
+    ngx_array_t* embedders;            // Embedder*
+    const semantic::Judge* judge;      // of locations without guards
+};
+
+struct SemanticLoc {
+    const Embedder* embedder;          // nullptr: off
+    bool off;                          // said so
+    ngx_http_complex_value_t* precision;  // nullptr: the default
+    ngx_http_complex_value_t* threshold;  // nullptr: by encoder
+    ngx_uint_t max_chars;
+    ngx_flag_t normalise;
+    ngx_flag_t critical;               // critical requests may be near hits,
+                                       // at 0.99
+    ngx_int_t max_temperature;         // thousandths
+    ngx_uint_t audit_ppm;              // share of hits asked upstream too
+    ngx_str_t audit_url;
+    const semantic::Judge* judge;      // llm_semantic_guard
+};
 
 }  // namespace llm::door

@@ -19,6 +19,12 @@
 
 namespace llm::door {
 
+// What a request and whoever works for it both see: the request may be gone
+// first.
+struct Waiter {
+    struct Context* ctx = nullptr;  // nullptr: nobody waits any more
+};
+
 struct Context {
     Context(ngx_http_request_t* r, exchange::Services& services,
             api::Endpoint endpoint, bool observe, size_t event_max_size);
@@ -51,6 +57,12 @@ struct Context {
     bool replied = false;        // answered by us
     bool foreign = false;        // not understood, but let through
     bool rerouted = false;       // sent on by error_page or its kin
+
+    // near.cpp
+    exchange::NearPolicy near_policy;
+    std::shared_ptr<Waiter> near_waiter;
+    bool near_waiting = false;
+    Bytes body;                  // while it waits
 
     // stream.cpp
     bool headed = false;         // our header filter has run

@@ -7,6 +7,7 @@
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
 #include "ngx_llm_module/limits.hpp"
+#include "ngx_llm_module/near.hpp"
 #include "ngx_llm_module/models.hpp"
 #include "ngx_llm_module/policy.hpp"
 #include "ngx_llm_module/reply.hpp"
@@ -158,8 +159,31 @@ Decision failed() {
     return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
 }
 
-// Route, cache, limits. A budget that comes to its soft line may send the
-// request back to the route with a smaller `model`, once.
+Decision answer_from_memory(ngx_http_request_t* r, Context& ctx) {
+    ctx.replied = true;
+    r->content_handler = send_reply;
+    return {NGX_DECLINED, {}};
+}
+
+Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
+                  Bytes model);
+
+// Nothing in memory answers: limits, then upstream. A budget that comes to
+// its soft line may send the request back to the route with a smaller model,
+// once.
+Decision go_upstream(ngx_http_request_t* r, Context& ctx, Bytes body) {
+    exchange::Exchange& exchange = ctx.exchange;
+    read_late_keys(r, ctx);
+    if (exchange.reserve(now()) == exchange::Step::kRefuse) {
+        return {NGX_DONE, exchange.denial()->error};
+    }
+    if (!exchange.degrade_to().empty()) {
+        return find_way(r, ctx, body, exchange.degrade_to());
+    }
+    return forward(r, ctx, body);
+}
+
+// Route, then the caches.
 Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
                   Bytes model) {
     exchange::Exchange& exchange = ctx.exchange;
@@ -173,25 +197,26 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
     }
     switch (exchange.look_up(policy, now(), pool_allocator(r->pool))) {
     case exchange::Step::kReply:
-        ctx.replied = true;
-        r->content_handler = send_reply;
-        return {NGX_DECLINED, {}};
+        return answer_from_memory(r, ctx);
     case exchange::Step::kRefuse:
         return {NGX_DONE, exchange.refusal()};
     case exchange::Step::kForward:
         break;
     }
-    read_late_keys(r, ctx);
-    if (exchange.reserve(now()) == exchange::Step::kRefuse) {
-        return {NGX_DONE, exchange.denial()->error};
+    switch (begin_near(r, ctx)) {
+    case NearStep::kReply:
+        return answer_from_memory(r, ctx);
+    case NearStep::kWait:
+        ctx.body = body;
+        return {NGX_DONE, {}};
+    case NearStep::kForward:
+        break;
     }
-    if (!exchange.degrade_to().empty()) {
-        return find_way(r, ctx, body, exchange.degrade_to());
-    }
-    return forward(r, ctx, body);
+    return go_upstream(r, ctx, body);
 }
 
-// The body is whole: everything up to the decision happens in one turn.
+// The body is whole: what follows happens in one turn, but for a near match
+// that has to be waited for.
 Decision decide(ngx_http_request_t* r, Context& ctx) {
     Overhead overhead(ctx);
     ctx.looked_up = true;
@@ -199,22 +224,40 @@ Decision decide(ngx_http_request_t* r, Context& ctx) {
     if (!body.ok()) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "llm: %s failed",
                       body.error().message.c_str());
-        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
+        return failed();
+    }
+    Bytes bytes = may_wait(r) ? keep_body(r, *body) : *body;
+    if (bytes.data() == nullptr && !body->empty()) {
+        return failed();
     }
     Decision decision;
-    decision.error = ctx.exchange.read(*body, needs_model(r));
+    decision.error = ctx.exchange.read(bytes, needs_model(r));
     if (!decision.error) {
         judge_complexity(r, ctx);
-        decision = find_way(r, ctx, *body, {});
+        decision = find_way(r, ctx, bytes, {});
     }
-    ctx.exchange.release();
+    if (!ctx.near_waiting) {
+        ctx.exchange.release();
+    }
+    return decision;
+}
+
+// The wait for a vector is over.
+Decision decide_after_wait(ngx_http_request_t* r, Context& ctx) {
+    Overhead overhead(ctx);
+    Decision decision = end_near(r, ctx) == NearStep::kReply
+                            ? answer_from_memory(r, ctx)
+                            : go_upstream(r, ctx, ctx.body);
+    if (!ctx.near_waiting) {
+        ctx.exchange.release();
+    }
     return decision;
 }
 
 // The refusal comes last: it may be the end of the request and of its
 // Context.
-ngx_int_t go_on(ngx_http_request_t* r, Context& ctx) {
-    Decision decision = decide(r, ctx);
+ngx_int_t finish(ngx_http_request_t* r, Context& ctx,
+                 const Decision& decision) {
     return decision.error ? refuse(r, ctx, *decision.error) : decision.rc;
 }
 
@@ -295,11 +338,14 @@ ngx_int_t precontent(ngx_http_request_t* r) noexcept {
         if (ctx->foreign) {
             return ngx_int_t{NGX_DECLINED};
         }
+        if (ctx->near_waiting) {
+            return finish(r, *ctx, decide_after_wait(r, *ctx));
+        }
         if (ctx->looked_up || !ctx->body_ready) {
             // Without the body: it could not be read, or was refused unread.
             return enter_again(*ctx);
         }
-        return go_on(r, *ctx);
+        return finish(r, *ctx, decide(r, *ctx));
     });
 }
 

@@ -1,6 +1,7 @@
 #include "ngx_llm_module/policy.hpp"
 
 #include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/near.hpp"
 #include "ngx_llm_module/zone.hpp"
 
 // An nginx may have been built without it.
@@ -206,7 +207,7 @@ ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
         return NGX_ERROR;
     }
     ctx.tenant_scoped = policy.tenant_scoped;
-    return NGX_OK;
+    return read_near(r, ctx, policy);
 }
 
 }  // namespace llm::door

@@ -40,8 +40,9 @@ std::string cache_status_value(const Context& ctx) {
     if (ctx.replied) {
         value += "hit; ttl=";
         append_number(value, exchange.reply().ttl_s);
-        if (exchange.cache_status() == CacheStatus::kSemantic) {
-            value += "; detail=SEMANTIC";
+        if (!exchange.reply().detail.empty()) {
+            value += "; detail=";
+            value += exchange.reply().detail;
         }
         return value;
     }

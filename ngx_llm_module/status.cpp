@@ -27,6 +27,12 @@ metrics::Snapshot take_snapshot() {
         add(metrics::kCacheCorrupt, stats.corrupt);
         add(metrics::kCacheRecovered, stats.recovered);
     }
+    if (services.index != nullptr) {
+        semantic::IndexStats stats = services.index->stats();
+        add(metrics::kSemanticVectors, stats.vectors);
+        add(metrics::kSemanticPartitions, stats.partitions);
+        add(metrics::kSemanticBytes, stats.bytes_used);
+    }
     if (auto stats = services.ledger ? services.ledger.stats()
                                      : limit::LedgerStats{};
         stats.ok()) {

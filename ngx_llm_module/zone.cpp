@@ -8,6 +8,7 @@
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/snapshot.hpp"
 #include "src/cache/entry.hpp"
+#include "src/semantic/index_store.hpp"
 #include "src/shm/region.hpp"
 
 namespace llm::door {
@@ -20,6 +21,7 @@ constexpr Bytes kCooldown = "cooldown";
 constexpr Bytes kWorkers = "workers";
 constexpr Bytes kMetrics = "metrics";
 constexpr Bytes kTokens = "tokens";
+constexpr Bytes kVectors = "vectors";
 constexpr Bytes kCache = "cache";
 
 constexpr size_t kMinZone = 1024 * 1024;
@@ -35,6 +37,8 @@ constexpr size_t kMinAccounts = 256;
 constexpr size_t kMaxAccounts = 1 << 18;
 constexpr size_t kMinReservations = 96;
 constexpr size_t kMaxReservations = 1 << 16;
+// A vector of 384 dimensions beside an answer of 1 KB.
+constexpr size_t kVectorShare = 4;
 constexpr size_t kCooldownShare = 32768;
 constexpr size_t kMinCooldowns = 64;
 constexpr size_t kMaxCooldowns = 4096;
@@ -49,6 +53,8 @@ struct Open {
     bool ledger_fresh = false;
     route::Cooldown cooldown;
     limit::WorkerList workers;
+    std::optional<semantic::Index> index;
+    bool no_vectors = false;
 };
 
 struct Worker {
@@ -184,6 +190,31 @@ Result<void> open_tokens(shm::Directory& directory, Open& open) {
     return region->fresh ? directory.ready(kTokens) : Result<void>{};
 }
 
+// Where near matches are wanted, before the cache takes the rest. A zone
+// that was made without them has no room for it: they are off until nginx is
+// started anew.
+Result<void> open_vectors(shm::Directory& directory, Open& open,
+                          size_t zone_size, const MainConf& conf) {
+    if (conf.semantic.embedders == nullptr) {
+        return {};
+    }
+    auto region = directory.open(
+        {kVectors, semantic::Index::kVersion, semantic::Index::layout(),
+         std::max<uint64_t>(zone_size / kVectorShare,
+                            semantic::Index::min_size()),
+         false});
+    if (!region.ok()) {
+        open.no_vectors = true;
+        return {};
+    }
+    auto index = semantic::Index::attach(*region, {});
+    if (!index.ok()) {
+        return index.error();
+    }
+    open.index = *index;
+    return region->fresh ? directory.ready(kVectors) : Result<void>{};
+}
+
 // Decided when the zone is made: a larger llm_cache_max_size in a later
 // configuration does not enlarge the shards.
 Result<void> open_cache(shm::Directory& directory, Open& open,
@@ -226,6 +257,9 @@ Result<Open> open_regions(void* base, size_t size, const MainConf& conf) {
     }
     if (done.ok()) {
         done = open_tokens(*directory, open);
+    }
+    if (done.ok()) {
+        done = open_vectors(*directory, open, size, conf);
     }
     if (done.ok()) {
         done = open_cache(*directory, open, size, conf.cache.max_size);
@@ -348,6 +382,13 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
         if (!made) {
             fill(zone, *conf, *open);
         }
+        if (open->no_vectors) {
+            ngx_log_error(NGX_LOG_WARN, zone->shm.log, 0,
+                          "llm_zone \"%V\" was made without room for "
+                          "vectors: \"llm_semantic\" does nothing until "
+                          "nginx is stopped and started",
+                          &zone->shm.name);
+        }
         return ngx_int_t{NGX_OK};
     });
 }
@@ -432,6 +473,10 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     }
     self.open = std::move(open).value();
     services.store = &*self.open.store;
+    if (self.open.index) {
+        services.index = &*self.open.index;
+        semantic::join(*services.store, *services.index);
+    }
     services.estimator = &*self.open.estimator;
     services.metrics = self.open.metrics;
     services.ledger = self.open.ledger;

@@ -25,6 +25,8 @@ enum Key : int {
     kTags = 9,
     kTenantScoped = 10,
     kContentSize = 11,
+    kPrompt = 12,   // absent: ""
+    kAliasOf = 13,  // absent: none; array: shard, slot, generation
 };
 
 using Number = int64_t api::Usage::*;
@@ -109,6 +111,22 @@ bool read_usage(Unpacker& from, api::Usage& to) {
     return true;
 }
 
+bool read_alias(Unpacker& from, std::optional<EntryId>& to) {
+    uint32_t parts[3] = {};
+    if (from.array() != 3) {
+        return false;
+    }
+    for (uint32_t& part : parts) {
+        int64_t number = from.integer();
+        if (number < 0 || number > UINT32_MAX) {
+            return false;
+        }
+        part = static_cast<uint32_t>(number);
+    }
+    to = EntryId{parts[0], parts[1], parts[2]};
+    return true;
+}
+
 bool read_tags(Unpacker& from, std::vector<Bytes>& to) {
     uint32_t size = from.array();
     if (size > Entry::kMaxTags) {
@@ -145,6 +163,8 @@ bool read_field(int64_t key, Unpacker& from, Fields& to) {
     case kTags: return read_tags(from, entry.tags);
     case kTenantScoped: entry.tenant_scoped = from.boolean(); return true;
     case kContentSize: to.content_size = from.integer(); return true;
+    case kPrompt: entry.prompt = from.text(); return true;
+    case kAliasOf: return read_alias(from, entry.alias_of);
     default: from.skip(); return true;  // of a newer writer
     }
 }
@@ -185,7 +205,8 @@ Result<void> encode(const Entry& entry, std::string& header) {
     }
     size_t strings = entry.answer_id.size() + entry.model.size()
                      + entry.requested_model.size()
-                     + entry.finish_reason.size() + entry.tenant.size();
+                     + entry.finish_reason.size() + entry.tenant.size()
+                     + entry.prompt.size();
     for (Bytes tag : entry.tags) {
         strings += tag.size();
     }
@@ -198,7 +219,8 @@ Result<void> encode(const Entry& entry, std::string& header) {
     Packer to(header);
     to.array(2);
     to.number(kVersion);
-    to.map(requested ? 11 : 10);
+    to.map(10 + (requested ? 1 : 0) + (entry.prompt.empty() ? 0 : 1)
+           + (entry.alias_of ? 1 : 0));
     to.number(kEndpoint);
     to.number(static_cast<int64_t>(entry.endpoint));
     to.text(kAnswerId, entry.answer_id);
@@ -217,6 +239,16 @@ Result<void> encode(const Entry& entry, std::string& header) {
         to.text(tag);
     }
     to.boolean(kTenantScoped, entry.tenant_scoped);
+    if (!entry.prompt.empty()) {
+        to.text(kPrompt, entry.prompt);
+    }
+    if (entry.alias_of) {
+        to.number(kAliasOf);
+        to.array(3);
+        to.number(entry.alias_of->shard);
+        to.number(entry.alias_of->slot);
+        to.number(entry.alias_of->generation);
+    }
     to.number(kContentSize);
     to.number(static_cast<int64_t>(entry.content.size()));
     return {};

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "src/api/usage.hpp"
 #include "src/base/bytes.hpp"
 #include "src/base/result.hpp"
+#include "src/cache/entry_id.hpp"
 
 namespace llm::cache {
 
@@ -39,6 +41,9 @@ struct Entry {
                                  // age and expiry are the store's
     std::vector<Bytes> tags;
     bool tenant_scoped = false;  // leaves with Cache-Control: private
+    Bytes prompt;    // the text that near matches are judged against; ""
+    // Another name of that entry: this one has no content of its own.
+    std::optional<EntryId> alias_of;
     Bytes content;               // the answer as its endpoint's JSON document
 
     std::array<Bytes, 2> pieces(const std::string& header) const {

@@ -14,18 +14,10 @@
 
 #include "src/base/result.hpp"
 #include "src/cache/purge_log.hpp"
+#include "src/cache/entry_id.hpp"
 #include "src/cache/slot.hpp"
 
 namespace llm::cache {
-
-// Names one stored entry, not its successors in the same place.
-struct EntryId {
-    uint32_t shard = 0;
-    uint32_t slot = 0;
-    uint32_t generation = 0;
-
-    bool operator==(const EntryId&) const = default;
-};
 
 // Told of an entry that goes and has a vector (Slot::vector), with the
 // shard's lock held: it must not come back to the store. Not told when a

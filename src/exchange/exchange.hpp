@@ -32,6 +32,7 @@
 #include "src/base/inflate.hpp"
 #include "src/cache/entry.hpp"
 #include "src/cache/fingerprint.hpp"
+#include "src/exchange/near.hpp"
 #include "src/exchange/policy.hpp"
 #include "src/exchange/rungs.hpp"
 #include "src/exchange/services.hpp"
@@ -61,6 +62,7 @@ struct Reply {
     int64_t age_s = 0;
     int64_t ttl_s = 0;
     std::string entry_id;
+    Bytes detail;  // of Cache-Status: SEMANTIC, NORMALIZED or ""
 };
 
 struct ResponseHead {
@@ -122,6 +124,16 @@ public:
 
     // After read() gave no error. `policy` must live until release().
     Step look_up(const Policy& policy, Now now, const Allocator& memory);
+    // After look_up() gave kForward: the job of a near match, whose vector is
+    // then made and searched for, here or on a thread; near() judges what it
+    // found. Empty: none is wanted.
+    std::shared_ptr<NearJob> near_job() const {
+        return near_ ? near_->job : nullptr;
+    }
+    Step near(Now now, const Allocator& memory);
+    // The vector did not come in time.
+    void near_too_late();
+    float similarity() const { return similarity_; }  // < -1: none was found
     const Reply& reply() const { return reply_; }
     const api::ApiError& refusal() const { return refusal_; }
 
@@ -225,9 +237,23 @@ private:
     // lookup.cpp
     bool gate(const Policy& policy);
     Step miss(CacheStatus status, Bytes reason);
-    bool find(const Policy& policy, Now now, const Allocator& memory);
+    bool find(const Digest& key, const Policy& policy, Now now,
+              const Allocator& memory);
+    Result<cache::Entry> read_entry(cache::Lookup& found, char*& bytes,
+                                    Now now, const Allocator& memory);
     Step hit();
     void name_hit();
+
+    // near.cpp
+    Step begin_near(const Policy& policy, const cache::KeyParts& parts,
+                    Now now, const Allocator& memory);
+    bool accept(const semantic::Candidate& candidate,
+                const semantic::Facts& query, Now now,
+                const Allocator& memory);
+    Step near_hit(const semantic::Candidate& candidate, Now now);
+    void put_alias(const Digest& key, const cache::EntryId& target,
+                   int64_t ttl_s, Now now);
+    void store_near(const cache::EntryId& entry, Now now);
 
     // attempts.cpp
     void build_edits();
@@ -249,7 +275,9 @@ private:
 
     // settle.cpp
     bool served_from_memory() const {
-        return status_ == CacheStatus::kHit && !observe_;
+        return (status_ == CacheStatus::kHit
+                || status_ == CacheStatus::kSemantic)
+               && !observe_;
     }
     TextSize prompt_size() const;
     TextSize completion_size() const;
@@ -292,6 +320,12 @@ private:
     bool usage_injected_ = false;
     bool rerouted_ = false;
     Rungs rungs_;
+
+    // near
+    std::optional<Near> near_;
+    float similarity_ = -2;
+    semantic::Place near_place_ = semantic::kNoPlace;
+    cache::EntryId near_entry_;
 
     // route and limits
     route::Plan plan_;

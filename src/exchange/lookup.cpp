@@ -148,11 +148,10 @@ Step Exchange::look_up(const Policy& policy, Now now,
     if (gate(policy)) {
         status_ = CacheStatus::kBypass;
     } else {
-        key_ = cache::fingerprint(
-            *document_,
+        cache::KeyParts parts =
             key_parts(endpoint_, policy, observe_ ? Bytes{} : asked_model(),
-                      effective_),
-            services_.hasher);
+                      effective_);
+        key_ = cache::fingerprint(*document_, parts, services_.hasher);
         storing_ = storing_of(policy, request_, services_.store->sequence());
         store_wanted_ = !policy.no_store && !policy.control.no_store
                         && policy.ttl_s > 0;
@@ -160,9 +159,15 @@ Step Exchange::look_up(const Policy& policy, Now now,
             (void) miss(CacheStatus::kBypass, "bypass");
         } else if (policy.control.no_cache) {
             (void) miss(CacheStatus::kBypass, "client:no_cache");
-        } else if (find(policy, now, memory)) {
+        } else if (find(*key_, policy, now, memory)) {
             store_wanted_ = false;
             return observe_ ? Step::kForward : hit();
+        } else if (policy.near != nullptr && services_.index != nullptr
+                   && !policy.control.only_if_cached
+                   && status_ != CacheStatus::kBypass
+                   && begin_near(policy, parts, now, memory)
+                          == Step::kReply) {
+            return Step::kReply;
         }
     }
     if (policy.control.only_if_cached && !observe_) {
@@ -174,11 +179,37 @@ Step Exchange::look_up(const Policy& policy, Now now,
     return Step::kForward;
 }
 
+// An alias is followed to its entry, once.
+Result<cache::Entry> Exchange::read_entry(cache::Lookup& found, char*& bytes,
+                                          Now now,
+                                          const Allocator& memory) {
+    Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
+    if (!entry.ok() || !entry->alias_of) {
+        return entry;
+    }
+    found = services_.store->lookup(*entry->alias_of, now, [&](size_t size) {
+        bytes = memory.allocate(memory.context, size);
+        return bytes;
+    });
+    if (!found.hit()) {
+        return Error{Errc::kNotFound, "the alias's entry is gone"};
+    }
+    entry = cache::decode(Bytes(bytes, found.size));
+    if (entry.ok() && entry->alias_of) {
+        return Error{Errc::kCorrupt, "an alias of an alias"};
+    }
+    if (entry.ok()) {
+        reply_.detail = "SEMANTIC";
+    }
+    return entry;
+}
+
 // True on a hit; otherwise status and reason say why not.
-bool Exchange::find(const Policy& policy, Now now, const Allocator& memory) {
+bool Exchange::find(const Digest& key, const Policy& policy, Now now,
+                    const Allocator& memory) {
     char* bytes = nullptr;
     cache::Lookup found =
-        services_.store->lookup(*key_, now, [&](size_t size) {
+        services_.store->lookup(key, now, [&](size_t size) {
             bytes = memory.allocate(memory.context, size);
             return bytes;
         });
@@ -198,9 +229,11 @@ bool Exchange::find(const Policy& policy, Now now, const Allocator& memory) {
     case cache::Lookup::Status::kHit:
         break;
     }
-    Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
+    Result<cache::Entry> entry = read_entry(found, bytes, now, memory);
     if (!entry.ok() || entry->endpoint != endpoint_) {
-        (void) miss(CacheStatus::kMiss, "corrupt");
+        bool gone = !entry.ok() && entry.error().code == Errc::kNotFound;
+        (void) miss(CacheStatus::kMiss,
+                    gone ? Bytes("no_entry") : Bytes("corrupt"));
         return false;
     }
     const ClientControl& control = policy.control;
@@ -220,8 +253,9 @@ bool Exchange::find(const Policy& policy, Now now, const Allocator& memory) {
         }
     }
     entry_ = std::move(entry).value();
-    status_ = CacheStatus::kHit;
-    reason_ = "exact";
+    bool aliased = !reply_.detail.empty();
+    status_ = aliased ? CacheStatus::kSemantic : CacheStatus::kHit;
+    reason_ = aliased ? "alias" : "exact";
     reply_.age_s = found.age_s;
     reply_.ttl_s = found.ttl_s;
     reply_.entry_id = services_.store->id_text(found.id);

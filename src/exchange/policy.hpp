@@ -12,7 +12,11 @@
 
 namespace llm::exchange {
 
+struct NearPolicy;  // near.hpp
+
 struct Policy {
+    // llm_semantic; nullptr: off. It outlives the request.
+    const NearPolicy* near = nullptr;
     bool cache = false;            // llm_cache names a zone
     Bytes tenant;                  // $llm_tenant
     std::string further_identity;  // of more credentials than the tenant's

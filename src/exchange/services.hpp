@@ -16,6 +16,7 @@
 #include "src/limit/worker_list.hpp"
 #include "src/metrics/table.hpp"
 #include "src/route/registry.hpp"
+#include "src/semantic/index.hpp"
 #include "src/tokens/estimator.hpp"
 
 namespace llm::exchange {
@@ -56,6 +57,7 @@ struct Alert {
 
 struct Services {
     cache::Store* store = nullptr;
+    semantic::Index* index = nullptr;  // of its entries' vectors
     tokens::Estimator* estimator = nullptr;
     metrics::Table metrics;
     const route::Registry* registry = nullptr;  // llm_provider

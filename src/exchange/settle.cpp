@@ -309,6 +309,9 @@ Bytes Exchange::put(Now now) {
     entry.tenant_scoped = storing_.tenant_scoped;
     entry.tags.assign(storing_.tags.begin(), storing_.tags.end());
     entry.content = reader_ ? Bytes(content) : Bytes(body_);
+    if (near_) {
+        entry.prompt = near_->text;
+    }
     if (entry.content.size() > storing_.max_size) {
         return "size";
     }
@@ -323,8 +326,12 @@ Bytes Exchange::put(Now now) {
     if (!cache::encode(entry, header).ok()) {
         return "size";
     }
-    cache::Put put =
-        services_.store->put(*key_, meta, entry.pieces(header), now).status;
+    cache::PutResult stored =
+        services_.store->put(*key_, meta, entry.pieces(header), now);
+    cache::Put put = stored.status;
+    if (near_ && put == cache::Put::kStored) {
+        store_near(stored.id, now);
+    }
     services_.metrics.counter(metrics::kCacheStores, {result_label(put)})
         .add();
     return refusal_reason(put);

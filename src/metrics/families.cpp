@@ -27,6 +27,10 @@ constexpr Bytes kEnds[] = {"complete",       "client_abort", "upstream_cut",
                            "upstream_error", "timeout",      "too_large",
                            "ceiling"};
 constexpr Bytes kAdmissions[] = {"admitted", "refused", "would_refuse"};
+constexpr Bytes kVetoes[] = {"number",   "unit",    "date",  "identifier",
+                             "negation", "antonym", "order", "name",
+                             "rare_word", "term"};
+constexpr Bytes kAgreed[] = {"yes", "no", "unknown"};
 constexpr Bytes kBudgetLines[] = {"soft", "hard"};
 constexpr Bytes kKeyRefusals[] = {"missing", "unknown", "expired",
                                   "disabled", "model"};
@@ -80,6 +84,8 @@ constexpr Label kLimitLabels[] = {{"limit"}, {"result", kAdmissions}};
 constexpr Label kCrossingLabels[] = {{"budget"}, {"line", kBudgetLines}};
 constexpr Label kKeyLabels[] = {{"reason", kKeyRefusals}};
 constexpr Label kModelLabels[] = {{"model"}};
+constexpr Label kVetoLabels[] = {{"reason", kVetoes}};
+constexpr Label kAuditLabels[] = {{"agreed", kAgreed}};
 constexpr Label kBuildLabels[] = {{"version"}, {"nginx"}};
 
 // The bounds of the first four are the convention's own.
@@ -107,6 +113,13 @@ constexpr int64_t kOverheadBuckets[] = {
     5 * kMicro,   10 * kMicro, 25 * kMicro,  50 * kMicro,
     100 * kMicro, 250 * kMicro, 500 * kMicro, 1 * kMilli,
     2500 * kMicro, 5 * kMilli, 10 * kMilli,  50 * kMilli};
+
+constexpr int64_t kSimilarityBuckets[] = {500, 600, 700, 750, 800, 850,
+                                          900, 930, 950, 970, 990};
+constexpr int64_t kEncodeBuckets[] = {
+    10 * kMicro,   50 * kMicro,  100 * kMicro, 250 * kMicro,
+    500 * kMicro,  1 * kMilli,   2 * kMilli,   5 * kMilli,
+    10 * kMilli,   25 * kMilli,  100 * kMilli, 500 * kMilli};
 
 constexpr Family counter(Bytes name, Bytes help,
                          std::span<const Label> labels = {}) {
@@ -222,6 +235,33 @@ constinit const Family kLedgerRepairs =
     counter("llm_ledger_repairs_total",
             "Locks of the ledger taken over from killed workers.");
 
+constinit const Family kSemanticCandidates =
+    counter("llm_semantic_candidates_total",
+            "Stored answers whose prompt was near enough to be judged.");
+constinit const Family kSemanticVetoes =
+    counter("llm_semantic_vetoes_total",
+            "Candidates that a guard kept back.", kVetoLabels);
+constinit const Family kSemanticSimilarity = histogram(
+    "llm_semantic_similarity", "Cosine of the nearest stored prompt.", {},
+    kSimilarityBuckets, 3);
+constinit const Family kSemanticEncode = histogram(
+    "llm_semantic_encode_seconds", "Time to turn a prompt into a vector.",
+    {}, kEncodeBuckets, kNanoDecimals);
+constinit const Family kSemanticUnencoded =
+    counter("llm_semantic_unencoded_total",
+            "Prompts that the encoder had no vector for, or not in time.");
+constinit const Family kSemanticAudited =
+    counter("llm_semantic_audited_total",
+            "Semantic hits that were asked upstream as well, by whether "
+            "both answers agreed.",
+            kAuditLabels);
+constinit const Family kSemanticVectors =
+    gauge("llm_semantic_vectors", "Vectors in the index.");
+constinit const Family kSemanticPartitions =
+    gauge("llm_semantic_partitions", "Partitions of the index.");
+constinit const Family kSemanticBytes =
+    gauge("llm_semantic_bytes", "Shared memory in use by vectors.");
+
 constinit const Family kWatchLoads =
     counter("llm_watch_loads_total", "Loads of watched files.", kWatchLabels);
 
@@ -261,7 +301,10 @@ constexpr const Family* kAll[] = {
     &kErrors,         &kOverhead,        &kLimitRequests,
     &kBudgetCrossed,  &kBudgetOverspent, &kKeyRefused,
     &kUnpriced,       &kReservations,    &kAccounts,
-    &kLeasesEnded,    &kLedgerRepairs,   &kWatchLoads,
+    &kLeasesEnded,    &kLedgerRepairs,   &kSemanticCandidates,
+    &kSemanticVetoes, &kSemanticSimilarity, &kSemanticEncode,
+    &kSemanticUnencoded, &kSemanticAudited, &kSemanticVectors,
+    &kSemanticPartitions, &kSemanticBytes, &kWatchLoads,
     &kAlerts,         &kAttempts,        &kCooldowns,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};
 

@@ -99,6 +99,20 @@ extern const Family kAccounts;       // gauge
 extern const Family kLeasesEnded;
 extern const Family kLedgerRepairs;
 
+// The semantic cache: candidates judged, vetoes by {reason}, cosine of the
+// nearest (thousandths), time of the encoder (nanoseconds), prompts without a
+// vector, audits by {agreed} yes, no, unknown.
+extern const Family kSemanticCandidates;
+extern const Family kSemanticVetoes;
+extern const Family kSemanticSimilarity;
+extern const Family kSemanticEncode;
+extern const Family kSemanticUnencoded;
+extern const Family kSemanticAudited;
+// The index's own figures, handed in at the scrape.
+extern const Family kSemanticVectors;     // gauge
+extern const Family kSemanticPartitions;  // gauge
+extern const Family kSemanticBytes;       // gauge
+
 // Loads of watched files by {file, result}; file is keys, prices, ….
 extern const Family kWatchLoads;
 

@@ -1,0 +1,89 @@
+// Near matches: the stop between a miss of the exact cache and the upstream.
+//
+// NearPolicy is what llm_semantic says for one request. NearJob is the part
+// of the work that may run on a thread, apart from the request: text into
+// vector, vector into candidates. Near is what a request keeps of it until
+// its answer is stored.
+//
+// Scope: the partition is the fingerprint of the whole request with its last
+// user text left open, under the encoder's id; a search never leaves it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/digest.hpp"
+#include "src/semantic/decision.hpp"
+#include "src/semantic/encoder.hpp"
+#include "src/semantic/gate.hpp"
+#include "src/semantic/index_search.hpp"
+
+namespace llm::exchange {
+
+struct NearPolicy {
+    const semantic::Judge* judge = nullptr;
+    const semantic::Encoder* encoder = nullptr;  // nullptr: an endpoint
+    semantic::EncoderKind kind = semantic::EncoderKind::kRemote;
+    Digest encoder_id;
+    double threshold = 1;           // floor on the cosine
+    uint32_t precision_ppm = semantic::kDefaultPrecisionPpm;
+    semantic::GateOptions gate;
+    bool normalise = true;
+};
+
+// Shared by the request and who works for it; whoever is last lets go. Each
+// step by one thread at a time. `index` and `encoder` outlive it.
+class NearJob {
+public:
+    NearJob(std::string text, const Digest& partition, double floor,
+            semantic::Index& index, const semantic::Encoder* encoder)
+        : text_(std::move(text)),
+          partition_(partition),
+          floor_(static_cast<float>(floor)),
+          index_(index),
+          encoder_(encoder) {}
+
+    const std::string& text() const { return text_; }
+    bool needs_endpoint() const { return encoder_ == nullptr; }
+
+    // The vector, by the encoder or from an endpoint. False: there is none.
+    bool encode(semantic::Workspace& space);
+    bool take(std::span<const float> vector);
+    // All of the search, with the vector.
+    void search(Now now);
+
+    // Vectors that a search would look at.
+    uint64_t expected();
+
+    bool has_code() const { return has_code_; }
+    const semantic::Code& code() const { return code_; }
+    const Digest& partition() const { return partition_; }
+    std::span<const semantic::Candidate> candidates() const {
+        return {candidates_.data(), candidates_.size()};
+    }
+    int64_t encode_ns = -1;  // by who measured it; -1: nobody
+    // Set on the event loop once nobody works on it any more; before that
+    // the request must not look at the rest.
+    bool finished = false;
+
+private:
+    std::string text_;
+    Digest partition_;
+    float floor_;
+    semantic::Index& index_;
+    const semantic::Encoder* encoder_;
+    semantic::Code code_;
+    bool has_code_ = false;
+    std::vector<semantic::Candidate> candidates_;
+};
+
+struct Near {
+    NearPolicy policy;
+    std::shared_ptr<NearJob> job;          // empty: no vector is wanted
+    std::optional<Digest> normalised_key;  // of the step before the encoder
+    std::string text;
+};
+
+}  // namespace llm::exchange
