@@ -59,16 +59,21 @@ is sorted(keys %told), sorted(keys %directive), 'every directive, no other';
 
 # ---- variables ------------------------------------------------------------
 
-my @variables = code('ngx_llm_module/vars.cpp') =~ /\{"(llm_\w+)",/g;
+my %variable = map { $_ => 1 } code(map { s/^\Q$root\E\///r }
+    glob "'$root'/ngx_llm_module/*.cpp") =~ /\{"(llm_\w+)",/g;
+my @variables = keys %variable;
 ok @variables > 10, 'variables of the code were found';
 is sorted(section(2, 'Variables') =~ /^#### \$(\w+)$/mg), sorted(@variables),
     'every variable, no other';
 
 my %known = map { $_ => 1 } @variables;
 my @conf  = map { s/^\Q$root\E\///r } glob "'$root'/conf/*.conf";
-is join(' ', grep { !$known{$_} } code('README.md', @conf) =~ /\$(llm_\w+)/g),
+my @recipes = map { s/^\Q$root\E\///r } glob "'$root'/conf/cookbook/*.conf";
+ok index($readme, "($_)") > 0, "README tells of $_" for @conf, @recipes;
+is join(' ', grep { !$known{$_} } code('README.md', @conf, @recipes)
+    =~ /\$(llm_\w+)/g),
     '', 'no variable is named that there is not';
-my @named = code(@conf) =~ /^\s*(llm\w*)\s+[^;{]*;/mg;
+my @named = code(@conf, @recipes) =~ /^\s*(llm\w*)\s+[^;{]*;/mg;
 is join(' ', grep { !$directive{$_} && !/^llm_json$/ } @named), '',
     'nor a directive in conf/';
 
@@ -194,7 +199,8 @@ sub check_block {
         . "error_log error.log;\n${text}events {\n}\n"))
         if $first eq 'load_module';
     $text = "location / {\n$text}\n"
-        if $first !~ /^(?:server|map|log_format|upstream|llm_zone|location)$/;
+        if $first !~ /^(?:server|map|log_format|upstream|llm_zone|location
+            |split_clients)$/x;
     $text = "server {\n$text}\n" if $text =~ /^location/;
     $text =~ s/127\.0\.0\.1:8080/127.0.0.1:%%PORT:http%%/;
     return $t->check($text);
@@ -206,7 +212,8 @@ for my $block (grep { $_->{language} eq 'nginx' } @block) {
     ok $ok, 'nginx takes: ' . ($block->{text} =~ /(.*)/)[0] or diag $said;
 }
 my $globals = $> == 0 ? "user root;\n" : '';
-for my $conf (@conf) {
+# llm_proxy.conf is a part, and t/cookbook.t has the recipes.
+for my $conf (grep { slurp("$root/$_") =~ /^http \{/m } @conf) {
     my $s = prepare(LLM::Test->new(workers => 1));
     my ($ok, $said) = $s->check_file("$root/$conf",
         $globals ? ('-g', 'user root;') : ());
