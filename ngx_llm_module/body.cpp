@@ -36,16 +36,6 @@ Result<void> append(ngx_buf_t* buf, std::string& out) {
     return {};
 }
 
-void drop_temp_file(ngx_http_request_t* r) {
-    auto* rb = r->request_body;
-    if (rb->temp_file != nullptr
-        && rb->temp_file->file.fd != NGX_INVALID_FILE) {
-        ngx_pool_run_cleanup_file(r->pool, rb->temp_file->file.fd);
-        rb->temp_file->file.fd = NGX_INVALID_FILE;
-    }
-    rb->temp_file = nullptr;
-}
-
 // $content_length and the upstream's header follow the new size.
 ngx_int_t set_content_length(ngx_http_request_t* r, size_t size) {
     r->headers_in.content_length_n = static_cast<off_t>(size);
@@ -114,7 +104,8 @@ ngx_int_t replace_body(ngx_http_request_t* r, Bytes body,
     link->next = nullptr;
     r->request_body->bufs = link;
     r->request_body->buf = nullptr;
-    drop_temp_file(r);
+    // The file itself stays to the request's end: a mirror may send it.
+    r->request_body->temp_file = nullptr;
     return set_content_length(r, size);
 }
 

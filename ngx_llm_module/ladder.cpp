@@ -134,6 +134,10 @@ void on_rung_end(ngx_http_request_t* r, Context& ctx, ngx_int_t cause) {
         rung.error_page = r->error_page;
         rung.keepalive = r->keepalive;
         r->error_page = 1;
+#if (NGX_HTTP_CACHE)
+        // Its 502 would be what proxy_cache has for the next one.
+        r->upstream->cacheable = 0;
+#endif
     }
 }
 

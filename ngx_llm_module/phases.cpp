@@ -23,10 +23,15 @@ constexpr size_t kKeepScratch = 1024 * 1024;
 
 std::string& scratch() {
     static std::string memory;
-    if (memory.capacity() > kKeepScratch) {
-        std::string().swap(memory);
-    }
     return memory;
+}
+
+// For the next body; views of the one before end here.
+std::string& fresh_scratch() {
+    if (scratch().capacity() > kKeepScratch) {
+        std::string().swap(scratch());
+    }
+    return scratch();
 }
 
 Bytes trimmed(Bytes text) {
@@ -220,7 +225,7 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
 Decision decide(ngx_http_request_t* r, Context& ctx) {
     Overhead overhead(ctx);
     ctx.looked_up = true;
-    Result<Bytes> body = gather_body(r, scratch());
+    Result<Bytes> body = gather_body(r, fresh_scratch());
     if (!body.ok()) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "llm: %s failed",
                       body.error().message.c_str());
