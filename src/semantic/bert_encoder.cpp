@@ -9,11 +9,26 @@ namespace llm::semantic {
 
 namespace {
 
+// Texts of the kinds that come, short and long, to measure activations on.
+// Vectors depend on them: with them changes "minilm int8 2", below.
+constexpr const char* kSamples[] = {
+    "Thanks!",
+    "ok",
+    "What is the weather like in Lisbon?",
+    "My parcel from last week has not arrived, and nobody answers my mails.",
+    "Write a function in Python that sorts 12 names by their length.",
+    "HOW MUCH is 3,499.00 EUR in US dollars???",
+    "The committee met on 14 May 1998; its report (no. 7/B) was never "
+    "published, although two newspapers had asked for it several times.",
+    "\u00bfC\u00f3mo puedo cambiar mi contrase\u00f1a? \u0421\u043f"
+    "\u0430\u0441\u0438\u0431\u043e!",
+};
+
 Digest digest_of(const BertConfig& config, const Tokenizer& tokenizer,
                  const Safetensors& weights, Precision precision,
                  size_t max_tokens) {
     Hasher hasher;
-    std::string head = precision == Precision::kInt8 ? "minilm int8"
+    std::string head = precision == Precision::kInt8 ? "minilm int8 2"
                                                      : "minilm float";
     for (size_t number : {config.hidden, config.layers, config.heads,
                           config.inner, max_tokens}) {
@@ -54,12 +69,15 @@ Result<BertEncoder> BertEncoder::assemble(const BertConfig& config,
     size_t wanted = config.max_tokens > 0 ? config.max_tokens
                     : said > 0            ? said
                                           : config.positions;
-    auto model = BertModel::load(weights, config, precision);
+    auto model = BertModel::load(weights, config);
     if (!model) {
         return model.error();
     }
     BertEncoder out(std::move(*model), std::move(tokenizer));
     out.max_tokens_ = std::min(wanted, config.positions);
+    if (precision == Precision::kInt8) {
+        out.model_.to_bytes(out.samples());
+    }
     out.id_ = digest_of(config, out.tokenizer_, weights, precision,
                         out.max_tokens_);
     return out;
@@ -105,6 +123,17 @@ Result<BertEncoder> BertEncoder::load(const std::string& directory,
         assemble(*config, std::move(*tokenizer), *weights, precision);
     if (!out) {
         return Error{out.error().code, path + ": " + out.error().message};
+    }
+    return out;
+}
+
+std::vector<std::vector<uint32_t>> BertEncoder::samples() const {
+    std::vector<std::vector<uint32_t>> out;
+    TokenSpace space;
+    for (const char* text : kSamples) {
+        if (tokenizer_.tokenize(text, {.limit = max_tokens_}, space) > 0) {
+            out.push_back(space.ids);
+        }
     }
     return out;
 }

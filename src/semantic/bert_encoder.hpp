@@ -51,6 +51,9 @@ private:
                                         const Safetensors& weights,
                                         Precision precision);
 
+    // For BertModel::to_bytes.
+    std::vector<std::vector<uint32_t>> samples() const;
+
     BertEncoder(BertModel model, Tokenizer tokenizer)
         : model_(std::move(model)), tokenizer_(std::move(tokenizer)) {}
 

@@ -10,11 +10,10 @@ constexpr size_t kHeadUnit = 16;  // AttentionSpec::head
 
 }  // namespace
 
-BertModel::Loader::Loader(const Safetensors& file, const BertConfig& config,
-                          Precision precision)
+BertModel::Loader::Loader(const Safetensors& file,
+                          const BertConfig& config)
     : file_(file), config_(config) {
     model_.config_ = config;
-    model_.precision_ = precision;
     model_.hidden_ = round_up(config.hidden, kLane);
     model_.head_ = round_up(config.head(), kHeadUnit);
     model_.section_ = round_up(model_.head_ * config.heads, kLane);
@@ -126,7 +125,7 @@ Result<void> BertModel::Loader::read_linear(const std::string& name,
         return done;
     }
     std::copy(values.begin(), values.end(), dense.bias.begin());
-    out = Matrix(dense, model_.precision_);
+    out = Matrix(dense, Precision::kFloat);
     return {};
 }
 
@@ -176,7 +175,7 @@ Result<void> BertModel::Loader::read_attention_out(const std::string& name,
         return done;
     }
     std::copy(values.begin(), values.end(), dense.bias.begin());
-    out = Matrix(dense, model_.precision_);
+    out = Matrix(dense, Precision::kFloat);
     return {};
 }
 
@@ -194,7 +193,7 @@ Result<void> BertModel::Loader::layer(size_t index) {
         }
         first += section;
     }
-    layer.qkv = Matrix(qkv, model_.precision_);
+    layer.qkv = Matrix(qkv, Precision::kFloat);
     if (auto done = read_attention_out(name + "attention.output.dense",
                                        layer.attention_out);
         !done) {

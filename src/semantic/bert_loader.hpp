@@ -10,8 +10,7 @@ namespace llm::semantic {
 
 class BertModel::Loader {
 public:
-    Loader(const Safetensors& file, const BertConfig& config,
-           Precision precision);
+    Loader(const Safetensors& file, const BertConfig& config);
 
     Result<BertModel> load();
 

@@ -7,6 +7,19 @@
 
 namespace llm::semantic {
 
+struct BertModel::Observed {
+    std::vector<std::vector<float>> most;
+    size_t next = 0;
+
+    void add(const float* rows, size_t count, size_t width) {
+        std::vector<float>& to = most[next++];
+        to.resize(width);
+        for (size_t i = 0; i < count * width; i++) {
+            to[i % width] = std::max(to[i % width], std::fabs(rows[i]));
+        }
+    }
+};
+
 struct BertModel::Buffers {
     size_t tokens;
     float* now;   // the layer's input and, in the end, its output
@@ -16,12 +29,12 @@ struct BertModel::Buffers {
     float* inner;
     float* scratch;
     ByteRows bytes;
+    Observed* observed;
 };
 
 Result<BertModel> BertModel::load(const Safetensors& file,
-                                  const BertConfig& config,
-                                  Precision precision) {
-    return Loader(file, config, precision).load();
+                                  const BertConfig& config) {
+    return Loader(file, config).load();
 }
 
 void BertModel::prepare(size_t tokens, Workspace& space) const {
@@ -67,13 +80,16 @@ void BertModel::product(const Matrix& matrix, const Kernels& kernels,
                         const float* rows, const Buffers& at,
                         float* out) const {
     Weights weights = matrix.view();
+    if (at.observed != nullptr) {
+        at.observed->add(rows, at.tokens, weights.inputs);
+    }
     if (precision_ == Precision::kFloat) {
         kernels.product_floats(rows, at.tokens, weights, out);
         return;
     }
     ByteRows bytes = at.bytes;
     bytes.width = weights.inputs;
-    kernels.quantize(rows, bytes);
+    kernels.quantize(rows, weights.factor, bytes);
     kernels.product_bytes(bytes, weights, out);
 }
 
@@ -96,10 +112,8 @@ void BertModel::run_layer(const Layer& layer, const Kernels& kernels,
     std::swap(at.now, at.next);
 }
 
-void BertModel::forward(std::span<const uint32_t> ids,
-                        const Kernels& kernels, Workspace& space,
-                        std::span<float> out) const {
-    Buffers at = buffers(ids.size(), space);
+void BertModel::run(std::span<const uint32_t> ids, const Kernels& kernels,
+                    Buffers& at) const {
     for (size_t i = 0; i < ids.size(); i++) {
         std::copy_n(words_.data() + ids[i] * hidden_, hidden_,
                     at.now + i * hidden_);
@@ -109,6 +123,13 @@ void BertModel::forward(std::span<const uint32_t> ids,
     for (const Layer& layer : layers_) {
         run_layer(layer, kernels, at);
     }
+}
+
+void BertModel::forward(std::span<const uint32_t> ids,
+                        const Kernels& kernels, Workspace& space,
+                        std::span<float> out) const {
+    Buffers at = buffers(ids.size(), space);
+    run(ids, kernels, at);
     std::fill(out.begin(), out.end(), 0.0f);
     for (size_t i = 0; i < ids.size(); i++) {
         const float* row = at.now + i * hidden_;
@@ -120,6 +141,28 @@ void BertModel::forward(std::span<const uint32_t> ids,
     for (float& x : out) {
         x *= share;
     }
+}
+
+void BertModel::to_bytes(std::span<const std::vector<uint32_t>> samples) {
+    constexpr size_t kMatrices = 4;
+    Workspace space;
+    Observed observed;
+    observed.most.resize(layers_.size() * kMatrices);
+    for (const std::vector<uint32_t>& ids : samples) {
+        Buffers at = buffers(ids.size(), space);
+        observed.next = 0;
+        at.observed = &observed;
+        run(ids, *kernels().front(), at);
+    }
+    observed.next = 0;
+    for (Layer& layer : layers_) {
+        for (Matrix* matrix : {&layer.qkv, &layer.attention_out,
+                               &layer.inner, &layer.inner_out}) {
+            *matrix = Matrix(matrix->unpacked(), Precision::kInt8,
+                             observed.most[observed.next++]);
+        }
+    }
+    precision_ = Precision::kInt8;
 }
 
 size_t BertModel::memory() const {

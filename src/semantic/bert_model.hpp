@@ -2,12 +2,14 @@
 // position embeddings, then in each layer attention, feed-forward with GELU
 // and two layer norms; the mean over all tokens, not yet of length 1.
 //
-// Precision::kInt8: the products take bytes, weights with one scale for each
-// output, activations with scale and zero point of each row; all else is
-// fp32. Precision::kFloat: fp32 throughout, the reference.
+// As loaded: fp32 throughout, the reference. After to_bytes() the products
+// take bytes, weights with one scale for each output, activations with scale
+// and zero point of each row, loud inputs evened out (matrix.hpp); all else
+// is fp32.
 //
 // Ownership: owns its weights, packed once; the safetensors file is not
-// needed after load(). Threads: immutable; each caller brings a Workspace.
+// needed after load(). Threads: immutable but for to_bytes(); each caller
+// brings a Workspace.
 // Source: Devlin et al. 2018; tensor names as Hugging Face writes them.
 #pragma once
 
@@ -27,8 +29,11 @@ public:
     // Errors name the tensor: kNotFound, kInvalid (shape, not finite),
     // kUnsupported (type).
     static Result<BertModel> load(const Safetensors& file,
-                                  const BertConfig& config,
-                                  Precision precision);
+                                  const BertConfig& config);
+
+    // Goes over to bytes. `samples` are texts as ids, each as forward()
+    // takes it, that show how loud each input of a layer becomes.
+    void to_bytes(std::span<const std::vector<uint32_t>> samples);
 
     // What forward() needs for so many tokens.
     void prepare(size_t tokens, Workspace& space) const;
@@ -56,10 +61,14 @@ private:
     };
     // One call's memory, within a Workspace.
     struct Buffers;
+    // The loudness of the inputs of all matrices, in the order of use.
+    struct Observed;
     class Loader;
 
     BertModel() = default;
 
+    void run(std::span<const uint32_t> ids, const Kernels& kernels,
+             Buffers& at) const;
     Buffers buffers(size_t tokens, Workspace& space) const;
     void run_layer(const Layer& layer, const Kernels& kernels,
                    Buffers& at) const;
@@ -68,7 +77,7 @@ private:
     NormSpec norm(const Norm& norm) const;
 
     BertConfig config_;
-    Precision precision_ = Precision::kInt8;
+    Precision precision_ = Precision::kFloat;
     size_t hidden_ = 0;   // padded widths
     size_t section_ = 0;  // all heads
     size_t head_ = 0;

@@ -36,6 +36,7 @@ struct Weights {
     const float* floats;    // or these
     const float* scale;     // of each output, for bytes
     const int32_t* sum;     // of each output's bytes
+    const float* factor;    // of each input, for bytes: see quantize
     const float* bias;
     size_t inputs;          // a multiple of kLane
     size_t outputs;         // a multiple of kLane
@@ -74,7 +75,10 @@ struct Kernels {
     void (*product_bytes)(const ByteRows& rows, const Weights&, float* out);
     void (*product_floats)(const float* rows, size_t count, const Weights&,
                            float* out);
-    void (*quantize)(const float* rows, const ByteRows& out);
+    // Rows of `out.width` floats, times a factor for each column, a power of
+    // two: the bytes are the same for all kernels.
+    void (*quantize)(const float* rows, const float* factor,
+                     const ByteRows& out);
     void (*gelu)(float* values, size_t count);
     // rows = norm(rows + other), each row by itself.
     void (*add_norm)(float* rows, const float* other, size_t count,

@@ -73,7 +73,8 @@ struct Range {
     float greatest;  // 0 or above
 };
 
-inline Range range_of(const float* from, size_t width) {
+inline Range range_of(const float* from, const float* factor,
+                      size_t width) {
     V low[kRun];
     V high[kRun];
     each<kRun>([&](auto n) LLM_INLINE {
@@ -82,7 +83,8 @@ inline Range range_of(const float* from, size_t width) {
     });
     for (size_t i = 0; i < width; i += kRunWidth) {
         each<kRun>([&](auto n) LLM_INLINE {
-            V x = Simd::load(from + i + n * kW);
+            size_t at = i + n * kW;
+            V x = Simd::mul(Simd::load(from + at), Simd::load(factor + at));
             low[n] = Simd::min(low[n], x);
             high[n] = Simd::max(high[n], x);
         });
@@ -92,21 +94,22 @@ inline Range range_of(const float* from, size_t width) {
     return {Simd::least(least), Simd::greatest(greatest)};
 }
 
-void quantize(const float* rows, const ByteRows& out) {
+void quantize(const float* rows, const float* factor,
+              const ByteRows& out) {
     for (size_t row = 0; row < out.rows; row++) {
         const float* from = rows + row * out.width;
         uint8_t* to = out.data + row * out.width;
-        Range range = range_of(from, out.width);
+        Range range = range_of(from, factor, out.width);
         float width = range.greatest - range.least;
         float scale = width > 1e-30f ? width / 255 : 1;
         float zero = __builtin_rintf(-range.least / scale);
         out.scale[row] = scale;
         out.zero[row] = static_cast<int32_t>(zero);
-        V factor = Simd::set(1 / scale);
+        V steps = Simd::set(1 / scale);
         V shift = Simd::set(zero);
         for (size_t i = 0; i < out.width; i += kW) {
-            Simd::store_bytes(
-                to + i, Simd::fma(Simd::load(from + i), factor, shift));
+            V x = Simd::mul(Simd::load(from + i), Simd::load(factor + i));
+            Simd::store_bytes(to + i, Simd::fma(x, steps, shift));
         }
     }
 }

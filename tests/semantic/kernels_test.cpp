@@ -193,7 +193,8 @@ TEST_P(EachKernel, QuantizeKeepsValuesWithinHalfAStep) {
     std::vector<uint8_t> bytes(kRows * kWidth);
     float scale[kRows];
     int32_t zero[kRows];
-    GetParam()->quantize(rows.data(),
+    std::vector<float> factor(kWidth, 1.0f);
+    GetParam()->quantize(rows.data(), factor.data(),
                          {bytes.data(), scale, zero, kRows, kWidth});
     for (size_t row = 0; row < kRows; row++) {
         EXPECT_GE(zero[row], 0);
@@ -210,6 +211,121 @@ TEST_P(EachKernel, QuantizeKeepsValuesWithinHalfAStep) {
     EXPECT_EQ(zero[1], 0);
     EXPECT_EQ(zero[2], 255);
     EXPECT_EQ(bytes[3 * kWidth], 0);
+}
+
+// One input is 60 times as loud as all others.
+std::vector<float> rows_with_a_loud_input(size_t rows, size_t width) {
+    std::mt19937 random(13);
+    std::normal_distribution<float> normal;
+    std::vector<float> out(rows * width);
+    for (size_t at = 0; at < out.size(); at++) {
+        out[at] = normal(random) * (at % width == 9 ? 60.0f : 1.0f);
+    }
+    return out;
+}
+
+struct Quantized {
+    std::vector<uint8_t> bytes;
+    std::vector<float> scale;
+    std::vector<int32_t> zero;
+
+    Quantized(const Kernels& kernel, std::vector<float>& rows,
+              const Weights& w)
+        : bytes(rows.size()),
+          scale(rows.size() / w.inputs),
+          zero(rows.size() / w.inputs) {
+        kernel.quantize(rows.data(), w.factor, view(w.inputs));
+    }
+    ByteRows view(size_t width) {
+        return {bytes.data(), scale.data(), zero.data(), scale.size(),
+                width};
+    }
+};
+
+TEST_P(EachKernel, QuantizesToTheSameBytes) {
+    constexpr size_t kInputs = 192;
+    std::vector<float> loudness(kInputs, 3.0f);
+    loudness[9] = 180;
+    Matrix matrix(random_layer(kLane, kInputs), Precision::kInt8, loudness);
+    auto rows = rows_with_a_loud_input(12, kInputs);
+    Quantized expected(*portable_kernels(), rows, matrix.view());
+    Quantized found(*GetParam(), rows, matrix.view());
+    EXPECT_EQ(found.zero, expected.zero);
+    EXPECT_EQ(found.scale, expected.scale);
+    size_t other = 0;
+    for (size_t i = 0; i < rows.size(); i++) {
+        // a value half way between two steps may go either way
+        EXPECT_LE(std::abs(found.bytes[i] - expected.bytes[i]), 1);
+        other += found.bytes[i] != expected.bytes[i];
+    }
+    EXPECT_LE(other, 2u);
+}
+
+// Of products in bytes, against those in floats: the square of the error.
+double byte_error(const Kernels& kernel, const DenseLayer& layer,
+                  std::vector<float>& rows,
+                  std::span<const float> loudness) {
+    Matrix floats(layer, Precision::kFloat);
+    Matrix bytes(layer, Precision::kInt8, loudness);
+    size_t count = rows.size() / layer.inputs;
+    std::vector<float> expected(count * layer.outputs);
+    std::vector<float> found(expected.size());
+    kernel.product_floats(rows.data(), count, floats.view(),
+                          expected.data());
+    Quantized quantized(kernel, rows, bytes.view());
+    kernel.product_bytes(quantized.view(layer.inputs), bytes.view(),
+                         found.data());
+    double error = 0;
+    for (size_t i = 0; i < found.size(); i++) {
+        double difference = double{found[i]} - double{expected[i]};
+        error += difference * difference;
+    }
+    return error / static_cast<double>(found.size());
+}
+
+TEST_P(EachKernel, ALoudInputLeavesTheOthersTheirSteps) {
+    constexpr size_t kInputs = 192;
+    DenseLayer layer = random_layer(144, kInputs);
+    for (size_t out = 0; out < layer.outputs; out++) {
+        layer.weights[out * kInputs + 9] *= 0.1f;
+    }
+    auto rows = rows_with_a_loud_input(12, kInputs);
+    std::vector<float> loudness(kInputs, 3.0f);
+    loudness[9] = 180;
+    double plain = byte_error(*GetParam(), layer, rows, {});
+    double evened = byte_error(*GetParam(), layer, rows, loudness);
+    EXPECT_GT(plain, 0);
+    EXPECT_LT(evened, plain / 20);
+}
+
+TEST(Matrix, FactorsArePowersOfTwoAndMakeNothingLouder) {
+    constexpr size_t kInputs = 96;
+    DenseLayer layer(kLane, kInputs);
+    std::fill(layer.weights.begin(), layer.weights.end(), 0.5f);
+    std::vector<float> loudness(kInputs, 2.0f);
+    loudness[1] = 0;
+    loudness[2] = 1e-6f;
+    loudness[3] = 32;  // 16 times the usual: 4 of them go to the weights
+    loudness[4] = INFINITY;
+    Matrix matrix(layer, Precision::kInt8, loudness);
+    const float* factor = matrix.view().factor;
+    EXPECT_EQ(factor[0], 1);
+    EXPECT_EQ(factor[1], 1);
+    EXPECT_EQ(factor[2], 1);
+    EXPECT_EQ(factor[3], 0.25f);
+    EXPECT_EQ(factor[4], 1.0f / 1024);
+    EXPECT_EQ(factor[95], 1);
+    Matrix unknown(layer, Precision::kInt8);
+    EXPECT_EQ(unknown.view().factor[3], 1);
+}
+
+TEST(Matrix, UnpackedIsWhatItWasMadeOf) {
+    DenseLayer layer = random_layer(144, 96);
+    DenseLayer again = Matrix(layer, Precision::kFloat).unpacked();
+    EXPECT_EQ(again.outputs, layer.outputs);
+    EXPECT_EQ(again.inputs, layer.inputs);
+    EXPECT_EQ(again.weights, layer.weights);
+    EXPECT_EQ(again.bias, layer.bias);
 }
 
 TEST_P(EachKernel, Gelu) {
