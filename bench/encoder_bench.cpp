@@ -1,5 +1,5 @@
-// One text into one vector: all-MiniLM-L6-v2 at 8 to 64 tokens with every
-// kernel of the machine, its parts, and the encoders that need no model.
+// One text into one vector, at 8 to 64 tokens: each encoder's whole encode(),
+// then all-MiniLM-L6-v2 with every kernel of the machine, and its parts.
 // LLM_MINILM names the model's directory; ./run model fetches it. Without
 // it, random weights of the same shape take as long.
 #include <benchmark/benchmark.h>
@@ -11,6 +11,7 @@
 #include "src/semantic/bert_encoder.hpp"
 #include "src/semantic/lexical_encoder.hpp"
 #include "src/semantic/remote_answer.hpp"
+#include "src/semantic/static_encoder.hpp"
 #include "tests/semantic/random_model.hpp"
 
 namespace {
@@ -71,22 +72,71 @@ void forward(benchmark::State& state, Precision precision,
     }
 }
 
-// The whole encode(), tokenizer included: about 16 tokens.
-void BM_EncodeQuestion(benchmark::State& state) {
-    const BertEncoder& subject = encoder(Precision::kInt8);
+// So many tokens, the two special ones included: each word is one.
+std::string text_of(size_t tokens) {
+    constexpr const char* kWords[] = {"when", "does", "the",  "shop",
+                                      "open", "on",   "this", "day"};
+    std::string text;
+    for (size_t i = 2; i < tokens; i++) {
+        text += kWords[i % std::size(kWords)];
+        text += ' ';
+    }
+    return text;
+}
+
+// The whole of encode(), tokenizer included.
+void encode(benchmark::State& state, const Encoder& subject) {
     Workspace space;
+    subject.prepare(space);
     std::vector<float> out(subject.dims());
+    std::string text = text_of(static_cast<size_t>(state.range(0)));
     for (auto _ : state) {
-        auto done = subject.encode(
-            "Can I still get my money back when the parcel came two weeks "
-            "late?",
-            space, out);
+        auto done = subject.encode(text, space, out);
         benchmark::DoNotOptimize(done);
     }
-    state.counters["tokens"] =
-        static_cast<double>(space.tokens.ids.size());
 }
-BENCHMARK(BM_EncodeQuestion)->Unit(benchmark::kMicrosecond);
+
+// As many rows and columns as the published tables of 30 MB have.
+StaticEncoder random_static() {
+    constexpr size_t kRows = 29528;
+    constexpr size_t kDims = 256;
+    std::vector<std::string> pieces = {"when", "does", "the",  "shop",
+                                       "open", "on",   "this", "day"};
+    for (size_t i = pieces.size(); i < kRows - 5; i++) {
+        pieces.push_back("x" + std::to_string(i));
+    }
+    test::TestTensor table{{kRows, kDims}, std::vector<float>(kRows * kDims)};
+    for (size_t i = 0; i < table.values.size(); i++) {
+        table.values[i] = static_cast<float>(i * 2654435761u % 1000) - 500;
+    }
+    std::string file = test::safetensors_file({{"embeddings", table}});
+    auto weights = Safetensors::parse(file);
+    auto made = StaticEncoder::create(test::small_vocabulary(pieces),
+                                      *weights);
+    return std::move(*made);
+}
+
+void BM_EncodeInt8(benchmark::State& state) {
+    encode(state, encoder(Precision::kInt8));
+}
+void BM_EncodeFp32(benchmark::State& state) {
+    encode(state, encoder(Precision::kFloat));
+}
+void BM_EncodeStatic(benchmark::State& state) {
+    static const StaticEncoder subject = random_static();
+    encode(state, subject);
+}
+void BM_EncodeLexical(benchmark::State& state) {
+    static const LexicalEncoder subject;
+    encode(state, subject);
+}
+void lengths(benchmark::internal::Benchmark* bench) {
+    bench->Arg(8)->Arg(16)->Arg(32)->Arg(64)->Unit(benchmark::kMicrosecond);
+}
+BENCHMARK(BM_EncodeInt8)->Apply(lengths);
+BENCHMARK(BM_EncodeFp32)->Apply(lengths);
+BENCHMARK(BM_EncodeStatic)->Apply(lengths);
+BENCHMARK(BM_EncodeLexical)->Apply(lengths);
 
 void BM_Tokenize(benchmark::State& state) {
     const Tokenizer& tokenizer = encoder(Precision::kInt8).tokenizer();
@@ -103,20 +153,6 @@ void BM_Tokenize(benchmark::State& state) {
                             * state.iterations());
 }
 BENCHMARK(BM_Tokenize)->Arg(64)->Arg(4096)->Unit(benchmark::kMicrosecond);
-
-void BM_Lexical(benchmark::State& state) {
-    LexicalEncoder lexical;
-    Workspace space;
-    std::vector<float> out(lexical.dims());
-    for (auto _ : state) {
-        auto done = lexical.encode(
-            "Can I still get my money back when the parcel came two weeks "
-            "late?",
-            space, out);
-        benchmark::DoNotOptimize(done);
-    }
-}
-BENCHMARK(BM_Lexical)->Unit(benchmark::kMicrosecond);
 
 // An endpoint's answer with one vector: dims, and whether in base64.
 void BM_RemoteAnswer(benchmark::State& state) {
@@ -192,8 +228,7 @@ void products(benchmark::State& state, const Kernels& kernel) {
                 name.c_str(), [precision, kernel](benchmark::State& state) {
                     forward(state, precision, *kernel);
                 });
-            bench->Arg(8)->Arg(16)->Arg(32)->Arg(64)->Unit(
-                benchmark::kMicrosecond);
+            lengths(bench);
         }
         if (!slow) {
             std::string name =
@@ -202,8 +237,7 @@ void products(benchmark::State& state, const Kernels& kernel) {
                 name.c_str(), [kernel](benchmark::State& state) {
                     products(state, *kernel);
                 });
-            bench->Arg(8)->Arg(16)->Arg(32)->Arg(64)->Unit(
-                benchmark::kMicrosecond);
+            lengths(bench);
         }
     }
     return true;
