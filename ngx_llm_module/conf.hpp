@@ -14,6 +14,7 @@
 #include "ngx_llm_module/conf_provider.hpp"
 #include "ngx_llm_module/conf_route.hpp"
 #include "ngx_llm_module/conf_semantic.hpp"
+#include "ngx_llm_module/conf_tokens.hpp"
 #include "ngx_llm_module/ngx.hpp"
 #include "ngx_llm_module/room.hpp"
 
@@ -44,6 +45,7 @@ struct MainConf {
     LadderMain ladder;
     LimitMain limit;
     PriceMain price;
+    TokensMain tokens;
     GeoMain geo;
     AlertMain alert;
     SemanticMain semantic;

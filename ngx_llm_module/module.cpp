@@ -15,7 +15,8 @@ namespace {
 constexpr const Room* kRooms[] = {
     &core_room,     &cache_room,  &metrics_room, &complexity_room,
     &route_room,    &provider_room, &ladder_room, &limit_room,
-    &price_room,    &geo_room,    &alert_room,   &semantic_room,
+    &price_room,    &tokens_room, &geo_room,     &alert_room,
+    &semantic_room,
 };
 constexpr size_t kMaxCommands = 128;
 

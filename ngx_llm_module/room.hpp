@@ -56,6 +56,7 @@ extern const Room provider_room;
 extern const Room ladder_room;
 extern const Room limit_room;
 extern const Room price_room;
+extern const Room tokens_room;
 extern const Room geo_room;
 extern const Room alert_room;
 extern const Room semantic_room;

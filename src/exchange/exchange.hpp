@@ -268,6 +268,7 @@ private:
     std::string named(Bytes events);
 
     // limits.cpp
+    void count_prompt();
     Need need() const;
     void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
     void settle_spending(Now now);
@@ -281,6 +282,9 @@ private:
     }
     TextSize prompt_size() const;
     TextSize completion_size() const;
+    const tokens::Estimator& estimator() const;
+    int64_t prompt_tokens() const;
+    int64_t completion_tokens() const;
     bool is_no_answer() const;
     void read_json_answer();
     void settle_usage(End how);
@@ -339,6 +343,8 @@ private:
     std::optional<int64_t> cap_;  // output tokens of a choice, by limits
     std::unique_ptr<Spending> spending_;
     std::optional<Denial> denial_;
+    const tokens::Counter* counter_ = nullptr;  // of prompt_count_
+    tokens::TextCount prompt_count_;
     Account account_;
     Bill bill_;
     size_t next_ceiling_check_ = 0;  // bytes of content

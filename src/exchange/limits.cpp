@@ -29,15 +29,20 @@ std::optional<api::ApiError> Exchange::admit(Now now) {
     return denial_->error;
 }
 
+// Once for all attempts whose models are counted alike.
+void Exchange::count_prompt() {
+    const tokens::Counter* counter =
+        services_.counting.find(upstream_model());
+    if (counter != nullptr && counter != counter_) {
+        prompt_count_ =
+            services_.counting.prompt(*counter, endpoint_, *document_);
+    }
+    counter_ = counter;
+}
+
 Need Exchange::need() const {
-    const tokens::Estimator untaught;
-    const tokens::Estimator& estimator =
-        services_.estimator != nullptr ? *services_.estimator : untaught;
     Need need;
-    need.prompt = static_cast<int64_t>(
-        estimator.prompt(tokens::model_hash(upstream_model()), prompt_size(),
-                         request_.messages)
-        + request_.input_tokens);
+    need.prompt = prompt_tokens();
     need.price = services_.billing->find(upstream_model(), provider());
     if (endpoint_ == api::Endpoint::kEmbeddings) {
         need.output_named = true;
@@ -62,6 +67,7 @@ Step Exchange::reserve(Now now) {
     if (!spending_ || malformed_) {
         return Step::kForward;
     }
+    count_prompt();
     Need wanted = need();
     bool priced = wanted.price != nullptr;
     if (!priced && spending_->has_budgets()) {
@@ -123,13 +129,10 @@ void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
     if (bytes < next_ceiling_check_ || !spending_->reserved()) {
         return;
     }
-    const tokens::Estimator untaught;
-    const tokens::Estimator& estimator =
-        services_.estimator != nullptr ? *services_.estimator : untaught;
     TextSize size;
     size.ascii_bytes = bytes;
     auto generated = static_cast<int64_t>(
-        estimator.completion(tokens::model_hash(upstream_model()), size));
+        estimator().completion(tokens::model_hash(upstream_model()), size));
     int64_t limit = tolerated(spending_->output());
     if (generated > limit) {
         if (spending_->extend(generated + generated / 2, now)) {

@@ -11,6 +11,7 @@
 #include "src/base/digest.hpp"
 #include "src/cache/store.hpp"
 #include "src/exchange/billing.hpp"
+#include "src/exchange/counting.hpp"
 #include "src/json/document.hpp"
 #include "src/limit/ledger.hpp"
 #include "src/limit/worker_list.hpp"
@@ -59,6 +60,7 @@ struct Services {
     cache::Store* store = nullptr;
     semantic::Index* index = nullptr;  // of its entries' vectors
     tokens::Estimator* estimator = nullptr;
+    Counting counting;  // llm_tokens; where it knows the model, not estimated
     metrics::Table metrics;
     const route::Registry* registry = nullptr;  // llm_provider
     route::Cooldown cooldown;  // of its providers; empty: none is kept

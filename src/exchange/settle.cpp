@@ -162,19 +162,45 @@ void Exchange::estimate(End how) {
 
 void Exchange::complete_usage(api::Usage& usage) const {
     usage.estimated = true;
-    const tokens::Estimator untaught;
-    const tokens::Estimator& estimator =
-        services_.estimator != nullptr ? *services_.estimator : untaught;
-    uint64_t model = tokens::model_hash(upstream_model());
     if (usage.input < 0) {
-        usage.input = static_cast<int64_t>(
-            estimator.prompt(model, prompt_size(), request_.messages)
-            + request_.input_tokens);
+        usage.input = prompt_tokens();
     }
-    auto output = static_cast<int64_t>(
-        estimator.completion(model, completion_size()));
     // A stream's first report of output is provisional.
-    usage.output = std::max(usage.output, output);
+    usage.output = std::max(usage.output, completion_tokens());
+}
+
+const tokens::Estimator& Exchange::estimator() const {
+    static const tokens::Estimator untaught;
+    return services_.estimator != nullptr ? *services_.estimator : untaught;
+}
+
+// As reserve() has counted them, otherwise estimated.
+int64_t Exchange::prompt_tokens() const {
+    uint64_t model = tokens::model_hash(upstream_model());
+    uint64_t tokens =
+        counter_ != nullptr
+            ? prompt_count_.tokens
+                  + estimator().prompt(model, prompt_count_.rest, 0)
+            : estimator().prompt(model, prompt_size(), request_.messages);
+    return static_cast<int64_t>(tokens + request_.input_tokens);
+}
+
+int64_t Exchange::completion_tokens() const {
+    uint64_t model = tokens::model_hash(upstream_model());
+    const tokens::Counter* counter =
+        reader_ && !reader_->overflow()
+            ? services_.counting.find(upstream_model())
+            : nullptr;
+    if (counter != nullptr) {
+        tokens::TextCount count =
+            services_.counting.answer(*counter, reader_->answer());
+        if (count.tokens > 0) {
+            return static_cast<int64_t>(
+                count.tokens + estimator().completion(model, count.rest));
+        }
+    }
+    return static_cast<int64_t>(
+        estimator().completion(model, completion_size()));
 }
 
 // What was generated: its text where we have it, otherwise its bytes.

@@ -142,7 +142,7 @@ size_t Pieces::contraction(size_t i) const {
         return i;
     }
     char second = ascii_lower(rest[2]);
-    bool two = (first == 'r' && second == 'e') || (first == 'v' && second == 'e')
+    bool two = ((first == 'r' || first == 'v') && second == 'e')
                || (first == 'l' && second == 'l');
     return two || rest.substr(1) == "\u017f" ? i + 3 : i;
 }
