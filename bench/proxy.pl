@@ -15,11 +15,11 @@ use Getopt::Long qw(GetOptions);
 use IO::Socket::INET;
 
 my %option = (rounds => 5, seconds => 1, connections => 32, streams => 300,
-              cases => '1k/1k,60k/1k,100k/1k,100k/100k');
+              cases => '1k/1k,60k/1k,100k/1k,100k/100k', only => '.');
 GetOptions(\%option, 'rounds=i', 'seconds=i', 'connections=i', 'streams=i',
-           'cases=s')
+           'cases=s', 'only=s')
     or die "usage: proxy.pl [--rounds N] [--seconds S] [--connections N]"
-    . " [--streams N] [--cases REQUEST/ANSWER,...]\n";
+    . " [--streams N] [--cases REQUEST/ANSWER,...] [--only REGEX]\n";
 my ($wrk) = grep { -x } map { "$_/wrk" } split /:/, $ENV{PATH};
 die "wrk is not installed\n" if !$wrk;
 
@@ -31,6 +31,8 @@ my @variants = (
     {name => 'proxy_cache', kind => 'same'},
     {name => 'proxy_pass', kind => 'unique'},
     {name => 'llm miss', kind => 'unique', ours => 1},
+    {name => 'llm miss, routed', kind => 'unique', ours => 1},
+    {name => 'llm miss, judged', kind => 'unique', ours => 1},
     {name => 'llm hit JSON', kind => 'same', ours => 1},
     {name => 'llm hit SSE', kind => 'same', ours => 1, stream => 1},
 );
@@ -40,6 +42,7 @@ $_->{port} = free_port() for @variants;
 sub reason {
     my ($case, $variant) = @_;
     return $skipped if $variant->{ours} && $skipped;
+    return 'not asked for' if $variant->{name} !~ /$option{only}/;
     # The offsets in a cache file's header are 16 bits wide.
     return 'a key of proxy_cache ends at 64 KB'
         if $variant->{name} eq 'proxy_cache' && $case->{request} > 62_000;
@@ -49,6 +52,8 @@ sub reason {
 my %variant = map { $_->{name} => $_ } @variants;
 my @ratios = (
     ['llm miss', 'proxy_pass', 0.80],
+    ['llm miss, routed', 'llm miss', 0.95],
+    ['llm miss, judged', 'llm miss', undef],
     ['llm hit JSON', 'proxy_cache', 1.20],
     ['llm hit JSON', 'return 200', 0.70],
     ['llm hit SSE', 'return 200', undef],
@@ -130,6 +135,21 @@ sub return_conf {
     return ($maps, $value);
 }
 
+# What a routed request is asked for: three maps, of which two make edits and
+# the third one arms the ladder.
+sub routing_maps {
+    return <<'END';
+    map $llm_model $routed {
+        volatile; gpt-4o-mini gpt-5-mini; fast gpt-5-nano; default "";
+    }
+    map $llm_stream $limit { volatile; 1 4000; default 1000; }
+    map $llm_model $next   { volatile; gpt-4o-mini gpt-4o; default gpt-5; }
+    map $llm_complexity_level $judged {
+        volatile; simple gpt-5-nano; medium gpt-5-mini; default gpt-5;
+    }
+END
+}
+
 sub conf_for {
     my ($case) = @_;
     my ($maps, $value) = return_conf($case->{answer});
@@ -137,7 +157,7 @@ sub conf_for {
     upstream mock { server 127.0.0.1:$upstream; keepalive 64; }
     proxy_cache_path $dir/$case->{label}.cache keys_zone=stock:32m;
 END
-    $conf .= "    llm_zone bench:256m;\n" if !$skipped;
+    $conf .= "    llm_zone bench:256m;\n" . routing_maps() if !$skipped;
     my $pass = 'proxy_pass http://mock;';
     my $ours = "llm on; llm_cache bench; llm_cache_scope \"\"; $pass";
     my %inside = (
@@ -147,6 +167,9 @@ END
             . ' proxy_buffer_size 256k; proxy_buffers 4 256k;'
             . " proxy_busy_buffers_size 256k; $pass",
         'proxy_pass' => $pass,
+        'llm miss, routed' => 'llm_model $routed; llm_set max_tokens $limit'
+            . " cap; llm_fallback \$next; $ours",
+        'llm miss, judged' => "llm_model \$judged; $ours",
         map { ($_ => $ours) } 'llm miss', 'llm hit JSON', 'llm hit SSE',
     );
     for my $variant (@variants) {
