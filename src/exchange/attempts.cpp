@@ -62,7 +62,7 @@ Step Exchange::reserve_again(Now now) {
         return Step::kForward;
     }
     spending_->release(now);
-    (void) route(rungs_.model());
+    (void) apply_plan(rungs_.model());
     Step step = reserve(now);
     if (step == Step::kForward && !degrade_to().empty()) {
         step = reserve(now);
@@ -77,6 +77,7 @@ Result<const route::Edits*> Exchange::forward_again(Bytes body, Now now) {
         return parsed.error();
     }
     usage_injected_ = false;
+    edited_ = false;
     while (reserve_again(now) == Step::kRefuse) {
         if (!rungs_.skip(now)) {
             release();
@@ -90,41 +91,49 @@ Result<const route::Edits*> Exchange::forward_again(Bytes body, Now now) {
 
 std::optional<api::ApiError> Exchange::route(Bytes model) {
     asked_model_ = model;
+    if (!observe_ && request_.model_missing && model.empty()) {
+        return api::missing_model();
+    }
+    return apply_plan(asked_model_);
+}
+
+std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
     effective_.clear();
     edits_.clear();
     cap_.reset();
     parameters_.reset();
+    edited_ = false;
     if (observe_ || malformed_) {
         return std::nullopt;
     }
-    if (request_.model_missing && model.empty()) {
-        return api::missing_model();
-    }
     edited_model_ = upstream_model();
     api::ApiError why;
-    auto parameters = route::apply(plan_, *document_, request_, asked_model_,
-                                   edits_, &effective_, &why);
+    auto parameters = route::apply(plan_, *document_, request_, model, edits_,
+                                   &effective_, &why);
     if (!parameters.ok()) {
         return why;
     }
     parameters_.emplace(std::move(parameters).value());
+    edited_ = true;
     return std::nullopt;
 }
 
-// The plan was applied to the same body before, so it cannot fail now.
+// What route() has made is good as long as nobody else is asked. The plan
+// was applied to the same body before, so it cannot fail now.
 void Exchange::build_edits() {
     static const route::ParameterPath limit = {{"max_tokens"}};
-    edits_.clear();
-    edited_model_ = upstream_model();
-    auto parameters = route::apply(plan_, *document_, request_,
-                                   edited_model_, edits_, nullptr);
-    if (!parameters.ok() || !cap_) {
+    if (!edited_ || edited_model_ != upstream_model()) {
+        std::optional<int64_t> cap = cap_;
+        (void) apply_plan(upstream_model());
+        cap_ = cap;
+    }
+    if (!parameters_ || !cap_) {
         return;
     }
     std::string raw;
     append_number(raw, *cap_);
-    parameters->set(limit, raw, route::SetMode::kCap);
-    (void) parameters->write(edits_, nullptr);
+    parameters_->set(limit, raw, route::SetMode::kCap);
+    (void) parameters_->write(edits_, nullptr);
 }
 
 Bytes Exchange::upstream_model() const {

@@ -256,6 +256,7 @@ private:
     void store_near(const cache::EntryId& entry, Now now);
 
     // attempts.cpp
+    std::optional<api::ApiError> apply_plan(Bytes model);
     void build_edits();
     Step reserve_again(Now now);
     void judge_provider(End how, Now now);
@@ -335,7 +336,8 @@ private:
     route::Plan plan_;
     std::string asked_model_;  // of the first rung; "": the client's
     std::string effective_;    // what the plan adds beyond the model
-    std::string edited_model_;  // parameters_ looks at it
+    bool edited_ = false;       // edits_ are the plan's for this body
+    std::string edited_model_;  // and this model; parameters_ looks at it
     std::optional<route::AnswerModel> answer_model_;
     std::optional<route::BodyModel> body_model_;
     std::string answer_name_;

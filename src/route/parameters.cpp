@@ -41,6 +41,20 @@ constexpr Known kKnown[] = {
     {"encoding_format", kEmbeddings},
 };
 
+// The members that llm_set's words stand for.
+struct Names {
+    const std::vector<std::string> limit{"max_tokens"};
+    const std::vector<std::string> completion_limit{"max_completion_tokens"};
+    const std::vector<std::string> output_limit{"max_output_tokens"};
+    const std::vector<std::string> effort{"reasoning_effort"};
+    const std::vector<std::string> nested_effort{"reasoning", "effort"};
+};
+
+const Names& names() {
+    static const Names all;
+    return all;
+}
+
 Error invalid(std::string message) {
     return {Errc::kInvalid, std::move(message)};
 }
@@ -65,12 +79,17 @@ bool wants_completion_tokens(Bytes model) {
     return digits > 1 || (digits == 1 && model[0] >= '5');
 }
 
-std::string joined(const std::vector<std::string>& names, size_t count) {
-    std::string out;
+void append_joined(std::string& out, const std::vector<std::string>& names,
+                   size_t count) {
     for (size_t i = 0; i < count; i++) {
         out += i > 0 ? "." : "";
         out += names[i];
     }
+}
+
+std::string joined(const std::vector<std::string>& names, size_t count) {
+    std::string out;
+    append_joined(out, names, count);
     return out;
 }
 
@@ -86,67 +105,70 @@ double number_of(Bytes raw) {
 }  // namespace
 
 // Which of the limits a chat has, or should have.
-std::vector<Parameters::Path> Parameters::limits() const {
-    std::vector<Path> found;
-    for (Bytes name : {Bytes("max_tokens"), Bytes("max_completion_tokens")}) {
-        NodeId own = doc_.find(kRoot, name);
+Parameters::Targets Parameters::limits() const {
+    Targets found;
+    for (const Path* path : {&names().limit, &names().completion_limit}) {
+        NodeId own = doc_.find(kRoot, path->front());
         if (own != kNoNode && !doc_.is(own, Type::kNull)) {
-            found.push_back({std::string(name)});
+            found.add(*path);
         }
     }
-    if (found.empty()) {
-        found.push_back({wants_completion_tokens(model_)
-                             ? "max_completion_tokens"
-                             : "max_tokens"});
+    if (found.count == 0) {
+        found.add(wants_completion_tokens(model_) ? names().completion_limit
+                                                  : names().limit);
     }
     return found;
 }
 
 // The members that a name means in this request's protocol.
-std::vector<Parameters::Path> Parameters::paths_of(
-    const ParameterPath& path) const {
+Parameters::Targets Parameters::targets_of(const ParameterPath& path) const {
+    Targets found;
     Endpoint endpoint = request_.endpoint;
     if (path.is_limit()) {
         switch (endpoint) {
         case Endpoint::kChat: return limits();
         case Endpoint::kCompletions:
-        case Endpoint::kMessages: return {{"max_tokens"}};
-        case Endpoint::kResponses: return {{"max_output_tokens"}};
-        default: return {};
+        case Endpoint::kMessages: found.add(names().limit); break;
+        case Endpoint::kResponses: found.add(names().output_limit); break;
+        default: break;
         }
+        return found;
     }
     if (path.is_effort()) {
         switch (endpoint) {
-        case Endpoint::kChat: return {{"reasoning_effort"}};
-        case Endpoint::kResponses: return {{"reasoning", "effort"}};
-        default: return {};
+        case Endpoint::kChat: found.add(names().effort); break;
+        case Endpoint::kResponses: found.add(names().nested_effort); break;
+        default: break;
         }
+        return found;
     }
     for (const Known& known : kKnown) {
         if (known.name == path.names[0]
             && (known.endpoints & bit(endpoint)) == 0) {
-            return {};
+            return found;
         }
     }
-    return {path.names};
+    found.add(path.names);
+    return found;
 }
 
 Parameters::Slot& Parameters::slot_of(const Path& path, bool limit) {
     for (Slot& slot : slots_) {
-        if (slot.path == path) {
+        if (*slot.path == path) {
             return slot;
         }
     }
     Slot& slot = slots_.emplace_back();
-    slot.path = path;
+    slot.path = &path;
     slot.limit = limit;
     return slot;
 }
 
 void Parameters::set(const ParameterPath& path, Bytes value, SetMode mode) {
     bool limit = path.is_limit();
-    for (const Path& target : paths_of(path)) {
-        Slot& slot = slot_of(target, limit);
+    Targets targets = targets_of(path);
+    for (size_t i = 0; i < targets.count; i++) {
+        Slot& slot = slot_of(*targets.paths[i], limit);
         switch (mode) {
         case SetMode::kForce:
             slot.value = value;
@@ -170,26 +192,26 @@ Result<void> Parameters::find(Slot& slot, api::ApiError& why) const {
     slot.object = kRoot;
     slot.own = kNoNode;
     slot.depth = 0;
-    for (size_t last = slot.path.size() - 1; slot.depth < last;) {
-        NodeId next = doc_.find(slot.object, slot.path[slot.depth]);
+    for (size_t last = slot.path->size() - 1; slot.depth < last;) {
+        NodeId next = doc_.find(slot.object, (*slot.path)[slot.depth]);
         if (next == kNoNode || doc_.is(next, Type::kNull)) {
             return {};
         }
         if (!doc_.is(next, Type::kObject)) {
-            std::string name = joined(slot.path, slot.depth + 1);
+            std::string name = joined(*slot.path, slot.depth + 1);
             why = {400, "'" + name + "' must be an object.", "", name, ""};
             return invalid(why.message);
         }
         slot.object = next;
         slot.depth++;
     }
-    slot.own = doc_.find(slot.object, slot.path.back());
+    slot.own = doc_.find(slot.object, slot.path->back());
     return {};
 }
 
 Result<void> Parameters::decide(Slot& slot, api::ApiError& why) const {
     bool has_own = slot.own != kNoNode && !doc_.is(slot.own, Type::kNull);
-    bool has_place = slot.depth + 1 == slot.path.size();
+    bool has_place = slot.depth + 1 == slot.path->size();
     bool set = slot.forced || (!has_own && !slot.value.empty());
     std::string value;
     if (set) {
@@ -200,7 +222,7 @@ Result<void> Parameters::decide(Slot& slot, api::ApiError& why) const {
     slot.outcome.clear();
     if (!slot.cap.empty() && (has_place || set)) {
         if (!set && has_own && !doc_.is(slot.own, Type::kNumber)) {
-            std::string name = joined(slot.path, slot.path.size());
+            std::string name = joined(*slot.path, slot.path->size());
             why = {400, "'" + name + "' must be a number.", "", name, ""};
             return invalid(why.message);
         }
@@ -221,14 +243,14 @@ Result<void> Parameters::decide(Slot& slot, api::ApiError& why) const {
 // first `depth` names in common. At most kMaxDepth calls deep.
 std::string Parameters::text_of(std::span<const Slot* const> slots,
                                 size_t depth) {
-    if (slots[0]->path.size() == depth) {
+    if (slots[0]->path->size() == depth) {
         return slots[0]->outcome;
     }
     std::string out = "{";
     for (size_t i = 0; i < slots.size();) {
-        const std::string& name = slots[i]->path[depth];
+        const std::string& name = (*slots[i]->path)[depth];
         size_t end = i + 1;
-        while (end < slots.size() && slots[end]->path[depth] == name) {
+        while (end < slots.size() && (*slots[end]->path)[depth] == name) {
             end++;
         }
         out += i > 0 ? "," : "";
@@ -246,15 +268,15 @@ Result<void> Parameters::put(std::span<const Slot* const> sorted,
                              Edits& edits) const {
     for (size_t i = 0; i < sorted.size();) {
         const Slot& first = *sorted[i];
-        auto begin = first.path.begin();
+        auto begin = first.path->begin();
         auto missing = begin + static_cast<long>(first.depth) + 1;
         size_t end = i + 1;
         while (end < sorted.size() && sorted[end]->depth == first.depth
-               && std::equal(begin, missing, sorted[end]->path.begin())) {
+               && std::equal(begin, missing, sorted[end]->path->begin())) {
             end++;
         }
         Result<void> done = edits.set_member(
-            doc_, first.object, first.path[first.depth],
+            doc_, first.object, (*first.path)[first.depth],
             text_of(sorted.subspan(i, end - i), first.depth + 1));
         if (!done.ok()) {
             return done;
@@ -284,14 +306,14 @@ Result<void> Parameters::write(Edits& edits, std::string* effective,
         }
     }
     std::sort(changed.begin(), changed.end(),
-              [](const Slot* a, const Slot* b) { return a->path < b->path; });
+              [](const Slot* a, const Slot* b) { return *a->path < *b->path; });
     if (effective != nullptr) {
         for (const Slot* slot : changed) {
             effective->append("set ");
-            append_percent_encoded(*effective,
-                                   joined(slot->path, slot->path.size()));
-            effective->append("=");
-            append_percent_encoded(*effective, slot->outcome);
+            // No name has a space, no JSON text a line end.
+            append_joined(*effective, *slot->path, slot->path->size());
+            effective->append(" ");
+            effective->append(slot->outcome);
             effective->append("\n");
         }
     }

@@ -34,6 +34,7 @@
 // Threads: plain values and one Parameters a request.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -85,7 +86,8 @@ public:
                Bytes model)
         : doc_(doc), request_(request), model_(model) {}
 
-    // `value` is JSON text out of parameter_value().
+    // `value` is JSON text out of parameter_value(); `path` must outlive the
+    // object.
     void set(const ParameterPath& path, Bytes value, SetMode mode);
 
     // Writes what changes; may be called again after further set(). To
@@ -101,9 +103,17 @@ public:
 private:
     using Path = std::vector<std::string>;
 
+    // What a name means here: nothing, one member, or both limits of a chat.
+    struct Targets {
+        std::array<const Path*, 2> paths{};
+        size_t count = 0;
+
+        void add(const Path& path) { paths[count++] = &path; }
+    };
+
     // One member and what becomes of it.
     struct Slot {
-        Path path;
+        const Path* path = nullptr;
         bool limit = false;        // of output tokens
         std::string value;         // by default or force; "" = none
         bool forced = false;
@@ -116,8 +126,8 @@ private:
         std::string outcome;       // "" = as the client wrote it
     };
 
-    std::vector<Path> paths_of(const ParameterPath& path) const;
-    std::vector<Path> limits() const;
+    Targets targets_of(const ParameterPath& path) const;
+    Targets limits() const;
     Slot& slot_of(const Path& path, bool limit);
     Result<void> find(Slot& slot, api::ApiError& why) const;
     Result<void> decide(Slot& slot, api::ApiError& why) const;

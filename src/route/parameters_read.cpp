@@ -31,6 +31,14 @@ Error invalid(std::string message) {
     return {Errc::kInvalid, std::move(message)};
 }
 
+// What a variable gives most often: digits that are JSON as they stand.
+bool is_plain_count(Bytes text) {
+    return (text[0] != '0' || text.size() == 1)
+           && std::all_of(text.begin(), text.end(), [](char c) {
+                  return c >= '0' && c <= '9';
+              });
+}
+
 template <typename List>
 bool has(const List& list, Bytes word) {
     return std::find(std::begin(list), std::end(list), word)
@@ -105,6 +113,9 @@ bool nested(const ParameterPath& a, const ParameterPath& b) {
 Result<std::string> parameter_value(Bytes text, SetMode mode) {
     if (text.empty()) {
         return invalid("there is no value");
+    }
+    if (is_plain_count(text)) {
+        return std::string(text);
     }
     Document doc;
     std::string value;

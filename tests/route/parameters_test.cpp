@@ -1,5 +1,6 @@
 #include "src/route/parameters.hpp"
 
+#include <deque>
 #include <random>
 
 #include "tests/route/body.hpp"
@@ -25,13 +26,15 @@ struct Outcome {
 Outcome apply(Endpoint endpoint, Bytes body, std::vector<Line> lines,
               Bytes model = "gpt-4o") {
     Body b(endpoint, body);
+    std::deque<ParameterPath> paths;
     Parameters parameters(b.doc, b.request, model);
     for (const Line& line : lines) {
         SetMode mode = *set_mode_of(line.mode);
         auto path = parameter_path(line.name);
         auto value = parameter_value(line.value, mode);
         EXPECT_TRUE(path.ok() && value.ok()) << line.name << line.value;
-        parameters.set(*path, *value, mode);
+        paths.push_back(std::move(path).value());
+        parameters.set(paths.back(), *value, mode);
     }
     Outcome out;
     api::ApiError why;
@@ -277,11 +280,11 @@ TEST(Parameters, WhatWasChangedIsTold) {
         return apply(Endpoint::kChat, body, std::move(lines)).effective;
     };
     EXPECT_EQ(told(R"({"top_p":1})", {{"top_p", "1", "cap"}}), "");
-    EXPECT_EQ(told("{}", {{"top_p", "0.5", "force"}}), "set top_p=0.5\n");
-    EXPECT_EQ(told("{}", {{"x", "5", "force"}}), "set x=5\n");
-    EXPECT_EQ(told("{}", {{"x", "\"5\"", "force"}}), "set x=%225%22\n");
+    EXPECT_EQ(told("{}", {{"top_p", "0.5", "force"}}), "set top_p 0.5\n");
+    EXPECT_EQ(told("{}", {{"x", "5", "force"}}), "set x 5\n");
+    EXPECT_EQ(told("{}", {{"x", "\"5\"", "force"}}), "set x \"5\"\n");
     EXPECT_EQ(told("{}", {{"b", "2", "force"}, {"a", "a=\"1", "force"}}),
-              "set a=%22a%3d%5c%221%22\nset b=2\n");
+              "set a \"a=\\\"1\"\nset b 2\n");
 }
 
 // Writing twice, with a cap that came later, is as good as writing once.
