@@ -14,8 +14,10 @@ struct BertModel::Observed {
     void add(const float* rows, size_t count, size_t width) {
         std::vector<float>& to = most[next++];
         to.resize(width);
-        for (size_t i = 0; i < count * width; i++) {
-            to[i % width] = std::max(to[i % width], std::fabs(rows[i]));
+        for (size_t row = 0; row < count; row++) {
+            for (size_t i = 0; i < width; i++) {
+                to[i] = std::max(to[i], std::fabs(rows[row * width + i]));
+            }
         }
     }
 };

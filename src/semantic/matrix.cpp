@@ -83,9 +83,11 @@ void Matrix::choose_factors(const DenseLayer& layer,
         return;
     }
     std::vector<float> weight(inputs_);
-    for (size_t i = 0; i < layer.weights.size(); i++) {
-        float& most = weight[i % inputs_];
-        most = std::max(most, std::fabs(layer.weights[i]));
+    for (size_t out = 0; out < outputs_; out++) {
+        const float* row = layer.weights.data() + out * inputs_;
+        for (size_t in = 0; in < inputs_; in++) {
+            weight[in] = std::max(weight[in], std::fabs(row[in]));
+        }
     }
     float usual = median(loudness) / median(weight);
     for (size_t in = 0; in < inputs_; in++) {
