@@ -89,7 +89,8 @@ sub body_of {
 my $lookup  = code('src/exchange/lookup.cpp', 'src/exchange/exchange.cpp');
 my $settle  = code('src/exchange/settle.cpp');
 my %reason;
-$reason{$_} = 1 for grep { !/:$/ } $lookup =~ /reason_ = (?:[^;"]*)"([^"]+)"/g,
+$reason{$_} = 1 for
+    grep({ !/:$/ } map { /"([^"]+)"/g } $lookup =~ /reason_ = ([^;]*);/g),
     $lookup =~ /miss\(CacheStatus::\w+, "([^"]+)"\)/g;
 $reason{"no_store:$_"} = 1 for
     map { /"([a-z_]+)"/g }
@@ -120,6 +121,8 @@ while ($families =~ /=\s*(counter|gauge|histogram)\(\s*"(\w+)"(.*?)\);/gs) {
     my ($labels) = $rest =~ /\b(k\w+Labels)\b/;
     $family{$name} = join ' ', $type, $labels ? @{ $labels{$labels} } : ();
 }
+$family{$1} = 'counter'
+    while $families =~ /= \{\s*"(\w+)",[^}]*?Type::kCounter, \{\}/g;
 for my $row (rows(section(2, 'Metrics'))) {
     my ($name, $type, $labels, $what) = @$row;
     next if $name eq 'Metric';
