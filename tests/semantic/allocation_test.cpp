@@ -14,10 +14,16 @@ namespace {
 
 std::atomic<size_t> allocations{0};
 
-void* counted(size_t size, size_t alignment) {
+void* counted_or_null(size_t size, size_t alignment) noexcept {
     allocations++;
     void* out = nullptr;
-    if (posix_memalign(&out, alignment, size > 0 ? size : 1) != 0) {
+    int error = posix_memalign(&out, alignment, size > 0 ? size : 1);
+    return error == 0 ? out : nullptr;
+}
+
+void* counted(size_t size, size_t alignment) {
+    void* out = counted_or_null(size, alignment);
+    if (out == nullptr) {
         throw std::bad_alloc();
     }
     return out;
@@ -25,10 +31,25 @@ void* counted(size_t size, size_t alignment) {
 
 }  // namespace
 
+// All forms, also those that do not throw: a sanitizer has its own for each
+// that is missing here, and what one gives the other may not free.
 void* operator new(size_t size) { return counted(size, 16); }
 void* operator new(size_t size, std::align_val_t alignment) {
     return counted(size, static_cast<size_t>(alignment));
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+    return counted_or_null(size, 16);
+}
+void* operator new(size_t size, std::align_val_t alignment,
+                   const std::nothrow_t&) noexcept {
+    return counted_or_null(size, static_cast<size_t>(alignment));
+}
+void* operator new[](size_t size) { return counted(size, 16); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+    return counted_or_null(size, 16);
+}
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
