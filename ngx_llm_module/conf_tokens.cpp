@@ -141,9 +141,12 @@ char* set_tokens(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
 }
 
 ngx_int_t start(ngx_cycle_t*, MainConf& conf) {
-    if (conf.tokens.setup != nullptr) {
-        worker_services().counting.use(conf.tokens.setup->rules);
+    const TokensSetup* setup = conf.tokens.setup;
+    std::span<const exchange::CountRule> rules;
+    if (setup != nullptr) {
+        rules = setup->rules;
     }
+    worker_services().counting.use(rules);
     return NGX_OK;
 }
 

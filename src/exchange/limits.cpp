@@ -33,7 +33,11 @@ std::optional<api::ApiError> Exchange::admit(Now now) {
 void Exchange::count_prompt() {
     const tokens::Counter* counter =
         services_.counting.find(upstream_model());
-    if (counter != nullptr && counter != counter_) {
+    if (counter == nullptr || !has_document()) {
+        counter_ = nullptr;
+        return;
+    }
+    if (counter != counter_) {
         prompt_count_ =
             services_.counting.prompt(*counter, endpoint_, *document_);
     }

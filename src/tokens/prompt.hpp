@@ -12,7 +12,8 @@
 // are in neither, nor are token numbers (Request::input_tokens).
 //
 // Source of the figures: OpenAI's cookbook, "How to count tokens with
-// tiktoken".
+// tiktoken". Recorded usage of gpt-5 has two tokens to open the answer, and
+// two more for each message of an assistant.
 //
 // Ownership: nothing is kept but the memory of `scratch`. One thread.
 #pragma once

@@ -10,7 +10,7 @@
 //
 // Format: github.com/openai/tiktoken, tiktoken/load.py.
 //
-// Ownership: owns everything; about 35 bytes a token. Threads: constant once
+// Ownership: owns everything; about 50 bytes a token. Threads: constant once
 // parsed, so that processes forked later share its pages.
 #pragma once
 
