@@ -52,9 +52,20 @@ void create_loc(LocConf& conf) {
     conf.provider.required = NGX_CONF_UNSET;
 }
 
-char* merge_loc(ngx_conf_t*, LocConf& prev, LocConf& conf) {
+// Where every model needs a provider, a literal llm_model that has none is
+// wrong.
+char* merge_loc(ngx_conf_t* cf, LocConf& prev, LocConf& conf) {
     ngx_conf_merge_value(conf.provider.required, prev.provider.required, 0);
-    return NGX_CONF_OK;
+    const ngx_http_complex_value_t* model = conf.route.model;
+    bool literal = model != nullptr && model->lengths == nullptr;
+    if (conf.provider.required != 1 || !literal) {
+        return NGX_CONF_OK;
+    }
+    return check_literal_model(cf, main_conf(cf), conf.route.place,
+                               "llm_model", view(model->value))
+                   == NGX_OK
+               ? NGX_CONF_OK
+               : conf_error();
 }
 
 bool is_upstream(ngx_conf_t* cf, Bytes name) {

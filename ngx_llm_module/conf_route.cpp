@@ -56,6 +56,7 @@ char* set_model(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return conf_text("is duplicate");
     }
     ngx_str_t* value = &arguments(cf)[1];
+    loc.place = place_of(cf);
     if (value->len == 0) {
         loc.model = nullptr;
         return NGX_CONF_OK;
@@ -291,6 +292,9 @@ void create_loc(LocConf& conf) {
 char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     const RouteLoc& prev = outer.route;
     RouteLoc& conf = inner.route;
+    if (conf.model == NGX_CONF_UNSET_PTR) {
+        conf.place = prev.place;
+    }
     ngx_conf_merge_ptr_value(conf.model, prev.model, nullptr);
     ngx_conf_merge_ptr_value(conf.parameters, prev.parameters, nullptr);
     ngx_conf_merge_ptr_value(conf.system, prev.system, nullptr);

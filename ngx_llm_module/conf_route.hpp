@@ -34,6 +34,7 @@ struct RouteMain {
 
 struct RouteLoc {
     ngx_http_complex_value_t* model;  // llm_model; nullptr: as asked for
+    Place place;                      // of llm_model
     ngx_array_t* parameters;          // RouteParameter; nullptr: none
     ngx_array_t* system;              // RouteSystem; nullptr: none
     ngx_uint_t model_response;

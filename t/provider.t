@@ -101,6 +101,13 @@ refused(block('url http://nobody.invalid/v1; api openai; models m;'),
     my $with = sub { $where =~ s/llm_fallback m \K/$_[0]/r . block($good) };
     refused($with->('nobodys'),
         qr/"llm_fallback": no llm_provider has the model "nobodys"/, 4);
+    my $own = sub { $where =~ s/llm_fallback m /llm_model $_[0]/r . block($good) };
+    refused($own->('nobodys'),
+        qr/"llm_model": no llm_provider has the model "nobodys"/, 4);
+    for my $fine ('m', '$http_x_model', '""') {
+        my ($ok, $said) = $checker->check($own->($fine));
+        ok $ok, "llm_model $fine is taken" or diag $said;
+    }
     my ($ok, $said) = $checker->check($with->('$arg_x'));
     is $ok, 1, 'a variable may be anything' or diag $said;
 }
