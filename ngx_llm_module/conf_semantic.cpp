@@ -10,6 +10,7 @@
 #include "ngx_llm_module/semantic_vars.hpp"
 #include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/zone.hpp"
+#include "src/exchange/audit.hpp"
 #include "src/semantic/registry.hpp"
 #include "src/semantic/remote_request.hpp"
 #include "src/watch/file.hpp"
@@ -23,6 +24,7 @@ constexpr ngx_int_t kAnyTemperature = 2000;
 constexpr ngx_uint_t kDefaultAudit = 10000;  // parts in a million: 1 %
 constexpr ngx_uint_t kMaxDims = 4096;
 constexpr size_t kMaxTerms = 1 << 20;
+constexpr size_t kMaxCa = size_t{16} << 20;
 constexpr uint32_t kSweep = 512;  // slots of the index a second
 
 char* wrong(ngx_conf_t* cf, const ngx_str_t& argument, const char* why) {
@@ -131,7 +133,45 @@ char* open_encoder(ngx_conf_t* cf, Embedder& embedder, Bytes kind,
     embedder.kind = semantic::encoder_kind(kind);
     embedder.immediate = semantic::traits_of(kind).immediate;
     embedder.id = embedder.encoder->id();
-    return embedder.immediate ? NGX_CONF_OK : add_threads(cf);
+    return add_threads(cf);
+}
+
+// Read as the user who starts nginx; the workers follow it if they may.
+char* open_key(ngx_conf_t* cf, Embedder& embedder) {
+    if (embedder.key_file.len == 0) {
+        return NGX_CONF_OK;
+    }
+    std::string path(view(embedder.key_file));
+    embedder.key = pool_new<route::ProviderKeyFile>(
+        cf->pool,
+        watch::WatchOptions{path, route::kMaxProviderKeyFile,
+                            watch::WatchOptions{}.interval_ns},
+        route::parse_provider_key);
+    if (embedder.key == nullptr) {
+        return conf_error();
+    }
+    if (auto opened = embedder.key->open(now()); !opened.ok()) {
+        return wrong(cf, embedder.key_file, opened.error().message.c_str());
+    }
+    if (auto warning = route::key_file_warning(path)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"llm_embedder %V\": %s",
+                           &embedder.name, warning->c_str());
+    }
+    return NGX_CONF_OK;
+}
+
+char* open_ca(ngx_conf_t* cf, const Embedder& embedder) {
+    if (embedder.ca_file.len == 0) {
+        return NGX_CONF_OK;
+    }
+    auto file = watch::read_file(std::string(view(embedder.ca_file)), kMaxCa);
+    if (!file.ok()) {
+        return wrong(cf, embedder.ca_file, file.error().message.c_str());
+    }
+    return file->bytes.find("-----BEGIN ") != std::string::npos
+               ? NGX_CONF_OK
+               : wrong(cf, embedder.ca_file,
+                       "holds no certificate in PEM form");
 }
 
 char* open_endpoint(ngx_conf_t* cf, Embedder& embedder) {
@@ -150,11 +190,15 @@ char* open_endpoint(ngx_conf_t* cf, Embedder& embedder) {
             return conf_error();
         }
     }
+    if (open_key(cf, embedder) != NGX_CONF_OK
+        || open_ca(cf, embedder) != NGX_CONF_OK) {
+        return conf_error();
+    }
     embedder.kind = semantic::EncoderKind::kRemote;
     embedder.id = semantic::remote_id(
         {view(embedder.url), view(embedder.model), embedder.dims},
         embedder.dims);
-    return NGX_CONF_OK;
+    return add_threads(cf);
 }
 
 char* set_embedder(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -369,10 +413,21 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
         conf = prev;
     }
     conf.judge = own != nullptr ? own : prev.judge;
-    if (conf.embedder == nullptr || conf.judge != nullptr) {
+    if (conf.embedder == nullptr) {
         return NGX_CONF_OK;
     }
     SemanticMain& main = main_conf(cf).semantic;
+    if (main.facts == nullptr) {
+        semantic::JudgeOptions options;
+        options.vetoes = exchange::kAuditVetoes;
+        main.facts = make_judge(cf, options);
+    }
+    if (main.facts == nullptr) {
+        return conf_error();
+    }
+    if (conf.judge != nullptr) {
+        return NGX_CONF_OK;
+    }
     if (main.judge == nullptr) {
         main.judge = make_judge(cf, {});
     }
@@ -397,7 +452,24 @@ void stop(ngx_cycle_t*) {
     close_embeddings();
 }
 
-void tick(ngx_cycle_t*, MainConf&, Now now) {
+void follow_key(ngx_cycle_t* cycle, Embedder& embedder, Now now) {
+    if (embedder.key == nullptr) {
+        return;
+    }
+    (void) embedder.key->poll(now);
+    if (auto error = embedder.key->take_error()) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                      "\"llm_embedder %V\": key \"%V\": %s; the one that "
+                      "was read before stays in use",
+                      &embedder.name, &embedder.key_file,
+                      error->message.c_str());
+    }
+}
+
+void tick(ngx_cycle_t* cycle, MainConf& conf, Now now) {
+    for (Embedder* embedder : embedders_of(conf.semantic)) {
+        follow_key(cycle, *embedder, now);
+    }
     if (semantic::Index* index = worker_services().index) {
         (void) index->sweep(kSweep, now);
     }

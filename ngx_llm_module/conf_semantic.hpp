@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ngx_llm_module/room.hpp"
+#include "src/route/provider_key.hpp"
 #include "src/semantic/decision.hpp"
 #include "src/semantic/encoder.hpp"
 
@@ -20,6 +21,7 @@ struct Embedder {
     ngx_str_t url;
     ngx_str_t model;
     ngx_str_t key_file;
+    route::ProviderKeyFile* key;       // nullptr: none is sent
     ngx_str_t ca_file;
     ngx_uint_t dims;                   // 0: the model's own
     ngx_uint_t index;                  // among all of the configuration
@@ -28,6 +30,7 @@ struct Embedder {
 struct SemanticMain {
     ngx_array_t* embedders;            // Embedder*
     const semantic::Judge* judge;      // of locations without guards
+    const semantic::Judge* facts;      // of audited answers
 };
 
 struct SemanticLoc {

@@ -47,6 +47,7 @@ struct Context {
     std::optional<route::Assessment> assessment;  // conf_complexity.cpp
     bool tenant_scoped = true;
     RouteState route;            // route.cpp
+    std::shared_ptr<Waiter> near_waiter;  // near.cpp; `wait` points at it
     std::optional<Wait> wait;    // while the request is suspended
 
     // phases.cpp
@@ -60,7 +61,6 @@ struct Context {
 
     // near.cpp
     exchange::NearPolicy near_policy;
-    std::shared_ptr<Waiter> near_waiter;
     bool near_waiting = false;
     Bytes body;                  // while it waits
 

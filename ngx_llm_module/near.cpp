@@ -46,8 +46,7 @@ std::optional<double> evaluate(ngx_http_request_t* r,
 }
 
 void forget(void* data) {
-    auto* waiter = static_cast<std::shared_ptr<Waiter>*>(data);
-    (*waiter)->ctx = nullptr;
+    static_cast<Waiter*>(data)->ctx = nullptr;
 }
 
 void wake(const std::shared_ptr<Waiter>& waiter,
@@ -80,18 +79,41 @@ void encode(const semantic::Encoder& encoder, exchange::NearJob& job) {
     job.encode_ns = read_clock_ns(CLOCK_MONOTONIC) - start;
 }
 
+bool searches(const exchange::NearJob& job) {
+    return job.wants_search() && job.has_code();
+}
+
+bool searches_here(exchange::NearJob& job) {
+    return !searches(job) || job.expected() <= kSearchHere;
+}
+
 void search(exchange::NearJob& job) {
-    if (job.has_code()) {
+    if (searches(job)) {
         job.search(now());
     }
+}
+
+// The vector, if it is not there yet, and the search, on a thread.
+bool run_job(const std::shared_ptr<Waiter>& waiter,
+             const std::shared_ptr<exchange::NearJob>& job) {
+    return run_in_thread(
+        ngx_cycle->log,
+        [job] {
+            if (!job->has_code()) {
+                encode(*job->encoder(), *job);
+            }
+            search(*job);
+        },
+        [waiter, job] { wake(waiter, job); });
 }
 
 // The rest of a job whose vector came from elsewhere, or none at all.
 void finish(const std::shared_ptr<Waiter>& waiter,
             const std::shared_ptr<exchange::NearJob>& job) {
-    if (job->has_code()) {
-        search(*job);
+    if (!searches_here(*job) && run_job(waiter, job)) {
+        return;
     }
+    search(*job);
     wake(waiter, job);
 }
 
@@ -102,52 +124,34 @@ NearStep judge(ngx_http_request_t* r, Context& ctx) {
                                           : NearStep::kForward;
 }
 
-bool start_work(ngx_http_request_t* r, const Embedder& embedder,
+bool start_work(const Embedder& embedder,
                 const std::shared_ptr<Waiter>& waiter,
                 const std::shared_ptr<exchange::NearJob>& job) {
-    if (job->needs_endpoint()) {
-        return embed(embedder, job,
-                     [waiter, job] { finish(waiter, job); });
-    }
-    const semantic::Encoder* encoder = embedder.encoder;
-    ngx_log_t* log = ngx_cycle->log;
-    (void) r;
-    return run_in_thread(
-        log,
-        [encoder, job] {
-            if (!job->has_code()) {
-                encode(*encoder, *job);
-            }
-            search(*job);
-        },
-        [waiter, job] { wake(waiter, job); });
+    return job->encoder() == nullptr
+               ? embed(embedder, job,
+                       [waiter, job] { finish(waiter, job); })
+               : run_job(waiter, job);
 }
 
 NearStep wait_for(ngx_http_request_t* r, Context& ctx,
                   const Embedder& embedder,
                   const std::shared_ptr<exchange::NearJob>& job) {
     auto waiter = std::make_shared<Waiter>();
-    ctx.near_waiter = waiter;
-    auto* data = new (ngx_palloc(r->pool, sizeof(std::shared_ptr<Waiter>)))
-        std::shared_ptr<Waiter>(waiter);
-    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    if (cleanup == nullptr) {
-        return NearStep::kForward;
-    }
-    cleanup->data = data;
-    cleanup->handler = [](void* held) {
-        static_cast<std::shared_ptr<Waiter>*>(held)->~shared_ptr();
-    };
-    if (!start_work(r, embedder, waiter, job)) {
+    if (!start_work(embedder, waiter, job)) {
+        ctx.exchange.near_too_late();
         return NearStep::kForward;
     }
     if (job->finished) {
         return judge(r, ctx);
     }
+    if (!job->wants_search()) {
+        return NearStep::kForward;
+    }
+    ctx.near_waiter = waiter;
     waiter->ctx = &ctx;
     ctx.near_waiting = true;
     ctx.wait.emplace(r, embedder.timeout, ngx_http_core_run_phases, forget,
-                     data);
+                     waiter.get());
     return NearStep::kWait;
 }
 
@@ -196,6 +200,22 @@ ngx_int_t read_near(ngx_http_request_t* r, Context& ctx,
     return NGX_OK;
 }
 
+bool make_vector(const Embedder& embedder,
+                 const std::shared_ptr<exchange::NearJob>& job,
+                 std::function<void()> done) {
+    if (job->encoder() == nullptr) {
+        return embed(embedder, job, std::move(done));
+    }
+    if (embedder.immediate) {
+        encode(*embedder.encoder, *job);
+        done();
+        return true;
+    }
+    return run_in_thread(
+        ngx_cycle->log, [job] { encode(*job->encoder(), *job); },
+        std::move(done));
+}
+
 NearStep begin_near(ngx_http_request_t* r, Context& ctx) {
     std::shared_ptr<exchange::NearJob> job = ctx.exchange.near_job();
     if (!job) {
@@ -204,7 +224,7 @@ NearStep begin_near(ngx_http_request_t* r, Context& ctx) {
     const Embedder& embedder = *loc_conf(r).semantic.embedder;
     if (embedder.immediate) {
         encode(*embedder.encoder, *job);
-        if (!job->has_code() || job->expected() <= kSearchHere) {
+        if (searches_here(*job)) {
             search(*job);
             job->finished = true;
             return judge(r, ctx);

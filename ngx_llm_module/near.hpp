@@ -25,4 +25,10 @@ NearStep begin_near(ngx_http_request_t* r, Context& ctx);
 // After the wait.
 NearStep end_near(ngx_http_request_t* r, Context& ctx);
 
+// The job's vector alone, here, on a thread or from an endpoint; `done` when
+// there is one or none. False: nobody works on it, `done` is not called.
+bool make_vector(const Embedder& embedder,
+                 const std::shared_ptr<exchange::NearJob>& job,
+                 std::function<void()> done);
+
 }  // namespace llm::door

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "ngx_llm_module/audit.hpp"
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
@@ -164,7 +165,9 @@ Decision failed() {
     return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
 }
 
-Decision answer_from_memory(ngx_http_request_t* r, Context& ctx) {
+Decision answer_from_memory(ngx_http_request_t* r, Context& ctx,
+                            Bytes body) {
+    maybe_audit(r, ctx, body);
     ctx.replied = true;
     r->content_handler = send_reply;
     return {NGX_DECLINED, {}};
@@ -202,7 +205,7 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
     }
     switch (exchange.look_up(policy, now(), pool_allocator(r->pool))) {
     case exchange::Step::kReply:
-        return answer_from_memory(r, ctx);
+        return answer_from_memory(r, ctx, body);
     case exchange::Step::kRefuse:
         return {NGX_DONE, exchange.refusal()};
     case exchange::Step::kForward:
@@ -210,7 +213,7 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
     }
     switch (begin_near(r, ctx)) {
     case NearStep::kReply:
-        return answer_from_memory(r, ctx);
+        return answer_from_memory(r, ctx, body);
     case NearStep::kWait:
         ctx.body = body;
         return {NGX_DONE, {}};
@@ -251,7 +254,7 @@ Decision decide(ngx_http_request_t* r, Context& ctx) {
 Decision decide_after_wait(ngx_http_request_t* r, Context& ctx) {
     Overhead overhead(ctx);
     Decision decision = end_near(r, ctx) == NearStep::kReply
-                            ? answer_from_memory(r, ctx)
+                            ? answer_from_memory(r, ctx, ctx.body)
                             : go_upstream(r, ctx, ctx.body);
     if (!ctx.near_waiting) {
         ctx.exchange.release();

@@ -2,6 +2,8 @@
 
 #include <msgpack.h>
 
+#include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -26,7 +28,8 @@ enum Key : int {
     kTenantScoped = 10,
     kContentSize = 11,
     kPrompt = 12,   // absent: ""
-    kAliasOf = 13,  // absent: none; array: shard, slot, generation
+    kAliasOf = 13,  // absent: none; array: shard, slot, generation, place,
+                    // cosine in millionths
 };
 
 using Number = int64_t api::Usage::*;
@@ -40,6 +43,7 @@ constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
 
 constexpr size_t kUsualHeader = 256;
+constexpr float kMillion = 1000000;
 
 int append(void* data, const char* bytes, size_t size) {
     static_cast<std::string*>(data)->append(bytes, size);
@@ -111,9 +115,9 @@ bool read_usage(Unpacker& from, api::Usage& to) {
     return true;
 }
 
-bool read_alias(Unpacker& from, std::optional<EntryId>& to) {
-    uint32_t parts[3] = {};
-    if (from.array() != 3) {
+bool read_alias(Unpacker& from, Entry& to) {
+    uint32_t parts[5] = {};
+    if (from.array() != 5) {
         return false;
     }
     for (uint32_t& part : parts) {
@@ -123,7 +127,9 @@ bool read_alias(Unpacker& from, std::optional<EntryId>& to) {
         }
         part = static_cast<uint32_t>(number);
     }
-    to = EntryId{parts[0], parts[1], parts[2]};
+    to.alias_of = EntryId{parts[0], parts[1], parts[2]};
+    to.alias_place = parts[3];
+    to.alias_cosine = static_cast<float>(parts[4]) / kMillion;
     return true;
 }
 
@@ -164,7 +170,7 @@ bool read_field(int64_t key, Unpacker& from, Fields& to) {
     case kTenantScoped: entry.tenant_scoped = from.boolean(); return true;
     case kContentSize: to.content_size = from.integer(); return true;
     case kPrompt: entry.prompt = from.text(); return true;
-    case kAliasOf: return read_alias(from, entry.alias_of);
+    case kAliasOf: return read_alias(from, entry);
     default: from.skip(); return true;  // of a newer writer
     }
 }
@@ -195,6 +201,25 @@ Result<Fields> read_header(Unpacker& from) {
     return fields;
 }
 
+void pack_alias(const Entry& entry, std::string& header) {
+    Packer to(header);
+    to.array(2);
+    to.number(kVersion);
+    to.map(3);
+    to.number(kEndpoint);
+    to.number(static_cast<int64_t>(entry.endpoint));
+    to.number(kAliasOf);
+    to.array(5);
+    to.number(entry.alias_of->shard);
+    to.number(entry.alias_of->slot);
+    to.number(entry.alias_of->generation);
+    to.number(entry.alias_place);
+    to.number(std::lround(
+        std::clamp(entry.alias_cosine, 0.0F, 1.0F) * kMillion));
+    to.number(kContentSize);
+    to.number(0);
+}
+
 }  // namespace
 
 Result<void> encode(const Entry& entry, std::string& header) {
@@ -202,6 +227,10 @@ Result<void> encode(const Entry& entry, std::string& header) {
     header.reserve(kUsualHeader);
     if (entry.endpoint == api::Endpoint::kNone) {
         return Error{Errc::kInvalid, "entry without an endpoint"};
+    }
+    if (entry.alias_of) {
+        pack_alias(entry, header);
+        return {};
     }
     size_t strings = entry.answer_id.size() + entry.model.size()
                      + entry.requested_model.size()
@@ -219,8 +248,7 @@ Result<void> encode(const Entry& entry, std::string& header) {
     Packer to(header);
     to.array(2);
     to.number(kVersion);
-    to.map(10 + (requested ? 1 : 0) + (entry.prompt.empty() ? 0 : 1)
-           + (entry.alias_of ? 1 : 0));
+    to.map(10 + (requested ? 1 : 0) + (entry.prompt.empty() ? 0 : 1));
     to.number(kEndpoint);
     to.number(static_cast<int64_t>(entry.endpoint));
     to.text(kAnswerId, entry.answer_id);
@@ -241,13 +269,6 @@ Result<void> encode(const Entry& entry, std::string& header) {
     to.boolean(kTenantScoped, entry.tenant_scoped);
     if (!entry.prompt.empty()) {
         to.text(kPrompt, entry.prompt);
-    }
-    if (entry.alias_of) {
-        to.number(kAliasOf);
-        to.array(3);
-        to.number(entry.alias_of->shard);
-        to.number(entry.alias_of->slot);
-        to.number(entry.alias_of->generation);
     }
     to.number(kContentSize);
     to.number(static_cast<int64_t>(entry.content.size()));

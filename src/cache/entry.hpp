@@ -42,8 +42,11 @@ struct Entry {
     std::vector<Bytes> tags;
     bool tenant_scoped = false;  // leaves with Cache-Control: private
     Bytes prompt;    // the text that near matches are judged against; ""
-    // Another name of that entry: this one has no content of its own.
+    // Another name of that entry: this one has no content of its own, and
+    // nothing but the endpoint beside.
     std::optional<EntryId> alias_of;
+    uint32_t alias_place = 0;  // of its vector, for whoever gave it
+    float alias_cosine = 1;    // of both texts' vectors
     Bytes content;               // the answer as its endpoint's JSON document
 
     std::array<Bytes, 2> pieces(const std::string& header) const {

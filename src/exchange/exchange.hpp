@@ -32,6 +32,7 @@
 #include "src/base/inflate.hpp"
 #include "src/cache/entry.hpp"
 #include "src/cache/fingerprint.hpp"
+#include "src/exchange/audit.hpp"
 #include "src/exchange/near.hpp"
 #include "src/exchange/policy.hpp"
 #include "src/exchange/rungs.hpp"
@@ -134,6 +135,9 @@ public:
     // The vector did not come in time.
     void near_too_late();
     float similarity() const { return similarity_; }  // < -1: none was found
+    // The semantic hit as a question for the upstream; empty when its answer
+    // has nothing to compare. `body`: the client's.
+    std::optional<Audit> audit(Bytes body);
     const Reply& reply() const { return reply_; }
     const api::ApiError& refusal() const { return refusal_; }
 
@@ -239,19 +243,35 @@ private:
     Step miss(CacheStatus status, Bytes reason);
     bool find(const Digest& key, const Policy& policy, Now now,
               const Allocator& memory);
-    Result<cache::Entry> read_entry(cache::Lookup& found, char*& bytes,
-                                    Now now, const Allocator& memory);
+    Result<cache::Entry> follow(const cache::Entry& alias,
+                                cache::Lookup& found, Now now,
+                                const Allocator& memory);
+    bool take(cache::Entry entry, const cache::Lookup& found,
+              const ClientControl& control, const Allocator& memory);
     Step hit();
     void name_hit();
 
     // near.cpp
-    Step begin_near(const Policy& policy, const cache::KeyParts& parts,
-                    Now now, const Allocator& memory);
-    bool accept(const semantic::Candidate& candidate,
-                const semantic::Facts& query, Now now,
-                const Allocator& memory);
+    bool begin_near(const Policy& policy, const cache::KeyParts& parts,
+                    bool search);
+    bool find_normalised(const Policy& policy, Now now,
+                         const Allocator& memory);
+    bool alias_stands(const Policy& policy, Bytes prompt, float cosine);
+    struct Best {
+        const semantic::Candidate* candidate = nullptr;
+        uint32_t probability = 0;
+        cache::Entry entry;
+        cache::Lookup found;
+    };
+    std::optional<uint32_t> judge(const NearPolicy& policy,
+                                  const semantic::Facts& query, Bytes prompt,
+                                  float cosine, double floor);
+    void consider(const semantic::Candidate& candidate,
+                  const semantic::Facts& query, double floor, Now now,
+                  const Allocator& memory, Best& best);
+    void count_thresholds(float cosine);
     Step near_hit(const semantic::Candidate& candidate, Now now);
-    void put_alias(const Digest& key, const cache::EntryId& target,
+    void put_alias(const Digest& key, const semantic::Candidate& target,
                    int64_t ttl_s, Now now);
     void store_near(const cache::EntryId& entry, Now now);
 
@@ -331,6 +351,7 @@ private:
     float similarity_ = -2;
     semantic::Place near_place_ = semantic::kNoPlace;
     cache::EntryId near_entry_;
+    cache::EntryId alias_entry_;  // the name under which it was a near hit
 
     // route and limits
     route::Plan plan_;

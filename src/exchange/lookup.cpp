@@ -141,6 +141,7 @@ Step Exchange::miss(CacheStatus status, Bytes reason) {
 
 Step Exchange::look_up(const Policy& policy, Now now,
                        const Allocator& memory) {
+    near_.reset();
     if (!policy.cache || services_.store == nullptr) {
         reason_ = malformed_ ? reason_ : "off";
         return Step::kForward;
@@ -162,12 +163,13 @@ Step Exchange::look_up(const Policy& policy, Now now,
         } else if (find(*key_, policy, now, memory)) {
             store_wanted_ = false;
             return observe_ ? Step::kForward : hit();
-        } else if (policy.near != nullptr && services_.index != nullptr
-                   && !policy.control.only_if_cached
-                   && status_ != CacheStatus::kBypass
-                   && begin_near(policy, parts, now, memory)
-                          == Step::kReply) {
-            return Step::kReply;
+        }
+        bool search = status_ != CacheStatus::kBypass;
+        if (begin_near(policy, parts, search) && search
+            && find_normalised(policy, now, memory)) {
+            store_wanted_ = false;
+            near_.reset();
+            return observe_ ? Step::kForward : hit();
         }
     }
     if (policy.control.only_if_cached && !observe_) {
@@ -180,26 +182,20 @@ Step Exchange::look_up(const Policy& policy, Now now,
 }
 
 // An alias is followed to its entry, once.
-Result<cache::Entry> Exchange::read_entry(cache::Lookup& found, char*& bytes,
-                                          Now now,
-                                          const Allocator& memory) {
-    Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
-    if (!entry.ok() || !entry->alias_of) {
-        return entry;
-    }
-    found = services_.store->lookup(*entry->alias_of, now, [&](size_t size) {
+Result<cache::Entry> Exchange::follow(const cache::Entry& alias,
+                                      cache::Lookup& found, Now now,
+                                      const Allocator& memory) {
+    char* bytes = nullptr;
+    found = services_.store->lookup(*alias.alias_of, now, [&](size_t size) {
         bytes = memory.allocate(memory.context, size);
         return bytes;
     });
     if (!found.hit()) {
         return Error{Errc::kNotFound, "the alias's entry is gone"};
     }
-    entry = cache::decode(Bytes(bytes, found.size));
+    Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
     if (entry.ok() && entry->alias_of) {
         return Error{Errc::kCorrupt, "an alias of an alias"};
-    }
-    if (entry.ok()) {
-        reply_.detail = "SEMANTIC";
     }
     return entry;
 }
@@ -229,14 +225,43 @@ bool Exchange::find(const Digest& key, const Policy& policy, Now now,
     case cache::Lookup::Status::kHit:
         break;
     }
-    Result<cache::Entry> entry = read_entry(found, bytes, now, memory);
+    Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
+    bool aliased = entry.ok() && entry->alias_of;
+    float cosine = entry.ok() ? entry->alias_cosine : 0;
+    if (aliased) {
+        alias_entry_ = found.id;
+        near_entry_ = *entry->alias_of;
+        near_place_ = entry->alias_place;
+        entry = follow(*entry, found, now, memory);
+    }
     if (!entry.ok() || entry->endpoint != endpoint_) {
         bool gone = !entry.ok() && entry.error().code == Errc::kNotFound;
         (void) miss(CacheStatus::kMiss,
                     gone ? Bytes("no_entry") : Bytes("corrupt"));
         return false;
     }
-    const ClientControl& control = policy.control;
+    if (aliased && !alias_stands(policy, entry->prompt, cosine)) {
+        status_ = CacheStatus::kMiss;
+        return false;
+    }
+    if (!take(std::move(entry).value(), found, policy.control, memory)) {
+        return false;
+    }
+    status_ = CacheStatus::kHit;
+    reason_ = "exact";
+    reply_.detail = {};
+    if (aliased) {
+        status_ = CacheStatus::kSemantic;
+        reason_ = "alias";
+        reply_.detail = "SEMANTIC";
+        similarity_ = cosine;
+    }
+    return true;
+}
+
+// False when the client wants a fresher one; status and reason say so.
+bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
+                    const ClientControl& control, const Allocator& memory) {
     if (control.max_age_s && found.age_s > *control.max_age_s) {
         (void) miss(CacheStatus::kExpired, "client:max_age");
         return false;
@@ -246,16 +271,13 @@ bool Exchange::find(const Digest& key, const Policy& policy, Now now,
         return false;
     }
     if (endpoint_ == api::Endpoint::kResponses) {
-        entry->content = echo_own(*document_, entry->content, memory);
-        if (entry->content.empty()) {
+        entry.content = echo_own(*document_, entry.content, memory);
+        if (entry.content.empty()) {
             (void) miss(CacheStatus::kMiss, "unavailable");
             return false;
         }
     }
-    entry_ = std::move(entry).value();
-    bool aliased = !reply_.detail.empty();
-    status_ = aliased ? CacheStatus::kSemantic : CacheStatus::kHit;
-    reason_ = aliased ? "alias" : "exact";
+    entry_ = std::move(entry);
     reply_.age_s = found.age_s;
     reply_.ttl_s = found.ttl_s;
     reply_.entry_id = services_.store->id_text(found.id);

@@ -13,6 +13,17 @@ namespace {
 
 constexpr uint32_t kAllSlots = UINT32_MAX;
 constexpr double kThousand = 1000;
+// Nearer than that is worth a word in the log, whatever the threshold.
+constexpr double kReportFloor = 0.7;
+
+struct Threshold {
+    double value;
+    Bytes label;
+};
+constexpr Threshold kThresholds[] = {
+    {0.70, "0.70"}, {0.80, "0.80"}, {0.85, "0.85"},
+    {0.90, "0.90"}, {0.95, "0.95"}, {0.98, "0.98"},
+};
 
 std::string below(float cosine) {
     int64_t hundredths = static_cast<int64_t>(cosine * 100);
@@ -53,20 +64,27 @@ uint64_t NearJob::expected() {
     return semantic::Search(index_, partition_, code_, floor_).expected();
 }
 
-// After a miss, with the document. kReply: the normalised text has an
+// With the document, where no exact entry answers. Without `search` only what
+// is to be kept with the answer is made ready. False: no near match may
 // answer.
-Step Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
-                          Now now, const Allocator& memory) {
+bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
+                          bool search) {
+    if (policy.near == nullptr || services_.index == nullptr
+        || (!search && !store_wanted_)) {
+        return false;
+    }
     const NearPolicy& near = *policy.near;
     Bytes why = semantic::gate(request_, *document_, near.gate,
                                near.judge->lists());
     if (!why.empty()) {
-        reason_ = why;
-        return Step::kForward;
+        if (search) {
+            reason_ = why;
+        }
+        return false;
     }
-    CacheStatus was = status_;
     near_.emplace();
     near_->policy = near;
+    near_->control = policy.control;
     std::string scratch;
     near_->text = document_->string(request_.last_user_text, scratch);
     cache::KeyParts open = parts;
@@ -80,28 +98,81 @@ Step Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
             near_->normalised_key = normalised_key_of(partition, plain);
         }
     }
-    if (near_->normalised_key && !observe_
-        && find(*near_->normalised_key, policy, now, memory)) {
-        status_ = CacheStatus::kHit;
-        reason_ = "normalized";
-        reply_.detail = "NORMALIZED";
-        store_wanted_ = false;
-        return hit();
-    }
-    if (near_->normalised_key) {
-        (void) miss(was, "no_entry");
-    }
-    near_->job = std::make_shared<NearJob>(near_->text, partition,
-                                           near.threshold, *services_.index,
-                                           near.encoder);
-    return Step::kForward;
+    near_->job = std::make_shared<NearJob>(
+        near_->text, partition, std::min(near.threshold, kReportFloor),
+        *services_.index, near.encoder, search);
+    return true;
 }
 
-// A candidate's answer, if the judge lets it pass. Why not goes to reason_.
-bool Exchange::accept(const semantic::Candidate& candidate,
-                      const semantic::Facts& query, Now now,
-                      const Allocator& memory) {
-    const NearPolicy& policy = near_->policy;
+// Answers of this tier stand here; what stood under the exact key and was
+// not taken stays the reason.
+bool Exchange::find_normalised(const Policy& policy, Now now,
+                               const Allocator& memory) {
+    CacheStatus status = status_;
+    std::string reason = reason_;
+    if (!near_->normalised_key) {
+        return false;
+    }
+    if (!find(*near_->normalised_key, policy, now, memory)) {
+        if (reason != "no_entry") {
+            status_ = status;
+            reason_ = std::move(reason);
+        }
+        return false;
+    }
+    if (status_ == CacheStatus::kHit && entry_.prompt != near_->text) {
+        reason_ = "normalized";
+        reply_.detail = "NORMALIZED";
+    }
+    return true;
+}
+
+// Whether near matches by this policy may have what was one when it was
+// stored.
+bool Exchange::alias_stands(const Policy& policy, Bytes prompt,
+                            float cosine) {
+    if (policy.near == nullptr || prompt.empty()) {
+        reason_ = "no_entry";
+        return false;
+    }
+    std::string scratch;
+    Bytes text = document_->string(request_.last_user_text, scratch);
+    return judge(*policy.near, policy.near->judge->read(text), prompt, cosine,
+                 policy.near->threshold)
+        .has_value();
+}
+
+// The probability that the stored answer is right; empty: it may not be
+// served, why not goes to reason_.
+std::optional<uint32_t> Exchange::judge(const NearPolicy& policy,
+                                        const semantic::Facts& query,
+                                        Bytes prompt, float cosine,
+                                        double floor) {
+    if (static_cast<double>(cosine) < floor) {
+        reason_ = below(cosine);
+        return std::nullopt;
+    }
+    semantic::Verdict verdict = policy.judge->judge(
+        query, prompt, static_cast<double>(cosine), policy.kind);
+    if (!verdict.veto.empty()) {
+        reason_ = verdict.veto;
+        services_.metrics
+            .counter(metrics::kSemanticVetoes, {verdict.veto.substr(5)})
+            .add();
+        return std::nullopt;
+    }
+    if (verdict.probability_ppm < policy.precision_ppm) {
+        reason_ = below(cosine);
+        return std::nullopt;
+    }
+    return verdict.probability_ppm;
+}
+
+// A candidate with its entry, if the judge lets it pass and it is likelier
+// right than `best`.
+void Exchange::consider(const semantic::Candidate& candidate,
+                        const semantic::Facts& query, double floor, Now now,
+                        const Allocator& memory, Best& best) {
     char* bytes = nullptr;
     cache::Lookup found =
         services_.store->lookup(candidate.entry, now, [&](size_t size) {
@@ -109,58 +180,55 @@ bool Exchange::accept(const semantic::Candidate& candidate,
             return bytes;
         });
     if (!found.hit()) {
-        return false;
+        return;
     }
     Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
     if (!entry.ok() || entry->endpoint != endpoint_
         || entry->prompt.empty()) {
-        return false;
+        return;
     }
-    semantic::Verdict verdict = policy.judge->judge(
-        query, entry->prompt, static_cast<double>(candidate.cosine),
-        policy.kind);
-    metrics::Table& table = services_.metrics;
-    if (!verdict.veto.empty()) {
-        reason_ = verdict.veto;
-        table.counter(metrics::kSemanticVetoes, {verdict.veto.substr(5)})
-            .add();
-        return false;
+    services_.metrics.counter(metrics::kSemanticCandidates).add();
+    auto probability =
+        judge(near_->policy, query, entry->prompt, candidate.cosine, floor);
+    if (probability && (!best.candidate || *probability > best.probability)) {
+        best = {&candidate, *probability, std::move(entry).value(), found};
     }
-    if (verdict.probability_ppm < policy.precision_ppm) {
-        reason_ = below(candidate.cosine);
-        return false;
+}
+
+// What other thresholds would have served.
+void Exchange::count_thresholds(float cosine) {
+    for (const Threshold& threshold : kThresholds) {
+        if (static_cast<double>(cosine) >= threshold.value) {
+            services_.metrics
+                .counter(metrics::kSemanticObserved, {threshold.label})
+                .add();
+        }
     }
-    entry_ = std::move(entry).value();
-    reply_.age_s = found.age_s;
-    reply_.ttl_s = found.ttl_s;
-    reply_.entry_id = services_.store->id_text(found.id);
-    return true;
 }
 
 // The new wording has the old one's answer from now on, as long as that
 // lives: no encoder is asked for it again.
-void Exchange::put_alias(const Digest& key, const cache::EntryId& target,
-                         int64_t ttl_s, Now now) {
+void Exchange::put_alias(const Digest& key,
+                         const semantic::Candidate& target, int64_t ttl_s,
+                         Now now) {
     cache::Entry alias;
     alias.endpoint = endpoint_;
-    alias.answer_id = entry_.answer_id;
-    alias.model = entry_.model;
-    alias.requested_model = storing_.requested_model;
-    alias.tenant = storing_.tenant;
-    alias.created_wall_s = now.wall_s();
-    alias.tenant_scoped = storing_.tenant_scoped;
-    alias.tags.assign(storing_.tags.begin(), storing_.tags.end());
-    alias.alias_of = target;
+    alias.alias_of = target.entry;
+    alias.alias_place = target.place;
+    alias.alias_cosine = target.cosine;
     cache::EntryMeta meta;
-    meta.tenant = alias.tenant;
-    meta.model = alias.model;
-    meta.answer_id = alias.answer_id;
-    meta.tags = alias.tags;
+    std::vector<Bytes> tags(storing_.tags.begin(), storing_.tags.end());
+    meta.tenant = storing_.tenant;
+    meta.model = entry_.model;
+    meta.answer_id = entry_.answer_id;
+    meta.tags = tags;
     meta.ttl_s = ttl_s;
     meta.born = storing_.born;
     std::string header;
     if (cache::encode(alias, header).ok()) {
-        (void) services_.store->put(key, meta, alias.pieces(header), now);
+        alias_entry_ = services_.store
+                           ->put(key, meta, alias.pieces(header), now)
+                           .id;
     }
 }
 
@@ -170,13 +238,14 @@ Step Exchange::near(Now now, const Allocator& memory) {
     if (job.encode_ns >= 0) {
         table.histogram(metrics::kSemanticEncode).observe(job.encode_ns);
     }
+    if (!job.wants_search()) {
+        return Step::kForward;
+    }
     if (!job.has_code()) {
-        reason_ = "encoder";
-        table.counter(metrics::kSemanticUnencoded).add();
+        near_too_late();
         return Step::kForward;
     }
     auto candidates = job.candidates();
-    table.counter(metrics::kSemanticCandidates).add(candidates.size());
     if (candidates.empty()) {
         return Step::kForward;
     }
@@ -184,45 +253,58 @@ Step Exchange::near(Now now, const Allocator& memory) {
     table.histogram(metrics::kSemanticSimilarity)
         .observe(static_cast<int64_t>(similarity_ * kThousand));
     semantic::Facts query = near_->policy.judge->read(near_->text);
+    double floor = observe_ ? kReportFloor : near_->policy.threshold;
+    Best best;
+    std::string why;  // of the nearest
     for (const semantic::Candidate& candidate : candidates) {
-        if (accept(candidate, query, now, memory)) {
-            return near_hit(candidate, now);
+        consider(candidate, query, floor, now, memory, best);
+        if (why.empty()) {
+            why = reason_;
         }
     }
-    return Step::kForward;
+    if (best.candidate == nullptr) {
+        reason_ = std::move(why);
+        return Step::kForward;
+    }
+    return take(std::move(best.entry), best.found, near_->control, memory)
+               ? near_hit(*best.candidate, now)
+               : Step::kForward;
 }
 
 void Exchange::near_too_late() {
-    reason_ = "encoder";
+    if (near_->job->wants_search()) {
+        reason_ = "encoder";
+    }
     services_.metrics.counter(metrics::kSemanticUnencoded).add();
 }
 
 Step Exchange::near_hit(const semantic::Candidate& candidate, Now now) {
     similarity_ = candidate.cosine;
+    if (observe_) {
+        count_thresholds(candidate.cosine);
+    }
+    if (static_cast<double>(candidate.cosine) < near_->policy.threshold) {
+        reason_ = below(candidate.cosine);
+        return Step::kForward;
+    }
     status_ = CacheStatus::kSemantic;
     reason_ = "semantic";
     services_.index->touch(candidate.place, candidate.entry);
+    near_place_ = candidate.place;
+    near_entry_ = candidate.entry;
+    if (store_wanted_) {
+        put_alias(near_->key(*key_), candidate, reply_.ttl_s, now);
+    }
+    store_wanted_ = false;
     if (observe_) {
         return Step::kForward;
     }
     reply_.detail = "SEMANTIC";
-    near_place_ = candidate.place;
-    near_entry_ = candidate.entry;
-    if (store_wanted_) {
-        put_alias(*key_, candidate.entry, reply_.ttl_s, now);
-    }
-    store_wanted_ = false;
     return hit();
 }
 
 // The vector goes with the entry that was just stored.
 void Exchange::store_near(const cache::EntryId& entry, Now now) {
-    if (near_->normalised_key) {
-        entry_.answer_id = reader_ ? Bytes(reader_->answer().id)
-                                   : Bytes(summary_->id);
-        entry_.model = served_model();
-        put_alias(*near_->normalised_key, entry, storing_.ttl_s, now);
-    }
     if (!near_->job || !near_->job->finished || !near_->job->has_code()) {
         return;
     }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "src/base/digest.hpp"
+#include "src/exchange/cache_control.hpp"
 #include "src/semantic/decision.hpp"
 #include "src/semantic/encoder.hpp"
 #include "src/semantic/gate.hpp"
@@ -37,16 +38,22 @@ struct NearPolicy {
 // step by one thread at a time. `index` and `encoder` outlive it.
 class NearJob {
 public:
+    // Without `search` the vector is wanted alone, to be kept with the
+    // answer.
     NearJob(std::string text, const Digest& partition, double floor,
-            semantic::Index& index, const semantic::Encoder* encoder)
+            semantic::Index& index, const semantic::Encoder* encoder,
+            bool search)
         : text_(std::move(text)),
           partition_(partition),
           floor_(static_cast<float>(floor)),
           index_(index),
-          encoder_(encoder) {}
+          encoder_(encoder),
+          wants_search_(search) {}
 
     const std::string& text() const { return text_; }
-    bool needs_endpoint() const { return encoder_ == nullptr; }
+    // nullptr: an endpoint is asked.
+    const semantic::Encoder* encoder() const { return encoder_; }
+    bool wants_search() const { return wants_search_; }
 
     // The vector, by the encoder or from an endpoint. False: there is none.
     bool encode(semantic::Workspace& space);
@@ -74,6 +81,7 @@ private:
     float floor_;
     semantic::Index& index_;
     const semantic::Encoder* encoder_;
+    bool wants_search_;
     semantic::Code code_;
     bool has_code_ = false;
     std::vector<semantic::Candidate> candidates_;
@@ -81,9 +89,15 @@ private:
 
 struct Near {
     NearPolicy policy;
-    std::shared_ptr<NearJob> job;          // empty: no vector is wanted
+    ClientControl control;
+    std::shared_ptr<NearJob> job;
     std::optional<Digest> normalised_key;  // of the step before the encoder
     std::string text;
+
+    // What the answer is stored under: all that normalise alike share it.
+    const Digest& key(const Digest& exact) const {
+        return normalised_key ? *normalised_key : exact;
+    }
 };
 
 }  // namespace llm::exchange

@@ -353,7 +353,8 @@ Bytes Exchange::put(Now now) {
         return "size";
     }
     cache::PutResult stored =
-        services_.store->put(*key_, meta, entry.pieces(header), now);
+        services_.store->put(near_ ? near_->key(*key_) : *key_, meta,
+                             entry.pieces(header), now);
     cache::Put put = stored.status;
     if (near_ && put == cache::Put::kStored) {
         store_near(stored.id, now);

@@ -31,6 +31,8 @@ constexpr Bytes kVetoes[] = {"number",   "unit",    "date",  "identifier",
                              "negation", "antonym", "order", "name",
                              "rare_word", "term"};
 constexpr Bytes kAgreed[] = {"yes", "no", "unknown"};
+constexpr Bytes kThresholds[] = {"0.70", "0.80", "0.85",
+                                 "0.90", "0.95", "0.98"};
 constexpr Bytes kBudgetLines[] = {"soft", "hard"};
 constexpr Bytes kKeyRefusals[] = {"missing", "unknown", "expired",
                                   "disabled", "model"};
@@ -86,6 +88,7 @@ constexpr Label kKeyLabels[] = {{"reason", kKeyRefusals}};
 constexpr Label kModelLabels[] = {{"model"}};
 constexpr Label kVetoLabels[] = {{"reason", kVetoes}};
 constexpr Label kAuditLabels[] = {{"agreed", kAgreed}};
+constexpr Label kThresholdLabels[] = {{"threshold", kThresholds}};
 constexpr Label kBuildLabels[] = {{"version"}, {"nginx"}};
 
 // The bounds of the first four are the convention's own.
@@ -255,6 +258,11 @@ constinit const Family kSemanticAudited =
             "Semantic hits that were asked upstream as well, by whether "
             "both answers agreed.",
             kAuditLabels);
+constinit const Family kSemanticObserved =
+    counter("llm_semantic_observed_total",
+            "Requests under llm observe that a near match would have "
+            "answered at this threshold.",
+            kThresholdLabels);
 constinit const Family kSemanticVectors =
     gauge("llm_semantic_vectors", "Vectors in the index.");
 constinit const Family kSemanticPartitions =
@@ -303,7 +311,8 @@ constexpr const Family* kAll[] = {
     &kUnpriced,       &kReservations,    &kAccounts,
     &kLeasesEnded,    &kLedgerRepairs,   &kSemanticCandidates,
     &kSemanticVetoes, &kSemanticSimilarity, &kSemanticEncode,
-    &kSemanticUnencoded, &kSemanticAudited, &kSemanticVectors,
+    &kSemanticUnencoded, &kSemanticAudited, &kSemanticObserved,
+    &kSemanticVectors,
     &kSemanticPartitions, &kSemanticBytes, &kWatchLoads,
     &kAlerts,         &kAttempts,        &kCooldowns,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};

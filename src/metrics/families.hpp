@@ -108,6 +108,8 @@ extern const Family kSemanticSimilarity;
 extern const Family kSemanticEncode;
 extern const Family kSemanticUnencoded;
 extern const Family kSemanticAudited;
+// Under llm observe, by {threshold} 0.70, 0.80, …
+extern const Family kSemanticObserved;
 // The index's own figures, handed in at the scrape.
 extern const Family kSemanticVectors;     // gauge
 extern const Family kSemanticPartitions;  // gauge

@@ -187,6 +187,35 @@ TEST(Entry, VersionsAndUnknownFields) {
     expect_equal(*entry, sample());
 }
 
+TEST(Entry, Prompt) {
+    Entry entry = sample();
+    entry.prompt = "How do I pay?";
+    auto back = decode(stored(entry));
+    ASSERT_TRUE(back.ok());
+    EXPECT_EQ(back->prompt, entry.prompt);
+    EXPECT_FALSE(back->alias_of);
+}
+
+// An alias is little more than a name: beside a slot it takes one chunk.
+TEST(Entry, Alias) {
+    Entry entry;
+    entry.endpoint = api::Endpoint::kChat;
+    entry.alias_of = EntryId{7, UINT32_MAX, 70000};
+    entry.alias_place = UINT32_MAX;
+    entry.alias_cosine = 0.9346F;
+    std::string bytes = stored(entry);
+    EXPECT_LE(bytes.size(), 40U);
+    auto back = decode(bytes);
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    ASSERT_TRUE(back->alias_of);
+    EXPECT_EQ(*back->alias_of, *entry.alias_of);
+    EXPECT_EQ(back->alias_place, UINT32_MAX);
+    EXPECT_NEAR(back->alias_cosine, 0.9346F, 0.000001F);
+    for (size_t size = 0; size < bytes.size(); size++) {
+        EXPECT_FALSE(decode(Bytes(bytes).substr(0, size)).ok());
+    }
+}
+
 TEST(Entry, NumbersOutOfTheirBounds) {
     Entry entry = sample();
     for (int64_t bad : {int64_t{-2}, api::Usage::kMax + 1, INT64_MIN}) {

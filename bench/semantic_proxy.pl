@@ -1,0 +1,134 @@
+#!/usr/bin/perl
+# Whole semantic hits through nginx, one worker: encode, search, judge, answer,
+# nothing of it remembered as an alias. Beside them an exact hit, an alias and
+# `return 200`, and how long the worker's event loop kept a plain request
+# waiting meanwhile. See bench/README.md.
+#
+#   LLM_MODULE, LLM_NGINX, LLM_MOCK  as for proxy.pl
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Bench::Processes;
+use Getopt::Long qw(GetOptions);
+use IO::Socket::INET;
+
+my %option = (seconds => 3, connections => '1,4,16', model =>
+    "$FindBin::Bin/../models/all-MiniLM-L6-v2");
+GetOptions(\%option, 'seconds=i', 'connections=s', 'model=s')
+    or die "usage: semantic_proxy.pl [--seconds S] [--connections N,...]"
+    . " [--model DIR]\n";
+my ($wrk) = grep { -x } map { "$_/wrk" } split /:/, $ENV{PATH};
+die "wrk is not installed\n" if !$wrk;
+die "$skipped\n" if $skipped;
+
+my %embedder = (lexical => 'lexical');
+$embedder{minilm} = "minilm path=$option{model} timeout=2s"
+    if -f "$option{model}/model.safetensors";
+
+my $upstream = start_mock();
+my $stored   = 'When do you open Saturdays?';
+my %asked    = (minilm => 'What time do you open on Saturday?',
+                lexical => 'When do you open on Saturdays?');
+
+sub body_of {
+    my ($text) = @_;
+    return qq({"model":"m","messages":[{"role":"user","content":"$text"}]});
+}
+
+sub status_of {
+    my ($port, $body, $measure) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $port) or die "connect: $!";
+    print $socket "POST /v1/chat/completions HTTP/1.0\r\n",
+        "Content-Type: application/json\r\n",
+        $measure ? "X-Measure: 1\r\n" : '',
+        'Content-Length: ', length $body, "\r\n\r\n$body";
+    local $/;
+    return (<$socket> // '') =~ /^X-C: (\w*)/m ? $1 : 'nothing';
+}
+
+sub script {
+    my ($name, $body, $measure) = @_;
+    my $more = $measure ? 'wrk.headers["X-Measure"] = "1"' : '';
+    return spew("$dir/$name.lua", <<"END");
+wrk.method = "POST"
+wrk.path = "/v1/chat/completions"
+$more
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = [[$body]]
+done = function(summary, latency, requests)
+    io.write(string.format("RESULT %d %d %d %d %d\\n",
+        summary.requests / (summary.duration / 1e6),
+        latency:percentile(50), latency:percentile(99), latency.max,
+        summary.errors.status))
+end
+END
+}
+
+# Requests a second, p50, p99, the longest (us).
+sub load {
+    my ($port, $script, $connections, $seconds) = @_;
+    my $said = `$wrk -t1 -c$connections -d${seconds}s -s $script \\
+        http://127.0.0.1:$port/ 2>&1`;
+    my @figures = $said =~ /^RESULT (\d+) (\d+) (\d+) (\d+) (\d+)/m
+        or die "wrk: $said\n";
+    die "errors: $said\n" if $figures[4];
+    return @figures[0 .. 3];
+}
+
+printf "%-8s %-14s %5s %9s %9s %9s %12s %12s\n", 'encoder', 'what', 'conn',
+    'req/s', 'p50 us', 'p99 us', 'ping p99 us', 'ping max us';
+for my $name (sort keys %embedder) {
+    my $port = free_port();
+    start_nginx($name, <<"END");
+llm_zone edge:64m;
+llm_embedder near $embedder{$name};
+llm on;
+llm_cache edge;
+llm_semantic near audit=0%;
+add_header X-C \$llm_cache_status always;
+server {
+    listen 127.0.0.1:$port;
+    keepalive_requests 100000000;
+    location / {
+        llm_no_cache \$http_x_measure;
+        proxy_pass http://127.0.0.1:$upstream;
+    }
+    location /ping { llm off; return 200 "pong"; }
+}
+END
+    my $exact = body_of($stored);
+    my $near  = body_of($asked{$name});
+    status_of($port, $exact);
+    my $ping = spew("$dir/ping.lua", <<'END');
+wrk.path = "/ping"
+done = function(summary, latency, requests)
+    io.write(string.format("PING %d %d\n", latency:percentile(99), latency.max))
+end
+END
+    for my $row (['semantic hit', $near, 1], ['alias', $near, 0],
+        ['exact hit', $exact, 0]) {
+        my ($what, $body, $measure) = @$row;
+        my $status = status_of($port, $body, $measure);
+        die "$name: $status instead of a hit\n"
+            if $status ne ($what eq 'exact hit' ? 'HIT' : 'SEMANTIC');
+        report($name, $what, $port, script('load', $body, $measure), $_,
+            $ping) for split /,/, $option{connections};
+    }
+    stop($name);
+}
+
+sub report {
+    my ($name, $what, $port, $script, $connections, $ping) = @_;
+    open my $beside, '-|', "$wrk -t1 -c1 -d$option{seconds}s -s $ping"
+        . " http://127.0.0.1:$port/ 2>&1" or die "wrk: $!";
+    my @figures = load($port, $script, $connections, $option{seconds});
+    my $said = do { local $/; <$beside> };
+    close $beside;
+    my @pings = $said =~ /^PING (\d+) (\d+)/m;
+    printf "%-8s %-14s %5d %9d %9d %9d %12s %12s\n", $name, $what,
+        $connections, @figures[0 .. 2], @pings;
+    return;
+}
