@@ -50,7 +50,8 @@ struct Common {
 
 char* set_key(ngx_conf_t* cf, const ngx_str_t& argument, Bytes value,
               Common& common) {
-    if (value.empty()) {
+    // Quotes count for nothing inside a word.
+    if (value.empty() || value == "\"\"" || value == "''") {
         return wrong(cf, argument,
                      "is empty: name a variable, e.g. key=$llm_tenant");
     }
@@ -507,6 +508,13 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
 
 ngx_int_t check(ngx_conf_t* cf, MainConf& main) {
     const LimitMain& conf = main.limit;
+    // Limits of a key may come with the next version of the file.
+    if (conf.keys != nullptr && main.core.zone == nullptr) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"llm_keys\" needs \"llm_zone name:size\" in "
+                           "http");
+        return NGX_ERROR;
+    }
     if (conf.texts != nullptr && main.core.zone == nullptr) {
         complain(cf, conf.place,
                  "\"llm_limit\" and \"llm_budget\" need \"llm_zone "

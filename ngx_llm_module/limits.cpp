@@ -12,7 +12,7 @@ constexpr Bytes kOfBody[] = {
     "llm_api",        "llm_operation",  "llm_stream",
     "llm_model",      "llm_task",       "llm_complexity",
     "llm_upstream_model", "llm_prefix", "llm_cache_key",
-    "request_body",
+    "llm_critical",   "llm_provider",   "request_body",
 };
 
 bool names_body(const ngx_http_complex_value_t& value) {

@@ -71,11 +71,19 @@ void cut_chunks(const Answer& answer, const Usage& usage, bool include_usage,
     out += sse::kDone;
 }
 
+bool opens_block(const json::Document& data) {
+    std::string scratch;
+    json::NodeId type = data.find(kRoot, "type");
+    return type != json::kNoNode
+           && data.string(type, scratch) == "content_block_start";
+}
+
 void cut_messages(const json::Document& data, const Usage& usage,
                   std::string& out) {
     json::NodeId index = data.empty() ? json::kNoNode
                                       : data.find(kRoot, "index");
-    if (index != json::kNoNode) {
+    // A block that this event was to open has never been.
+    if (index != json::kNoNode && !opens_block(data)) {
         std::string stop = R"({"type":"content_block_stop",)";
         append_count(stop, "index", data.as_int64(index));
         sse::append_event(out, "content_block_stop", stop + '}');

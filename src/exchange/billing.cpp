@@ -46,7 +46,7 @@ Billing::Billing(std::vector<std::string> tag_names)
 
 std::optional<int64_t> Billing::cost_of(Bytes model, Bytes provider,
                                         const api::Usage& usage) const {
-    const price::ModelPrice* price = find(model, provider);
+    const price::ModelPrice* price = book_->find(model, provider);
     if (price == nullptr) {
         return std::nullopt;
     }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,12 +52,16 @@ public:
     Billing(const Billing&) = delete;  // labels point into it
     Billing& operator=(const Billing&) = delete;
 
-    void use(price::Book book) { book_ = std::move(book); }
-    bool has_prices() const { return book_.own || book_.common; }
+    void use(price::Book book) {
+        book_ = std::make_shared<const price::Book>(std::move(book));
+    }
+    bool has_prices() const { return book_->own || book_->common; }
     // A name out of a price file, not a client's.
-    bool knows(Bytes model) const { return book_.has(model); }
-    const price::ModelPrice* find(Bytes model, Bytes provider = {}) const {
-        return book_.find(model, provider);
+    bool knows(Bytes model) const { return book_->has(model); }
+    // Stays good when other prices come; empty when there is none.
+    std::shared_ptr<const price::ModelPrice> find(Bytes model,
+                                                  Bytes provider = {}) const {
+        return {book_, book_->find(model, provider)};
     }
 
     // `asked` went upstream, `requested` is the client's word. A hit has
@@ -78,7 +83,8 @@ private:
     std::optional<int64_t> cost_of(Bytes model, Bytes provider,
                                    const api::Usage& usage) const;
 
-    price::Book book_;
+    std::shared_ptr<const price::Book> book_ =
+        std::make_shared<const price::Book>();
     std::deque<std::string> names_;
     std::vector<metrics::Label> cost_labels_;
     std::vector<metrics::Label> saved_labels_;

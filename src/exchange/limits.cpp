@@ -93,6 +93,9 @@ Step Exchange::reserve(Now now) {
     report_limits();
     if (denial_) {
         store_wanted_ = false;
+        if (request_.family == api::Family::kAnthropic) {
+            denial_->error.type.clear();  // OpenAI's word
+        }
         return Step::kRefuse;
     }
     if (degrade_to().empty() && spending_->cap() && !observe_) {
@@ -103,7 +106,7 @@ Step Exchange::reserve(Now now) {
 
 void Exchange::report_limits() {
     metrics::Table& table = services_.metrics;
-    for (Bytes name : spending_->would_refuse()) {
+    for (Bytes name : spending_->take_would_refuse()) {
         table.counter(metrics::kLimitRequests, {name, "would_refuse"}).add();
     }
     if (denial_ && !denial_->rule.empty()) {
@@ -162,7 +165,9 @@ void Exchange::settle_spending(Now now) {
         return;
     }
     if (usage_.known() && !served_from_memory()) {
-        int64_t nano = bill_.known() ? bill_.cost : 0;
+        // Other prices may have come, without this model.
+        int64_t nano =
+            bill_.known() ? bill_.cost : spending_->cost_of(usage_);
         int64_t over =
             spending_->settle(usage_.input + usage_.output, nano, now);
         if (over > 0) {

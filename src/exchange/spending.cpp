@@ -12,8 +12,8 @@ using limit::Standing;
 
 // At the dearest rates that plain text may take, so that what is charged
 // later is not more.
-int64_t cost_of(const price::ModelPrice* price, int64_t prompt,
-                int64_t output) {
+int64_t most_for(const std::shared_ptr<const price::ModelPrice>& price,
+                 int64_t prompt, int64_t output) {
     if (price == nullptr) {
         return 0;
     }
@@ -142,6 +142,8 @@ void Spending::ask_tokens(const Need& need) {
 
 void Spending::ask_late(const Need& need, Now now) {
     late_ = {};
+    asked_ = {};
+    over_ = false;
     if (!ledger_) {
         return;
     }
@@ -152,8 +154,8 @@ void Spending::ask_late(const Need& need, Now now) {
             continue;
         }
         Demand demand = budget_demand(budgets_[i], now);
-        demand.amount = cost_of(need.price, need.prompt, need.output);
-        demand.least = cost_of(need.price, need.prompt, least);
+        demand.amount = most_for(need.price, need.prompt, need.output);
+        demand.least = most_for(need.price, need.prompt, least);
         late_.demands.push_back(demand);
         late_.rules.push_back(static_cast<uint16_t>(i));
     }
@@ -266,7 +268,7 @@ int64_t Spending::affordable(const Need& need) const {
 
 std::vector<int64_t> Spending::amounts_for(int64_t output) const {
     std::vector<int64_t> amounts;
-    int64_t nano = cost_of(need_.price, need_.prompt, output);
+    int64_t nano = most_for(need_.price, need_.prompt, output);
     for (const Demand& demand : late_.demands) {
         constexpr int64_t kAsBefore = -1;
         switch (demand.kind) {
@@ -321,7 +323,23 @@ bool Spending::degrade(Now now) {
     return false;
 }
 
-std::optional<Denial> Spending::reserve(const Need& need, Now now) {
+// Less than the usual answer, where limits say so and the request nothing.
+int64_t Spending::expected_output(const Need& need) const {
+    int64_t output = need.output;
+    for (const LimitAsk& ask : limits_) {
+        bool counts = ask.rule->tokens && ask.rule->ceiling > 0
+                      && !ask.value.empty() && !need.output_named
+                      && !ask.rule->dry_run;
+        if (counts && ask.rule->ceiling < output / need.choices) {
+            output = ask.rule->ceiling * need.choices;
+        }
+    }
+    return output;
+}
+
+std::optional<Denial> Spending::reserve(const Need& wanted, Now now) {
+    Need need = wanted;
+    need.output = expected_output(wanted);
     need_ = need;
     degrade_to_ = {};
     ask_late(need, now);
@@ -367,6 +385,12 @@ void Spending::keep(Now now) {
     }
 }
 
+int64_t Spending::cost_of(const api::Usage& usage) const {
+    return need_.price == nullptr
+               ? 0
+               : price::cost_nano(*need_.price, usage).value_or(0);
+}
+
 int64_t Spending::settle(int64_t tokens, int64_t nano, Now now) {
     if (!late_.reservation) {
         return 0;
@@ -377,6 +401,7 @@ int64_t Spending::settle(int64_t tokens, int64_t nano, Now now) {
     }
     auto settled = ledger_.settle(late_.reservation, actual, now);
     late_.reservation = {};
+    over_ = true;
     if (!settled.ok()) {
         return 0;
     }
@@ -392,6 +417,7 @@ void Spending::release(Now now) {
     if (late_.reservation) {
         (void) ledger_.release(late_.reservation, now);
         late_.reservation = {};
+        over_ = true;
     }
 }
 
@@ -419,40 +445,44 @@ limit::LimitHeaders Spending::headers() const {
     return limit::limit_headers(demands, standings);
 }
 
-// Before anything is reserved, or after a hit, the ledger is asked.
-void Spending::peek_budgets(Now now) {
-    if (!late_.standings.empty() || budgets_.empty() || !ledger_) {
-        return;
+// Before anything is reserved, after a hit and after the settlement the
+// ledger is asked.
+const Spending::Part& Spending::money(Now now) {
+    if (!over_ && !late_.standings.empty()) {
+        return late_;
     }
-    Part asked;
+    if (!asked_.standings.empty() || budgets_.empty() || !ledger_) {
+        return asked_;
+    }
     for (size_t i = 0; i < budgets_.size(); i++) {
         if (budgets_[i].value.empty()) {
             continue;
         }
-        asked.demands.push_back(budget_demand(budgets_[i], now));
-        asked.rules.push_back(static_cast<uint16_t>(i));
+        asked_.demands.push_back(budget_demand(budgets_[i], now));
+        asked_.rules.push_back(static_cast<uint16_t>(i));
     }
-    auto peeked = ledger_.peek(asked.demands, now);
+    auto peeked = ledger_.peek(asked_.demands, now);
     if (!peeked.ok()) {
-        return;
+        asked_ = {};
+        return asked_;
     }
-    asked.standings.assign(
+    asked_.standings.assign(
         peeked->standings.begin(),
         peeked->standings.begin()
-            + static_cast<ptrdiff_t>(asked.demands.size()));
-    late_ = std::move(asked);
+            + static_cast<ptrdiff_t>(asked_.demands.size()));
+    return asked_;
 }
 
 BudgetState Spending::state(Now now) {
-    peek_budgets(now);
+    const Part& part = money(now);
     auto state = BudgetState::kNone;
-    for (size_t i = 0; i < late_.standings.size(); i++) {
-        if (late_.demands[i].kind != Kind::kBudget) {
+    for (size_t i = 0; i < part.standings.size(); i++) {
+        if (part.demands[i].kind != Kind::kBudget) {
             continue;
         }
-        const Standing& standing = late_.standings[i];
+        const Standing& standing = part.standings[i];
         auto one = standing.remaining <= 0 ? BudgetState::kHard
-                   : is_soft(late_.demands[i], standing)
+                   : is_soft(part.demands[i], standing)
                        ? BudgetState::kSoft
                        : BudgetState::kOk;
         state = std::max(state, one);
@@ -461,11 +491,11 @@ BudgetState Spending::state(Now now) {
 }
 
 std::optional<int64_t> Spending::remaining_nano(Now now) {
-    peek_budgets(now);
+    const Part& part = money(now);
     std::optional<int64_t> least;
-    for (size_t i = 0; i < late_.standings.size(); i++) {
-        if (late_.demands[i].kind == Kind::kBudget) {
-            int64_t one = late_.standings[i].remaining;
+    for (size_t i = 0; i < part.standings.size(); i++) {
+        if (part.demands[i].kind == Kind::kBudget) {
+            int64_t one = part.standings[i].remaining;
             least = std::min(least.value_or(one), one);
         }
     }
@@ -476,11 +506,11 @@ std::vector<Crossing> Spending::take_crossings() {
     return std::exchange(crossings_, {});
 }
 
-std::vector<Bytes> Spending::would_refuse() const {
+std::vector<Bytes> Spending::take_would_refuse() {
     std::vector<Bytes> names;
-    for (const Part* part : {&early_, &late_}) {
+    for (Part* part : {&early_, &late_}) {
         for (size_t i = 0; i < part->standings.size(); i++) {
-            if (!part->standings[i].would_refuse) {
+            if (!std::exchange(part->standings[i].would_refuse, false)) {
                 continue;
             }
             size_t rule = part->rules[i];

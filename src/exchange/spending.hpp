@@ -13,6 +13,7 @@
 // ledger everything is admitted. One thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,7 +45,7 @@ struct Need {
     int64_t output = 0;
     bool output_named = false;  // by the request, not by us
     int64_t choices = 1;
-    const price::ModelPrice* price = nullptr;  // nullptr: costs nothing
+    std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
 };
 
 // Why a request is turned away.
@@ -88,7 +89,7 @@ public:
     const std::vector<BudgetAsk>& budgets() const { return budgets_; }
 
     std::optional<Denial> admit(Now now);
-    std::optional<Denial> reserve(const Need& need, Now now);
+    std::optional<Denial> reserve(const Need& wanted, Now now);
 
     // After reserve(): the output tokens that are held for all choices, and
     // whether the request must be told.
@@ -103,6 +104,9 @@ public:
     // The lease of a long answer.
     void keep(Now now);
 
+    // By the price that the reservation was made at; 0 without one.
+    int64_t cost_of(const api::Usage& usage) const;
+
     // The true usage. Returns nano-dollars beyond what budgets allow.
     int64_t settle(int64_t tokens, int64_t nano, Now now);
     void release(Now now);
@@ -110,15 +114,15 @@ public:
     void end(bool refused, Now now);
 
     limit::LimitHeaders headers() const;
-    // Where the tightest budget stands: before reserve() by asking the
-    // ledger.
+    // Where the tightest budget stands: by the reservation as long as there
+    // is one, before and after it by asking the ledger once.
     BudgetState state(Now now);
     std::optional<int64_t> remaining_nano(Now now);
 
     // Since the last call.
     std::vector<Crossing> take_crossings();
-    // Dry runs that would have refused.
-    std::vector<Bytes> would_refuse() const;
+    // Dry runs that would have refused, since the last call.
+    std::vector<Bytes> take_would_refuse();
     bool reserved() const { return static_cast<bool>(late_.reservation); }
 
 private:
@@ -139,11 +143,12 @@ private:
     Denial denial_of(const Part& part, const limit::Refusal& refusal) const;
     Denial unavailable() const;
     void note_crossings(const Part& part);
+    int64_t expected_output(const Need& need) const;
     int64_t affordable(const Need& need) const;
     std::vector<int64_t> amounts_for(int64_t output) const;
     void narrow(const Need& need, Now now);
     bool degrade(Now now);
-    void peek_budgets(Now now);
+    const Part& money(Now now);
 
     limit::Ledger ledger_;
     limit::Owner owner_;
@@ -153,6 +158,8 @@ private:
     std::vector<BudgetAsk> budgets_;
     Part early_;
     Part late_;
+    Part asked_;  // budgets that were only looked at
+    bool over_ = false;  // what late_ says of budgets is not so any more
     Need need_;
     int64_t output_ = 0;
     bool cap_ = false;

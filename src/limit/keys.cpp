@@ -15,8 +15,21 @@ bool before(const Digest& a, const Digest& b) {
     return a.bytes < b.bytes;
 }
 
+// Where the key number `i` stands: "line 7: ".
+std::string line_of(const json::Document& doc, size_t i) {
+    for (json::NodeId node : doc.children(doc.find(json::kRoot, "keys"))) {
+        if (i-- == 0) {
+            Bytes before = doc.text().substr(0, doc.offset(node));
+            auto line = 1 + std::count(before.begin(), before.end(), '\n');
+            return "line " + std::to_string(line) + ": ";
+        }
+    }
+    return {};
+}
+
 // The first two keys of the file that have one hash.
-Result<void> check_unique(const std::vector<Key>& keys) {
+Result<void> check_unique(const std::vector<Key>& keys,
+                          const json::Document& doc) {
     std::vector<size_t> order(keys.size());
     for (size_t i = 0; i < order.size(); i++) {
         order[i] = i;
@@ -31,7 +44,8 @@ Result<void> check_unique(const std::vector<Key>& keys) {
             std::string name;
             append_json_string(name, first.name);
             return Error{Errc::kInvalid,
-                         "keys[" + std::to_string(order[i])
+                         line_of(doc, order[i]) + "keys["
+                             + std::to_string(order[i])
                              + "]: \"key_sha256\" is that of keys["
                              + std::to_string(order[i - 1]) + "] (" + name
                              + ")"};
@@ -72,7 +86,7 @@ Result<KeyTable> KeyTable::parse(Bytes text, Bytes zones) {
     if (!keys) {
         return keys.error();
     }
-    Result<void> unique = check_unique(*keys);
+    Result<void> unique = check_unique(*keys, doc);
     if (!unique) {
         return unique.error();
     }

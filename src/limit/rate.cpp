@@ -39,15 +39,11 @@ void Bucket::drain(const Rate& rate, int64_t now_ns) {
 void Bucket::refund(const Rate& rate, int64_t amount, int64_t then_ns) {
     Wide elapsed = std::clamp(Wide{stamp_ns} - then_ns, Wide{0},
                               Wide{INT64_MAX});
-    Wide drained = (elapsed * rate.units + rate.period_ns - 1)
-                   / rate.period_ns;
-    int64_t back = narrow(std::max<Wide>(0, amount - drained));
-    if (back > level) {
-        level = 0;
-        fraction = 0;
-    } else {
-        level -= back;
-    }
+    Wide fine = Wide{level} * rate.period_ns + fraction;
+    Wide back = Wide{amount} * rate.period_ns - elapsed * rate.units;
+    fine -= std::clamp(back, Wide{0}, fine);
+    level = narrow(fine / rate.period_ns);
+    fraction = narrow(fine % rate.period_ns);
 }
 
 int64_t Bucket::wait_ns(const Rate& rate, int64_t target) const {

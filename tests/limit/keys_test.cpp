@@ -177,7 +177,8 @@ TEST(Keys, OneHashTwiceIsAnError) {
                                  + one + "]}");
     ASSERT_FALSE(table.ok());
     EXPECT_EQ(table.error().message,
-              "keys[2]: \"key_sha256\" is that of keys[0] (\"first\")");
+              "line 1: keys[2]: \"key_sha256\" is that of keys[0] "
+              "(\"first\")");
 }
 
 TEST(Keys, CanBeWatched) {

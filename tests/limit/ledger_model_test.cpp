@@ -79,10 +79,9 @@ public:
         ModelAccount& a = accounts[account];
         drain(a, now);
         __int128 gone = __int128{a.stamp - made} * a.demand.rate.units;
-        int64_t period = a.demand.rate.period_ns;
-        auto units = static_cast<int64_t>((gone + period - 1) / period);
-        __int128 back = __int128{std::max<int64_t>(0, amount - units)}
-                        * period;
+        __int128 back =
+            std::max<__int128>(0, __int128{amount} * a.demand.rate.period_ns
+                                      - gone);
         a.fine = back > a.fine ? 0 : a.fine - back;
     }
 };

@@ -86,9 +86,29 @@ TEST(Bucket, RefundGivesNothingForFree) {
     EXPECT_EQ(bucket.level, 0);
     bucket.charge(3);
     bucket.drain(rate, 5 * kSecond + 1);
-    bucket.refund(rate, 1, 5 * kSecond);  // it may have drained by a little
+    EXPECT_EQ(bucket.fraction, kSecond - 1);
+    bucket.refund(rate, 1, 5 * kSecond);  // 1 ns of it may have drained
     EXPECT_EQ(bucket.level, 1);
-    EXPECT_GT(bucket.fraction, 0);
+    EXPECT_EQ(bucket.fraction, 0);
+}
+
+TEST(Bucket, RefundAtOnceLeavesNothingBehind) {
+    Rate rate{20, 60 * kMinute};
+    Bucket bucket{0, 0, 0};
+    for (int i = 0; i < 100; i++) {
+        bucket.charge(1);
+        bucket.refund(rate, 1, 0);
+    }
+    EXPECT_EQ(bucket.level, 0);
+    EXPECT_EQ(bucket.fraction, 0);
+    // Later ones leave no more than what drains in that time.
+    for (int i = 1; i <= 100; i++) {
+        bucket.charge(1);
+        bucket.drain(rate, i * kSecond);
+        bucket.refund(rate, 1, (i - 1) * kSecond);
+    }
+    EXPECT_EQ(bucket.level, 0);
+    EXPECT_LE(bucket.fraction, 20 * kSecond);
 }
 
 TEST(Bucket, RescaleKeepsTheFraction) {
