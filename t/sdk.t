@@ -53,8 +53,11 @@ if (my $reason = install()) {
 }
 
 my $mock_url = 'http://127.0.0.1:' . $t->mock;
+$t->write_file('prices.json' => to_json({ cut => {
+    input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
 $t->start(<<'END') unless $direct;
     llm_zone edge:32m;
+    llm_prices prices.json;
     server {
         listen 127.0.0.1:%%PORT:http%%;
         client_body_buffer_size 1m;
@@ -66,6 +69,11 @@ $t->start(<<'END') unless $direct;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Accept-Encoding "";
+        }
+        location /cut/v1/ {
+            llm        on;
+            llm_budget cut key=$http_x_team usd=0.1/month;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
         }
     }
 END

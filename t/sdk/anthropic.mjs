@@ -106,6 +106,21 @@ async function errors() {
   }
 }
 
+// The upstream streams on beyond what the budget pays for.
+async function cut() {
+  if (direct) {
+    return;
+  }
+  const c = client(`${url}/cut`, { 'X-Mock': 'endless,gap=1',
+    'X-Team': process.argv[2] ?? 'anthropic' }, fetch);
+  const message = plain(await c.messages.stream({ model: 'cut',
+    max_tokens: 50, messages: user('go on') }).finalMessage());
+  same([message.stop_reason, message.content.length],
+    ['max_tokens', 1], `${name}: a message that is cut`);
+  ok(message.usage.output_tokens > 20 && message.content[0].text.length > 80,
+    `${name}: what there was of it`, message);
+}
+
 async function retries() {
   for (const status of [429, 529]) {
     for (const stream of [false, true]) {
@@ -123,4 +138,4 @@ async function retries() {
   }
 }
 
-await run({ messages, errors, retries });
+await run({ messages, errors, cut, retries });

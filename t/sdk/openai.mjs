@@ -242,6 +242,32 @@ async function errors() {
   }
 }
 
+// The upstream streams on beyond what the budget pays for.
+async function cut() {
+  if (direct) {
+    return;
+  }
+  const open = (team) => client(`${url}/cut`, { 'X-Mock': 'endless,gap=1',
+    'X-Team': `${name} ${team}` }, fetch);
+  const chat = await collect(await open('chat').chat.completions.create({
+    model: 'cut', stream: true, messages: user('go on') }));
+  same(chat.map((c) => c.choices[0]?.finish_reason).filter(Boolean),
+    ['length'], `${name}: a chat that is cut`);
+  const whole = plain(await chatHelper(open('helper'))
+    .stream({ model: 'cut', messages: user('go on') })
+    .finalChatCompletion().catch((e) => String(e)));
+  ok(whole.choices?.[0].finish_reason === 'length'
+    || /LengthFinishReason|length limit/.test(whole),
+  `${name}: a chat that is cut, by the helper`, whole);
+  const events = await collect(await open('responses').responses.create({
+    model: 'cut', stream: true, input: 'go on' }));
+  const end = events.at(-1);
+  same([end.type, end.response.status, end.response.incomplete_details],
+    ['response.incomplete', 'incomplete', { reason: 'max_output_tokens' }],
+    `${name}: a response that is cut`);
+  ok(end.response.usage.output_tokens > 20, `${name}: its usage`, end);
+}
+
 async function retries() {
   for (const status of [429, 500, 503]) {
     for (const stream of [false, true]) {
@@ -259,5 +285,5 @@ async function retries() {
   }
 }
 
-await run({ chat, runner, others, responses, stored, errors,
+await run({ chat, runner, others, responses, stored, errors, cut,
   retries });
