@@ -70,7 +70,7 @@ my %known = map { $_ => 1 } @variables;
 my @conf  = map { s/^\Q$root\E\///r } glob "'$root'/conf/*.conf";
 my @recipes = map { s/^\Q$root\E\///r } glob "'$root'/conf/cookbook/*.conf";
 ok index($readme, "($_)") > 0, "README tells of $_" for @conf, @recipes;
-is join(' ', grep { !$known{$_} } code('README.md', @conf, @recipes)
+is join(' ', grep { !$known{$_} && !/^llm_key_tag_/ } code('README.md', @conf, @recipes)
     =~ /\$(llm_\w+)/g),
     '', 'no variable is named that there is not';
 my @named = code(@conf, @recipes) =~ /^\s*(llm\w*)\s+[^;{]*;/mg;
@@ -127,6 +127,13 @@ while ($families =~ /=\s*(counter|gauge|histogram)\(\s*"(\w+)"(.*?)\);/gs) {
 }
 $family{$1} = 'counter'
     while $families =~ /= \{\s*"(\w+)",[^}]*?Type::kCounter, \{\}/g;
+# Those of money have a label for each llm_tag.
+my $money = code('src/exchange/billing.cpp');
+while ($money =~ /(\w+)_ = money\("(\w+)"/g) {
+    my ($which, $name) = ($1, $2);
+    my ($list) = $money =~ /${which}_labels_\{(.*?\})\}/s;
+    $family{$name} = join ' ', 'counter', $list =~ /\{"(\w+)"/g, 'llm_tag';
+}
 for my $row (rows(section(2, 'Metrics'))) {
     my ($name, $type, $labels, $what) = @$row;
     next if $name eq 'Metric';
@@ -145,7 +152,7 @@ is sorted(@headers), sorted(keys %added), 'every header that is added';
 
 # ---- links, words, code blocks --------------------------------------------
 
-my %anchor = map { ('#' . lc($_) =~ tr/ /-/r => 1) }
+my %anchor = map { ('#' . lc($_) =~ s/[^\w -]//gr =~ tr/ /-/r => 1) }
     $readme =~ /^#+ (.+)$/mg;
 for my $link ($readme =~ /\]\(([^)]+)\)/g) {
     ok $link =~ /^#/ ? $anchor{$link} : -e "$root/$link", "$link is there";
