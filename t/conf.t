@@ -186,6 +186,7 @@ $every
 END
 
 my $root = root_dir;
+$t->write_file(basename($_), slurp($_)) for glob "$root/conf/*.json";
 for my $file (sort glob "$root/conf/*.conf") {
     my $text = slurp($file);
     next unless $text =~ /^\s*http\s*\{/m;
