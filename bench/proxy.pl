@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Bench::Processes;
 use Bench::Streams;
+use Digest::SHA qw(sha256_hex);
 use Getopt::Long qw(GetOptions);
 use IO::Socket::INET;
 
@@ -33,6 +34,7 @@ my @variants = (
     {name => 'llm miss', kind => 'unique', ours => 1},
     {name => 'llm miss, routed', kind => 'unique', ours => 1},
     {name => 'llm miss, judged', kind => 'unique', ours => 1},
+    {name => 'llm limits', kind => 'unique', ours => 1, apart => 1},
     {name => 'llm hit JSON', kind => 'same', ours => 1},
     {name => 'llm hit SSE', kind => 'same', ours => 1, stream => 1},
 );
@@ -54,6 +56,7 @@ my @ratios = (
     ['llm miss', 'proxy_pass', 0.80],
     ['llm miss, routed', 'llm miss', 0.95],
     ['llm miss, judged', 'llm miss', undef],
+    ['llm limits', 'llm miss', 0.95],
     ['llm hit JSON', 'proxy_cache', 1.20],
     ['llm hit JSON', 'return 200', 0.70],
     ['llm hit SSE', 'return 200', undef],
@@ -81,6 +84,7 @@ sub lua_script {
     my $knobs = "size=$case->{text}";
     my $common = <<"END";
 local headers = {["Content-Type"] = "application/json",
+                 ["Authorization"] = "Bearer sk-bench",
                  ["X-Mock"] = "$knobs"}
 local before = [[$before]]
 local after = [[$after]]
@@ -172,7 +176,7 @@ END
         'llm miss, judged' => "llm_model \$judged; $ours",
         map { ($_ => $ours) } 'llm miss', 'llm hit JSON', 'llm hit SSE',
     );
-    for my $variant (@variants) {
+    for my $variant (grep { !$_->{apart} } @variants) {
         next if $variant->{ours} && $skipped;
         $conf .= "    server { listen 127.0.0.1:$variant->{port} backlog=1024;"
             . " location / { $inside{$variant->{name}} } }\n";
@@ -180,11 +184,40 @@ END
     return $conf;
 }
 
+# The same miss with a key, three limits and two nested budgets. A key file
+# counts for all of nginx, so this one has an nginx of its own.
+sub limits_conf {
+    my $price = '"input_cost_per_token": 1e-7, "output_cost_per_token": 1e-7';
+    spew("$dir/prices.json", qq({"gpt-4o-mini": {$price}}));
+    my $entry = join ', ', map { qq("$_->[0]": "$_->[1]") }
+        ['key_sha256', sha256_hex('sk-bench')], ['name', 'bench'],
+        ['tenant', 'bench'];
+    spew("$dir/keys.json", qq({"keys": [{$entry}]}));
+    return <<"END";
+    upstream mock { server 127.0.0.1:$upstream; keepalive 64; }
+    llm_zone bench:256m;
+    llm_keys $dir/keys.json;
+    llm_prices $dir/prices.json;
+    server {
+        listen 127.0.0.1:$variant{'llm limits'}{port} backlog=1024;
+        location / {
+            llm on; llm_cache bench; llm_cache_scope "";
+            llm_limit key key=\$llm_key requests=900m/m tokens=900000m/m;
+            llm_limit plan key=\$llm_tenant requests=900m/m concurrency=10k;
+            llm_limit route key=\$uri requests=900m/m;
+            llm_budget team key=\$llm_key usd=900000/day;
+            llm_budget company key=\$llm_tenant usd=9000000/month;
+            proxy_pass http://mock;
+        }
+    }
+END
+}
+
 # ---------------------------------------------------------- requests/second
 
 sub run_wrk {
     my ($case, $variant, $round) = @_;
-    my $worker = $case->{worker};
+    my $worker = $variant->{apart} ? $case->{limits} : $case->{worker};
     my $asked = upstream_count($upstream);
     my $before = cpu($worker);
     my $url = "http://127.0.0.1:$variant->{port}";
@@ -324,8 +357,11 @@ for my $label (split /,/, $option{cases}) {
     $case{answer} = fetch($upstream, request_body($request, 0, 0),
                           "size=$case{text}");
     $case{worker} = start_nginx($case{label}, conf_for(\%case));
+    $case{limits} = start_nginx("$case{label}-limits", limits_conf())
+        if !$skipped;
     measure_case(\%case);
     stop($case{label});
+    stop("$case{label}-limits") if !$skipped;
     push @cases, \%case;
 }
 my ($first, $each) = measure_streams($option{streams});

@@ -116,11 +116,21 @@ ngx_int_t add_retry_headers(ngx_http_request_t* r,
 }
 
 // What the provider says of its own limits is not what ours are.
-void drop_foreign(ngx_http_request_t* r, Bytes name) {
-    while (ngx_table_elt_t* header = response_header(r, name)) {
-        header->hash = 0;
-        ngx_str_null(&header->key);
-    }
+void drop_foreign(ngx_http_request_t* r, const Bytes (&names)[3]) {
+    constexpr size_t kShortest = Bytes("x-ratelimit-limit-tokens").size();
+    each_header(r->headers_out.headers, [&](ngx_table_elt_t& header) {
+        Bytes key = view(header.key);
+        if (key.size() < kShortest || (key[2] | 0x20) != 'r') {
+            return;
+        }
+        for (Bytes name : names) {
+            if (equals_ignore_case(key, name)) {
+                header.hash = 0;
+                ngx_str_null(&header.key);
+                return;
+            }
+        }
+    });
 }
 
 ngx_int_t add_rate(ngx_http_request_t* r, const limit::RateHeaders& rate,
@@ -128,9 +138,7 @@ ngx_int_t add_rate(ngx_http_request_t* r, const limit::RateHeaders& rate,
     if (rate.limit.empty()) {
         return NGX_OK;
     }
-    for (Bytes name : names) {
-        drop_foreign(r, name);
-    }
+    drop_foreign(r, names);
     bool failed = add_header(r, names[0], rate.limit) != NGX_OK
                   || add_header(r, names[1], rate.remaining) != NGX_OK
                   || add_header(r, names[2], rate.reset) != NGX_OK;
