@@ -1,0 +1,92 @@
+# llm_alert of budgets and keys: once for each crossing, from all workers
+# together, with what an operator has to know and nothing secret.
+
+use lib 't/lib';
+use LLM::Edge;
+use LLM::Test;
+
+use Digest::SHA qw(sha256_hex);
+use Time::HiRes qw(sleep time);
+
+my $t = LLM::Edge->new(workers => 4);
+$t->mock;
+my $dir = $t->dir . '/hook';
+mkdir $dir;
+$t->upstream(hook => sub {
+    my ($c, $head, $body) = @_;
+    return if $body eq '';
+    my $file = sprintf '%s/%.6f-%d', $dir, time, $$;
+    open my $f, '>:raw', "$file.part" or die $!;
+    print $f $body;
+    close $f;
+    rename "$file.part", $file;
+    print $c "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+});
+
+# Alerts of one kind, oldest first.
+sub received {
+    my ($event) = @_;
+    return grep { $_->{event} eq $event } map { from_json(slurp($_)) }
+        grep { !/\.part$/ } sort glob "$dir/*";
+}
+
+$t->write_file('prices.json' => to_json({ m => {
+    input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
+$t->write_file('keys.json' => to_json({ keys => [{ name => 'gina',
+    key_sha256 => sha256_hex('sk-gina'), tenant => 'acme' }] }));
+$t->start($t->head . <<'END' . $t->server('llm_budget team key=$llm_key usd=0.1/month soft=50%;', more => <<'MORE'));
+    llm on;
+    llm_keys keys.json;
+    llm_prices prices.json;
+    llm_alert url=http://127.0.0.1:%%PORT:hook%%/ events=soft,hard,key_invalid;
+END
+        location /dry/v1/ {
+            llm_budget dry key=$llm_key usd=0.01/month dry_run;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
+        }
+MORE
+
+sub asked {
+    my ($key, %o) = @_;
+    my $in = delete $o{in} // '';
+    return $t->post("$in/v1/chat/completions",
+        $t->body_of('chat', max_tokens => 20, %o),
+        Authorization => "Bearer $key", 'X-Mock' => 'completion=20')->status;
+}
+
+asked('sk-gina', in => '/dry', max_tokens => 5);
+is asked('sk-gina') , 200, 'spent' for 1 .. 2;
+sleep 0.5;
+is scalar(received('soft')), 0, 'below the soft line nothing is told';
+asked('sk-gina');
+my $told = wait_until { received('soft') >= 1 };
+ok $told, 'the soft line';
+asked('sk-gina') for 1 .. 20;
+$told = wait_until { received('hard') >= 1 };
+ok $told, 'the end of the money';
+asked('sk-gina') for 1 .. 20;
+sleep 1;
+for my $event ('soft', 'hard') {
+    my @all = received($event);
+    is scalar(@all), 1, "$event: once over four workers";
+    my $one = $all[0];
+    is $one->{budget}, 'team', "$event: which budget";
+    is $one->{key}, 'gina', "$event: of whom";
+    is $one->{tenant}, 'acme', "$event: whose tenant";
+    like $one->{limit_usd}, qr/^0\.10*$/, "$event: of how much";
+    my ($start, $end) = @$one{qw(window_start window_end)};
+    ok defined $start && defined $end, "$event: in which window";
+}
+
+is asked('sk-nobody'), 401, 'a key that is not known' for 1 .. 5;
+$told = wait_until { received('key_invalid') >= 1 };
+ok $told, 'is told';
+sleep 0.5;
+my @invalid = received('key_invalid');
+is scalar(@invalid), 1, 'once a minute';
+is $invalid[0]{reason}, 'unknown', 'why';
+my $all = join '', map { slurp($_) } glob "$dir/*";
+unlike $all, qr/sk-|${\ sha256_hex('sk-nobody')}|question/,
+    'no credential and no text in any of them';
+
+done_testing;
