@@ -34,7 +34,8 @@ constexpr size_t kIdBytes = 16;
 constexpr int kNanoDecimals = 9;
 
 constexpr std::array<Bytes, static_cast<size_t>(AlertKind::kCount)> kNames = {
-    "test", "start", "soft", "hard", "key_invalid", "file_failed"};
+    "test", "start", "soft", "hard", "key_invalid", "file_failed",
+    "provider"};
 
 struct Alerts {
     AlertGate* gate = nullptr;
@@ -48,7 +49,8 @@ Alerts& alerts() {
 
 bool comes_in_floods(AlertKind kind) {
     return kind == AlertKind::kStart || kind == AlertKind::kKeyInvalid
-           || kind == AlertKind::kFileFailed;
+           || kind == AlertKind::kFileFailed
+           || kind == AlertKind::kProvider;
 }
 
 // Whether this worker may let one out now; then how many were held back.

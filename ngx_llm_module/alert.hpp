@@ -33,6 +33,7 @@ enum class AlertKind : uint8_t {
     kHard,        // a budget is used up
     kKeyInvalid,  // an unknown, expired or disabled key was used
     kFileFailed,  // a watched file is bad; what it held before stays
+    kProvider,    // a provider refused our account and is left alone
     kCount,
 };
 

@@ -98,7 +98,7 @@ char* set_events(ngx_conf_t* cf, Bytes value, AlertEndpoint& endpoint) {
             ngx_str_t shown = immortal(word);
             return refuse(cf,
                           "there is no event \"%V\", only start, soft, hard, "
-                          "key_invalid and file_failed",
+                          "key_invalid, file_failed and provider",
                           &shown);
         }
         endpoint.events |= bit_of(kind);

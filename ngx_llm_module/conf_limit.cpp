@@ -367,7 +367,7 @@ char* set_budget(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         static_cast<__int128>(rule->nano) * percent / 100);
     rule->dry_run = common.dry_run;
     auto& loc = static_cast<LocConf*>(conf)->limit;
-    return add_entry(cf, loc.budgets, BudgetEntry{rule, common.key});
+    return add_entry(cf, loc.budgets, BudgetEntry{rule, common.key, place_of(cf)});
 }
 
 char* set_keys(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -489,6 +489,25 @@ size_t demands_of(const LimitLoc& conf) {
     return std::max(early, late);
 }
 
+// Where every model needs a provider, exceed=model: without one is wrong.
+char* check_budgets(ngx_conf_t* cf, const LocConf& conf) {
+    const ngx_array_t* budgets = conf.limit.budgets;
+    if (conf.provider.required != 1 || budgets == nullptr) {
+        return NGX_CONF_OK;
+    }
+    auto* entries = static_cast<BudgetEntry*>(budgets->elts);
+    for (ngx_uint_t i = 0; i < budgets->nelts; i++) {
+        const std::string& model = entries[i].rule->exceed_model;
+        if (!model.empty()
+            && check_literal_model(cf, main_conf(cf), entries[i].place,
+                                   "llm_budget", model)
+                   != NGX_OK) {
+            return conf_error();
+        }
+    }
+    return NGX_CONF_OK;
+}
+
 char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     const LimitLoc& prev = outer.limit;
     LimitLoc& conf = inner.limit;
@@ -503,7 +522,7 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
                            limit::kMaxDemands - kKeyDemands);
         return conf_error();
     }
-    return NGX_CONF_OK;
+    return check_budgets(cf, inner);
 }
 
 ngx_int_t check(ngx_conf_t* cf, MainConf& main) {

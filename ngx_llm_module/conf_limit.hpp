@@ -17,6 +17,7 @@ struct LimitEntry {
 struct BudgetEntry {
     const limit::BudgetRule* rule;
     ngx_http_complex_value_t* key;
+    Place place;
 };
 
 struct LimitMain {

@@ -18,10 +18,23 @@ using route::LadderStep;
 
 constexpr int64_t kNsPerMs = 1000000;
 
+// What is no HTTP is HTTP/0.9 to proxy_pass, which then speaks that to the
+// client, too: without a head.
+void restore_version(ngx_http_request_t* r) {
+    constexpr Bytes kForm = "HTTP/1.1";
+    Bytes said = view(r->http_protocol);
+    if (r->http_version == NGX_HTTP_VERSION_9
+        && said.size() == kForm.size()) {
+        r->http_version = static_cast<ngx_uint_t>((said[5] - '0') * 1000
+                                                  + (said[7] - '0'));
+    }
+}
+
 // The attempt has failed: what comes next is settled here, once.
 void decide(ngx_http_request_t* r, Context& ctx, Fault fault, Now at) {
     RungState& rung = ctx.rung;
     rung.decided = true;
+    restore_version(r);
     ngx_http_upstream_t* u = r->upstream;
     int status = 0;
     std::optional<int64_t> wait;

@@ -18,6 +18,8 @@ void raise(const exchange::Alert& event) {
     AlertFields fields;
     if (kind == AlertKind::kKeyInvalid) {
         fields.add("reason", event.rule).add("key", event.key);
+    } else if (kind == AlertKind::kProvider) {
+        fields.add("provider", event.key).add("reason", event.rule);
     } else {
         fields.add("budget", event.rule)
             .add("key", event.key)

@@ -3,8 +3,12 @@
 // fork, and re-reads its key files by itself.
 #pragma once
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ngx_llm_module/boundary.hpp"
@@ -25,6 +29,28 @@ struct ProviderSetup {
     Bytes secret_of(const route::Provider& provider) const;
 };
 
+// A key that the master alone can read is the safe way to keep one: workers
+// are not to read it anew.
+inline bool is_masters_alone(const std::string& path) {
+    return access(path.c_str(), R_OK) != 0 && errno == EACCES;
+}
+
+inline void tell_key_error(const route::Provider& provider,
+                           const Error& error, ngx_log_t* log) {
+    if (!is_masters_alone(provider.key_file)) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "llm_provider \"%s\": key \"%s\": %s; the one that "
+                      "was read before stays in use",
+                      provider.name.c_str(), provider.key_file.c_str(),
+                      error.message.c_str());
+    } else if (ngx_worker == 0) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "llm_provider \"%s\": key \"%s\" is not the workers' "
+                      "to read: a new one is taken over at the next reload",
+                      provider.name.c_str(), provider.key_file.c_str());
+    }
+}
+
 // Keys that have changed are taken over; `changed` is told whose. For the
 // tick of a worker.
 template <typename Changed>
@@ -39,12 +65,7 @@ void poll_provider_keys(ProviderSetup& setup, ngx_log_t* log,
             changed(setup.providers[i]);
         }
         if (auto error = file->take_error()) {
-            ngx_log_error(NGX_LOG_ERR, log, 0,
-                          "llm_provider \"%s\": key \"%s\": %s; the one "
-                          "that was read before stays in use",
-                          setup.providers[i].name.c_str(),
-                          setup.providers[i].key_file.c_str(),
-                          error->message.c_str());
+            tell_key_error(setup.providers[i], *error, log);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/provider_status.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/version.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -41,6 +42,7 @@ metrics::Snapshot take_snapshot() {
         add(metrics::kLeasesEnded, stats->leases_ended);
         add(metrics::kLedgerRepairs, stats->repairs);
     }
+    append_provider_samples(services, now(), samples);
     samples.push_back(
         {&metrics::kBuildInfo, {std::string(kVersion), NGINX_VERSION}, 1});
     metrics::append_table_samples(services.metrics, samples);
@@ -87,6 +89,8 @@ std::string status_json(ngx_http_request_t* r) {
         append_number(out, static_cast<int64_t>(zone->size));
         out += '}';
     }
+    out += ",\"providers\":";
+    append_provider_status(worker_services(), now(), out);
     out += ",\"metrics\":";
     metrics::append_status_json(out, take_snapshot());
     out += "}\n";

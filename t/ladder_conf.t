@@ -61,9 +61,26 @@ for my $case (
     like $said, $case->[1], "refused: $case->[0]";
     is $line, 4, 'in its line';
 }
+{
+    # Named at one level, needed at another: the line is where it stands.
+    my ($said, $line) = verdict($providers . "    llm_model nobodys;\n"
+        . server('location /v1/ { llm_provider_required on; }'));
+    like $said, qr/"llm_model": no llm_provider/, 'an inherited llm_model';
+    is $line, 3, 'in its own line';
+    for my $good ('llm_model gpt; llm_provider_required on;',
+        'llm_model nobodys;', 'llm_model $arg_m; llm_provider_required on;') {
+        ($said) = verdict($providers . server($good));
+        is $said, '', "good: $good";
+    }
+}
 for my $case (['llm_api openai; llm_fallback claude;', qr/another protocol/],
     ['llm_api anthropic; llm_fallback gpt;', qr/another protocol/],
-    ['llm_provider_required on; llm_fallback nobodys;', qr/no llm_provider/]) {
+    ['llm_provider_required on; llm_fallback nobodys;', qr/no llm_provider/],
+    ['llm_provider_required on; llm_model nobodys;',
+        qr/"llm_model": no llm_provider has the model "nobodys"/],
+    ['llm_budget b key=x usd=1/day exceed=model:nobodys; '
+        . 'llm_provider_required on;',
+        qr/"llm_budget": no llm_provider has the model "nobodys"/]) {
     my ($said, $line) = verdict($providers . server($case->[0]));
     like $said, $case->[1], "refused with providers: $case->[0]";
     is $line, 6, 'in its line';

@@ -16,6 +16,7 @@ my @clients = (
     ['anthropic.mjs', '@anthropic-ai/sdk'],
     ['anthropic.mjs', 'anthropic-0'],
     ['ai.mjs'],
+    ['ladder.mjs'],
 );
 
 my $direct = $ENV{LLM_SDK_DIRECT};
@@ -42,7 +43,7 @@ sub install {
             if $status;
         copy("$home/package.json", "$home/installed") or die $!;
     }
-    for my $script (qw(lib openai anthropic ai)) {
+    for my $script (qw(lib openai anthropic ai ladder)) {
         copy(root_dir . "/t/sdk/$script.mjs", $home) or die "$script: $!";
     }
     return '';
@@ -52,12 +53,34 @@ if (my $reason = install()) {
     plan skip_all => $reason;
 }
 
+sub rungs {
+    my ($name, $fallback) = @_;
+    return "        location /$name/ { llm on; llm_fallback $fallback; "
+        . "proxy_pass \$at; }\n";
+}
+
 my $mock_url = 'http://127.0.0.1:' . $t->mock;
 $t->write_file('prices.json' => to_json({ cut => {
     input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
-$t->start(<<'END') unless $direct;
+my $rungs = rungs(ladder => 'two')
+    . join '', map { rungs("down$_", "two!status=$_") } 429, 503;
+chmod 0600, $t->write_file('key', "sk-ours\n");
+$t->start(<<'END' =~ s/%%RUNGS%%/$rungs/r) unless $direct;
     llm_zone edge:32m;
     llm_prices prices.json;
+    map $llm_upstream_model $at {
+        volatile;
+        "~^[a-z]+!(?<knobs>.*)$"  http://127.0.0.1:%%PORT:mock%%/mock/$knobs$uri;
+        default                   http://127.0.0.1:%%PORT:mock%%$uri;
+    }
+    llm_provider denied { api openai; models pair; key key; weight 1000;
+        url http://127.0.0.1:%%PORT:mock%%/mock/status=401/v1; }
+    llm_provider granted { api openai; models pair; key key;
+        url http://127.0.0.1:%%PORT:mock%%/v1; }
+    llm_provider refused { api anthropic; models pair; key key; weight 1000;
+        url http://127.0.0.1:%%PORT:mock%%/mock/status=401/v1; }
+    llm_provider allowed { api anthropic; models pair; key key;
+        url http://127.0.0.1:%%PORT:mock%%/v1; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
         client_body_buffer_size 1m;
@@ -75,12 +98,21 @@ $t->start(<<'END') unless $direct;
             llm_budget cut key=$http_x_team usd=0.1/month;
             proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
         }
+%%RUNGS%%
+        location /pair/ {
+            llm on;
+            proxy_pass $llm_provider_url;
+            proxy_set_header Host $llm_provider_host;
+            proxy_set_header Authorization $llm_provider_authorization;
+            proxy_set_header X-Api-Key $llm_provider_api_key;
+        }
     }
 END
 my $url = $direct ? $mock_url : 'http://127.0.0.1:' . $t->port('http');
 
 for my $client (@clients) {
     my ($script, @args) = @$client;
+    next if $direct && $script eq 'ladder.mjs';
     local $ENV{LLM_URL}      = $url;
     local $ENV{LLM_MOCK_URL} = $mock_url;
     local $ENV{LLM_DIRECT}   = $direct ? 1 : '';

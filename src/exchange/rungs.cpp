@@ -43,16 +43,25 @@ Rungs::Begun Rungs::begin(Ladder ladder, Bytes own_model,
     }
     ladder_.models.clear();
     for (const std::string& model : models_) {
-        contexts_.push_back(services_.registry == nullptr
-                                ? 0
-                                : services_.registry->max_context(model,
-                                                                  family));
+        contexts_.push_back(context_of(model));
     }
     if (ladder_.required && !is_served(0)) {
         return Begun::kUnknown;
     }
     return choose_from(0, now) || choose(now) ? Begun::kGo
                                               : Begun::kCooling;
+}
+
+// What the operator has written, else what the price file knows.
+int64_t Rungs::context_of(Bytes model) const {
+    int64_t tokens = services_.registry == nullptr
+                         ? 0
+                         : services_.registry->max_context(model, family_);
+    if (tokens > 0 || models_.size() < 2) {
+        return tokens;
+    }
+    auto price = services_.billing->find(model);
+    return price == nullptr ? 0 : std::max<int64_t>(price->max_input, 0);
 }
 
 bool Rungs::is_served(size_t rung) const {
@@ -187,6 +196,15 @@ void Rungs::report(Fault fault, std::optional<int64_t> wait_ns, Now now) {
                       change.opened ? Bytes("opened") : Bytes("closed")})
             .add();
     }
+    // Time does not mend these: somebody has to.
+    bool account = fault == Fault::kAuth || fault == Fault::kQuota;
+    if (change.opened && account && services_.alert != nullptr) {
+        Alert alert;
+        alert.event = "provider";
+        alert.rule = route::name_of(fault);
+        alert.key = choice_.provider->name;
+        services_.alert(alert);
+    }
 }
 
 // Where there is nothing to choose there is nothing to count.
@@ -218,8 +236,16 @@ bool Rungs::has_more_providers() const {
 }
 
 bool Rungs::more() const {
-    return begun() && ladder_.on != 0
-           && (rung_ + 1 < models_.size() || has_more_providers());
+    if (!begun()) {
+        return false;
+    }
+    // A larger context is gone to whatever on= says.
+    for (size_t i = rung_ + 1; i < contexts_.size(); i++) {
+        if (ladder_.on != 0 || contexts_[i] > contexts_[rung_]) {
+            return true;
+        }
+    }
+    return ladder_.on != 0 && has_more_providers();
 }
 
 route::LadderState Rungs::state() const {

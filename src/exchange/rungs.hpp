@@ -78,6 +78,7 @@ public:
     int64_t retry_ns() const { return retry_ns_; }
 
 private:
+    int64_t context_of(Bytes model) const;
     bool is_served(size_t rung) const;
     bool choose(Now now);
     bool choose_from(size_t rung, Now now);

@@ -47,9 +47,9 @@ private:
 
 // What somebody may want to be told at once; llm_alert.
 struct Alert {
-    Bytes event;  // soft, hard; key_invalid
-    Bytes rule;   // the budget's name; why the key was refused
-    Bytes key;    // whose budget; the key's name where it is known
+    Bytes event;  // soft, hard; key_invalid; provider
+    Bytes rule;   // the budget's name; why the key, the provider was refused
+    Bytes key;    // whose budget; the key's, the provider's name
     Bytes tenant;
     int64_t limit_nano = 0;
     int64_t window_start_s = 0;

@@ -80,6 +80,7 @@ constexpr Label kAttemptLabels[] = {{"provider"},
                                     {"outcome", kAttemptOutcomes}};
 constexpr Label kCooldownLabels[] = {{"provider"},
                                      {"change", kCooldownChanges}};
+constexpr Label kProviderStateLabels[] = {{"provider"}, {"model"}};
 constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
 constexpr Label kAlertLabels[] = {{"event"}, {"result", kAlertResults}};
 constexpr Label kLimitLabels[] = {{"limit"}, {"result", kAdmissions}};
@@ -285,6 +286,17 @@ constinit const Family kCooldowns =
     counter("llm_provider_cooldowns_total",
             "Providers left alone for a while, and taken back.",
             kCooldownLabels);
+constinit const Family kProviderState =
+    gauge("llm_provider_state",
+          "Cooldown of a provider, or of a model there: 0 closed, 1 half "
+          "open, 2 open.",
+          kProviderStateLabels);
+constinit const Family kCooldownRefused =
+    counter("llm_provider_refused_total",
+            "Attempts that were not made, as the provider is left alone.");
+constinit const Family kCooldownProbes =
+    counter("llm_provider_probes_total",
+            "Attempts to find out whether a provider is well again.");
 
 constinit const Family kDroppedSeries =
     counter("llm_metrics_dropped_series_total",
@@ -315,6 +327,7 @@ constexpr const Family* kAll[] = {
     &kSemanticVectors,
     &kSemanticPartitions, &kSemanticBytes, &kWatchLoads,
     &kAlerts,         &kAttempts,        &kCooldowns,
+    &kProviderState,  &kCooldownRefused, &kCooldownProbes,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};
 
 }  // namespace

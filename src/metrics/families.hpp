@@ -130,6 +130,13 @@ extern const Family kAttempts;
 // Changes of the cooldown that this request's reports made, by {provider,
 // change}.
 extern const Family kCooldowns;
+// Of each llm_provider, by {provider, model}: 0 closed, 1 half open, 2 open.
+// Without a model the provider as a whole; with one, what asking it there
+// would meet. Models are those that the configuration names without a glob.
+extern const Family kProviderState;  // gauge
+// Of all providers and models together, handed in at the scrape.
+extern const Family kCooldownRefused;  // attempts not made
+extern const Family kCooldownProbes;   // attempts made to find out
 
 // Look-ups of a series that found the metrics region full and were counted
 // under "other".

@@ -1,0 +1,56 @@
+# A key that only root can read: the master reads it, the workers do not, and
+# nobody makes a noise about it.
+
+use lib 't/lib';
+use LLM::Test;
+use LLM::Edge;
+
+plan skip_all => 'workers of another user need root' if $> != 0;
+
+my $t = LLM::Edge->new(workers => 2);
+$t->mock;
+chmod 0755, $t->dir;
+my $key = $t->write_file('key', "sk-first\n");
+chmod 0600, $key;
+
+my $http = $t->head . <<'END';
+    llm_provider o { api openai; models m; key key;
+        url http://127.0.0.1:%%PORT:mock%%/v1; }
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        location / {
+            llm on;
+            proxy_pass $llm_provider_url;
+            proxy_set_header Authorization $llm_provider_authorization;
+        }
+        location = /metrics { llm_metrics; }
+    }
+END
+$t->write_file('access.log', '');
+my $group = getgrgid((getpwnam 'nobody')[3]);
+my $whole = $t->configuration($http)
+    =~ s/^user root;/user nobody $group;/mr;
+$t->start(undef, whole => $whole);
+
+sub sent {
+    $t->post('/v1/chat/completions', $t->body_of('chat'));
+    return +($t->mock_log)[-1]{headers}{authorization};
+}
+sub told { scalar grep { /\[$_[0]\].*llm_provider "o": key/ } $t->lines('error.log') }
+
+is sent(), 'Bearer sk-first', 'the key that the master has read';
+ok +(wait_until { told('notice') || told('error') } 6), 'one line about it'
+    or diag $t->log;
+select undef, undef, undef, 1.5;
+is told('notice'), 1, 'of worker 0 alone';
+is told('error'), 0, 'and no error';
+$t->write_file('key', "sk-second\n");
+chmod 0600, $key;
+select undef, undef, undef, 1.5;
+is sent(), 'Bearer sk-first', 'a new one is not read by a worker';
+is told('error'), 0, 'which is no error';
+$t->write_file('nginx.conf', $whole);
+ok $t->reload, 'a reload';
+is sent(), 'Bearer sk-second', 'takes it over';
+$t->finish;
+done_testing;
