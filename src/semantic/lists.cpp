@@ -22,7 +22,7 @@ constexpr Section kFlagSections[] = {
     {"light", kLight},       {"question", kQuestion | kLight},
     {"negation", kNegation}, {"date", kDate},
     {"month", kMonthOrWord}, {"marker", kMarker},
-    {"person", kPerson},
+    {"person", kPerson},     {"against", kAgainst},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},
