@@ -1,7 +1,7 @@
 // The Anthropic client. Its package's name is the argument:
 // @anthropic-ai/sdk, anthropic-0.
-import { bare, collect, direct, failsOnce, matrix, plain, recorder, rejects,
-  run, same, schema, url } from './lib.mjs';
+import { bare, collect, direct, failsOnce, matrix, ok, plain, recorder,
+  rejects, run, same, schema, url } from './lib.mjs';
 
 const name = process.argv[2] ?? '@anthropic-ai/sdk';
 const Anthropic = (await import(name)).default;
