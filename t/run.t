@@ -4,6 +4,7 @@
 use lib 't/lib';
 use LLM::Test;
 
+use Fcntl qw(:flock);
 use File::Path qw(make_path remove_tree);
 
 my $root = root_dir;
@@ -34,9 +35,19 @@ is $status >> 8, 2, 'an unknown word ends with 2';
 SKIP: {
     skip 'LLM_BUILD is not what ./run builds', 1
         if build_dir ne "$root/build";
+    only_one();
     demo();
     taken();
     wishes();
+}
+
+# Either the ./run test that runs this holds the lock, or we do.
+sub only_one {
+    open my $lock, '>>', "$root/build/test.lock" or die $!;
+    flock $lock, LOCK_EX | LOCK_NB;
+    my ($status, $out) = $t->command("$root/run", 'test', 'nothing');
+    is $status >> 8, 1, 'a second ./run test in one tree is refused';
+    like $out, qr/another \.\/run test is under way/, 'and says why';
 }
 
 sub start_demo {
