@@ -2,7 +2,7 @@
 // critical sections. No lock is lost, no structure stays broken, every hit is
 // byte-equal to something that was stored under its key.
 //
-// LLM_KILL_ROUNDS=10000 makes the random part as long as one likes.
+// LLM_KILL_STEPS and LLM_KILL_ROUNDS=10000 make the random part as long as one likes.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -134,6 +134,32 @@ TEST(StoreKill, AtEveryStepOfACriticalSection) {
     }
     EXPECT_GE(zone->stats().recovered, deaths);
     EXPECT_EQ(zone->stats().corrupt, 0u);
+}
+
+// Each death is inside a lock; LLM_KILL_STEPS says how many there are.
+TEST(StoreKill, AtRandomStepsOfACriticalSection) {
+    constexpr Step kSteps[] = {
+        Step::kEntered,     Step::kChunksTaken, Step::kBodyWritten,
+        Step::kHeadMarked,  Step::kPublished,   Step::kInBucket,
+        Step::kInQueue,     Step::kUnpublished, Step::kOffBucket,
+        Step::kOffQueue,    Step::kChunksFreed};
+    const char* wanted = std::getenv("LLM_KILL_STEPS");
+    int kills = wanted != nullptr ? std::atoi(wanted) : 2000;
+    Zone zone(512 << 10, 8192, die_there);
+    std::mt19937 random(58);
+    for (int i = 0; i < kills; i++) {
+        Step step = kSteps[random() % std::size(kSteps)];
+        int n = 1 + static_cast<int>(random() % 20);
+        ASSERT_TRUE(die_at(zone.store(), step, n, random()))
+            << static_cast<int>(step);
+        if (i % 50 == 0) {
+            expect_sound(zone.store());
+        }
+    }
+    expect_sound(zone.store());
+    StoreStats stats = zone->stats();
+    EXPECT_GE(stats.recovered, static_cast<uint64_t>(kills));
+    EXPECT_EQ(stats.corrupt, 0u);
 }
 
 // What was published before the death of another is still there.
