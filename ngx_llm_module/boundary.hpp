@@ -32,10 +32,20 @@ inline ngx_str_t copy_to(ngx_pool_t* pool, Bytes s) {
     return {s.size(), data};
 }
 
-// nginx's own clock for what is compared with nginx's times, the real one
-// for intervals below a millisecond.
+// The time, of the event loop's thread alone. The calendar is looked at once
+// a second of nginx's own clock, intervals are measured from there: one
+// reading of a clock instead of two.
 inline Now now() {
-    return read_clock();
+    static time_t second = -1;
+    static int64_t between = 0;
+    if (second != ngx_time()) {
+        second = ngx_time();
+        Now both = read_clock();
+        between = both.wall_ns - both.mono_ns;
+        return both;
+    }
+    int64_t mono_ns = read_clock_ns(CLOCK_MONOTONIC);
+    return {mono_ns, mono_ns + between};
 }
 
 // Runs `body`; an exception becomes one log line and `fallback`.

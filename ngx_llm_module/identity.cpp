@@ -64,10 +64,16 @@ constexpr Bytes kOtherIdentities[] = {
 };
 
 bool has_other_identity(ngx_http_request_t* r) {
-    for (Bytes name : kOtherIdentities) {
-        if (!request_header(r, name).empty()) {
-            return true;
+    bool other = false;
+    each_header(r->headers_in.headers, [&](ngx_table_elt_t& header) {
+        for (Bytes name : kOtherIdentities) {
+            other = other
+                    || (header.value.len > 0
+                        && equals_ignore_case(view(header.key), name));
         }
+    });
+    if (other) {
+        return true;
     }
 #if (NGX_HTTP_SSL)
     ngx_ssl_connection_t* ssl = r->connection->ssl;

@@ -62,6 +62,10 @@ void add_key_rules(Context& ctx, exchange::Spending& spending) {
 std::unique_ptr<exchange::Spending> make_spending(ngx_http_request_t* r,
                                                   Context& ctx) {
     const LimitLoc& conf = loc_conf(r).limit;
+    if (conf.limits == nullptr && conf.budgets == nullptr
+        && ctx.key == nullptr) {
+        return nullptr;
+    }
     exchange::Services& services = worker_services();
     auto spending = std::make_unique<exchange::Spending>(
         services.ledger, services.owner, services.limits_fail_open,
@@ -82,6 +86,10 @@ std::unique_ptr<exchange::Spending> make_spending(ngx_http_request_t* r,
 void read_account(ngx_http_request_t* r, Context& ctx) {
     const PriceMain& main = main_conf(r).price;
     const PriceLoc& conf = loc_conf(r).price;
+    if (ctx.key == nullptr && conf.baseline == nullptr
+        && main.tag_names == nullptr) {
+        return;
+    }
     exchange::Account account;
     if (ctx.key != nullptr) {
         account.tenant = ctx.key->tenant;

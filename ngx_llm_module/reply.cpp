@@ -8,6 +8,7 @@ namespace llm::door {
 namespace {
 
 constexpr Bytes kJson = "application/json";
+constexpr size_t kUsualStatus = 64;  // of a Cache-Status
 
 char* allocate(void* pool, size_t size) {
     return static_cast<char*>(ngx_palloc(static_cast<ngx_pool_t*>(pool),
@@ -36,7 +37,9 @@ Bytes forward_reason(const exchange::Exchange& exchange) {
 std::string cache_status_value(const Context& ctx) {
     using exchange::CacheStatus;
     const exchange::Exchange& exchange = ctx.exchange;
-    std::string value = "ngx_llm; ";
+    std::string value;
+    value.reserve(kUsualStatus);
+    value = "ngx_llm; ";
     if (ctx.replied) {
         value += "hit; ttl=";
         append_number(value, exchange.reply().ttl_s);

@@ -507,9 +507,12 @@ std::string next_request_id() {
     // Not a secret, but neighbours should not look alike.
     words[1] *= 0x9e3779b97f4a7c15;
     words[1] ^= words[0] >> 7;
-    return "req_"
-           + to_hex(Bytes(reinterpret_cast<const char*>(words),
-                          sizeof(words)));
+    constexpr Bytes kPrefix = "req_";
+    std::string id(kPrefix.size() + 2 * sizeof(words), '\0');
+    kPrefix.copy(id.data(), kPrefix.size());
+    write_hex(Bytes(reinterpret_cast<const char*>(words), sizeof(words)),
+              id.data() + kPrefix.size());
+    return id;
 }
 
 }  // namespace llm::door

@@ -83,10 +83,7 @@ void append_escape(std::string& out, unsigned char c) {
 
 }  // namespace
 
-bool equals_ignore_case(Bytes a, Bytes b) {
-    if (a.size() != b.size()) {
-        return false;
-    }
+bool same_letters(Bytes a, Bytes b) {
     for (size_t i = 0; i < a.size(); i++) {
         if (ascii_lower(a[i]) != ascii_lower(b[i])) {
             return false;
@@ -95,13 +92,17 @@ bool equals_ignore_case(Bytes a, Bytes b) {
     return true;
 }
 
-std::string to_hex(Bytes bytes) {
-    std::string out(bytes.size() * 2, '\0');
-    char* to = out.data();
+char* write_hex(Bytes bytes, char* to) {
     for (unsigned char c : bytes) {
         *to++ = kHex[c >> 4];
         *to++ = kHex[c & 15];
     }
+    return to;
+}
+
+std::string to_hex(Bytes bytes) {
+    std::string out(bytes.size() * 2, '\0');
+    write_hex(bytes, out.data());
     return out;
 }
 
@@ -119,6 +120,12 @@ bool from_hex(Bytes hex, void* out, size_t size) {
         bytes[i] = static_cast<unsigned char>(high << 4 | low);
     }
     return true;
+}
+
+bool is_unreserved(Bytes value) {
+    return std::all_of(value.begin(), value.end(), [](char c) {
+        return kUnreserved.is[static_cast<unsigned char>(c)];
+    });
 }
 
 void append_percent_encoded(std::string& out, Bytes value) {

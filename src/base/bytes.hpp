@@ -14,10 +14,17 @@ inline char ascii_lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
-bool equals_ignore_case(Bytes a, Bytes b);
+// Of equal size.
+bool same_letters(Bytes a, Bytes b);
+
+inline bool equals_ignore_case(Bytes a, Bytes b) {
+    return a.size() == b.size() && same_letters(a, b);
+}
 
 // Lower-case hexadecimal, two characters a byte.
 std::string to_hex(Bytes bytes);
+// The same to where there is room; returns where it ends.
+char* write_hex(Bytes bytes, char* to);
 
 // The inverse of to_hex, either case; false when it is not exactly 2 * size
 // hexadecimal characters.
@@ -26,6 +33,8 @@ bool from_hex(Bytes hex, void* out, size_t size);
 // Percent-encodes every byte but A-Z a-z 0-9 - . _ ~ so that a value can
 // never forge the separators around it.
 void append_percent_encoded(std::string& out, Bytes value);
+// Nothing in it would be encoded.
+bool is_unreserved(Bytes value);
 
 // Appends `value` as a JSON string with its quotes. Control characters,
 // quote and backslash are escaped; other bytes are copied as they are.

@@ -44,11 +44,15 @@ public:
         }
     }
     void always(Bytes name, Bytes value) {
-        encoded_.clear();
-        append_percent_encoded(encoded_, value);
         out_.write(name);
         out_.put('=');
-        out_.write(encoded_);
+        if (is_unreserved(value)) {
+            out_.write(value);
+        } else {
+            encoded_.clear();
+            append_percent_encoded(encoded_, value);
+            out_.write(encoded_);
+        }
         out_.put('\n');
     }
 

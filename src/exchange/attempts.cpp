@@ -107,6 +107,10 @@ std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
         return std::nullopt;
     }
     edited_model_ = upstream_model();
+    if (plan_.empty() && model.empty() && !spending_) {
+        edited_ = true;  // nothing to be done, nobody to ask for parameters
+        return std::nullopt;
+    }
     api::ApiError why;
     auto parameters = route::apply(plan_, *document_, request_, model, edits_,
                                    &effective_, &why);

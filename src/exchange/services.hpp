@@ -12,6 +12,7 @@
 #include "src/cache/store.hpp"
 #include "src/exchange/billing.hpp"
 #include "src/exchange/counting.hpp"
+#include "src/exchange/upstream_series.hpp"
 #include "src/json/document.hpp"
 #include "src/limit/ledger.hpp"
 #include "src/limit/worker_list.hpp"
@@ -79,6 +80,7 @@ struct Services {
 
     Documents documents;
     Hasher hasher;
+    UpstreamSeriesCache upstream_series;
 
     Bytes label_of(Bytes model) const {
         for (const std::string& known : models) {

@@ -243,7 +243,7 @@ void Exchange::read_json_answer() {
         return;
     }
     std::unique_ptr<json::Document> document = services_.documents.take();
-    if (document->parse(body_).ok()) {
+    if (document->parse_as_written(body_).ok()) {
         Result<api::Summary> summary = api::summarize(endpoint_, *document);
         if (summary.ok()) {
             summary_ = std::move(summary).value();
@@ -450,38 +450,43 @@ void Exchange::count_upstream(Bytes kind, Now now) {
     if (!served.empty()) {
         served = services_.label_of(served);
     }
-    int64_t took = now.mono_ns - start_.mono_ns;
-    table.histogram(metrics::kRequestDuration,
-                    {operation, provider, asked, served, kind})
-        .observe(took);
-    auto count_type = [&](Bytes type, int64_t tokens) {
-        table.histogram(metrics::kTokenUsage,
-                        {operation, provider, asked, served, type})
-            .observe(tokens);
+    UpstreamSeries& kept =
+        services_.upstream_series.of(endpoint_, asked, served);
+    // `last`: the label beside those of every family here.
+    auto observe = [&](metrics::Histogram& handle,
+                       const metrics::Family& family, Bytes last,
+                       int64_t value) {
+        if (!handle) {
+            handle = table.histogram(
+                family, {operation, provider, asked, served, last});
+        }
+        handle.observe(value);
     };
+    auto count_type = [&](Bytes type, int64_t tokens) {
+        metrics::Histogram handle;
+        if (tokens > 0) {
+            observe(handle, metrics::kTokenUsage, type, tokens);
+        }
+    };
+    metrics::Histogram of_error;
+    observe(kind.empty() ? kept.took : of_error, metrics::kRequestDuration,
+            kind, now.mono_ns - start_.mono_ns);
     if (usage_.known()) {
-        count_type(metrics::kInput, usage_.input);
-        count_type(metrics::kOutput, usage_.output);
+        observe(kept.input, metrics::kTokenUsage, metrics::kInput,
+                usage_.input);
+        observe(kept.output, metrics::kTokenUsage, metrics::kOutput,
+                usage_.output);
     }
-    if (usage_.cached_input > 0) {
-        count_type(metrics::kCachedInput, usage_.cached_input);
-    }
-    if (usage_.cache_write > 0) {
-        count_type(metrics::kCacheWrite, usage_.cache_write);
-    }
-    if (usage_.reasoning > 0) {
-        count_type(metrics::kReasoning, usage_.reasoning);
-    }
+    count_type(metrics::kCachedInput, usage_.cached_input);
+    count_type(metrics::kCacheWrite, usage_.cache_write);
+    count_type(metrics::kReasoning, usage_.reasoning);
     if (form_ != Form::kStream || ttft_ns_ < 0) {
         return;
     }
-    table.histogram(metrics::kTimeToFirstToken,
-                    {operation, provider, asked, served})
-        .observe(ttft_ns_);
+    observe(kept.first_token, metrics::kTimeToFirstToken, {}, ttft_ns_);
     if (usage_.output > 1) {
-        table.histogram(metrics::kTimePerOutputToken,
-                        {operation, provider, asked, served})
-            .observe((last_token_ns_ - ttft_ns_) / (usage_.output - 1));
+        observe(kept.per_token, metrics::kTimePerOutputToken, {},
+                (last_token_ns_ - ttft_ns_) / (usage_.output - 1));
     }
 }
 

@@ -204,7 +204,7 @@ bool Builder::close() {
     depth_--;
     node.end = place + 1;
     node.next = doc_.count_;
-    if (node.type == Type::kObject && node.count > 0) {
+    if (sorted_ && node.type == Type::kObject && node.count > 0) {
         return sort_members(node);
     }
     return true;

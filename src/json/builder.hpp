@@ -14,9 +14,11 @@ namespace llm::json {
 
 class Builder {
 public:
-    Builder(Document& doc, const uint32_t* places, size_t count)
+    Builder(Document& doc, const uint32_t* places, size_t count,
+            bool sorted)
         : doc_(doc), nodes_(doc.nodes_.get()), text_(doc.text_.data()),
-          size_(doc.text_.size()), places_(places), count_(count) {}
+          size_(doc.text_.size()), places_(places), count_(count),
+          sorted_(sorted) {}
 
     bool run();
 
@@ -48,6 +50,7 @@ private:
     size_t size_;
     const uint32_t* places_;
     size_t count_;
+    bool sorted_;
     size_t next_ = 0;  // index of the structural place to read
 
     uint32_t key_begin_ = 0;

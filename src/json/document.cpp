@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "src/json/builder.hpp"
 #include "src/json/text.hpp"
@@ -86,7 +87,7 @@ void Document::reserve(size_t nodes) {
     capacity_ = static_cast<uint32_t>(nodes);
 }
 
-Result<void> Document::parse(Bytes text) {
+Result<void> Document::parse(Bytes text, bool sorted) {
     count_ = 0;
     text_ = {};
     if (keys_.capacity() > kKeptBytes) {
@@ -115,7 +116,7 @@ Result<void> Document::parse(Bytes text) {
     const Stage1& stage1 = *scanner_->stage1;
     reserve(stage1.n_structural_indexes);
     Builder builder(*this, stage1.structural_indexes.get(),
-                    stage1.n_structural_indexes);
+                    stage1.n_structural_indexes, sorted);
     if (!builder.run()) {
         count_ = 0;
         text_ = {};
@@ -131,8 +132,18 @@ NodeId Document::find(NodeId object, Bytes wanted) const {
     if (!is(object, Type::kObject)) {
         return kNoNode;
     }
-    for (NodeId child : children(object)) {
-        if (key(child) == wanted) {
+    const char* text = text_.data();
+    NodeId end = nodes_[object].next;
+    for (NodeId child = object + 1; child != end;
+         child = nodes_[child].next) {
+        const Node& node = nodes_[child];
+        if (node.key_size != wanted.size()) {
+            continue;
+        }
+        const char* from =
+            (node.flags & kKeyUnescaped) != 0 ? keys_.data() : text;
+        if (std::memcmp(from + node.key_begin, wanted.data(), wanted.size())
+            == 0) {
             return child;
         }
     }

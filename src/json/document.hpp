@@ -10,6 +10,10 @@
 //
 // Numbers stay the bytes that were written; only their grammar is checked.
 //
+// What a provider answers passes as it is and has no canonical form:
+// parse_as_written() neither sorts an object's members nor refuses doubles,
+// of which find() gives the first.
+//
 // How: simdjson's first stage (UTF-8, strings, structural characters at
 // several GB/s) gives the places, one loop without recursion builds nodes.
 // Time is linear in the text, apart from sorting the members of an object.
@@ -75,7 +79,9 @@ public:
     Document& operator=(Document&&) noexcept;
 
     // Replaces what was parsed before. After an error the document is empty.
-    Result<void> parse(Bytes text);
+    Result<void> parse(Bytes text) { return parse(text, true); }
+    // For what needs no canonical form.
+    Result<void> parse_as_written(Bytes text) { return parse(text, false); }
 
     // False before the first parse() and after one that failed. Everything
     // below needs a document that is not empty and ids it handed out.
@@ -131,6 +137,7 @@ private:
     friend class Builder;
     struct Scanner;
 
+    Result<void> parse(Bytes text, bool sorted);
     void reserve(size_t nodes);
 
     Bytes text_;

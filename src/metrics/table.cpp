@@ -27,6 +27,27 @@ size_t reserve_for(size_t size) {
     return std::max(kMinReserve, size / 16 / kUnit * kUnit);
 }
 
+// Label values are a word or two: a call costs more than to compare them.
+bool same_bytes(Bytes value, const char* with) {
+    using hash_detail::load;
+    const char* p = value.data();
+    size_t size = value.size();
+    if (size < 8) {
+        for (size_t i = 0; i < size; ++i) {
+            if (p[i] != with[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+    for (size_t at = 0; at < size - 8; at += 8) {
+        if (load<uint64_t>(p + at) != load<uint64_t>(with + at)) {
+            return false;
+        }
+    }
+    return load<uint64_t>(p + size - 8) == load<uint64_t>(with + size - 8);
+}
+
 uint64_t load(uint64_t& cell) {
     return std::atomic_ref(cell).load(std::memory_order_relaxed);
 }
@@ -70,27 +91,19 @@ struct Table::Key {
                     values.begin());
         for (size_t at = 0; at < count; ++at) {
             hash = hash64(values[at], hash);
+            text_size += values[at].size() + 1;
         }
-    }
-
-    size_t text_size() const {
-        size_t bytes = count;
-        for (size_t at = 0; at < count; ++at) {
-            bytes += values[at].size();
-        }
-        return bytes;
     }
 
     bool is_of(Block& block) const {
         if (block.hash != hash || block.family != id
-            || block.cell_count != cells || block.text_size != text_size()) {
+            || block.cell_count != cells || block.text_size != text_size) {
             return false;
         }
         const char* text = block.text();
         for (size_t at = 0; at < count; ++at) {
             Bytes value = values[at];
-            if (value != Bytes(text, value.size())
-                || text[value.size()] != '\0') {
+            if (text[value.size()] != '\0' || !same_bytes(value, text)) {
                 return false;
             }
             text += value.size() + 1;
@@ -110,6 +123,7 @@ struct Table::Key {
     size_t cells;
     uint32_t max_series;
     size_t count;
+    size_t text_size = 0;
     std::array<Bytes, kMaxLabels> values;
 };
 
@@ -232,16 +246,16 @@ Table::Block* Table::insert(const Key& key, bool overflow) {
                    >= key.max_series)) {
         return nullptr;
     }
-    size_t text_size = key.text_size();
     Block* block = allocate(
-        round_up(sizeof(Block) + key.cells * sizeof(uint64_t) + text_size),
+        round_up(sizeof(Block) + key.cells * sizeof(uint64_t)
+                 + key.text_size),
         overflow);
     if (block == nullptr) {
         return nullptr;
     }
     block->hash = key.hash;
     block->family = key.id;
-    block->text_size = static_cast<uint32_t>(text_size);
+    block->text_size = static_cast<uint32_t>(key.text_size);
     block->cell_count = static_cast<uint32_t>(key.cells);
     std::fill_n(block->cells(), key.cells, uint64_t{0});
     char* text = block->text();

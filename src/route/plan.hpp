@@ -26,6 +26,10 @@ struct Plan {
     bool provider_cache = false;           // llm_provider_cache
     std::string cache_key;                 // OpenAI's prompt_cache_key
 
+    // The body goes as it came, but for the model's name.
+    bool empty() const {
+        return texts.empty() && settings.empty() && !provider_cache;
+    }
     // The versions of the texts, joined by commas; "" without any.
     std::string system_version() const;
 };
