@@ -301,6 +301,23 @@ ngx_int_t rename_json(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     return out.send();
 }
 
+// An answer that passed unedited and turned out to be cut short.
+ngx_int_t send_without_end(ngx_http_request_t* r, Context& ctx,
+                           ngx_chain_t* in) {
+    r->keepalive = 0;
+    Output out(r, ctx);
+    for (; in != nullptr; in = in->next) {
+        if (in->buf->last_buf && ngx_buf_size(in->buf) == 0) {
+            continue;
+        }
+        in->buf->last_buf = 0;
+        if (!out.pass(in->buf)) {
+            return NGX_ERROR;
+        }
+    }
+    return out.send();
+}
+
 // nginx's own error page leaves as the client's protocol's error.
 ngx_int_t replace_error_page(ngx_http_request_t* r, Context& ctx,
                              ngx_chain_t* in) {
@@ -339,7 +356,8 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
             Overhead overhead(*ctx);
             watch(*ctx, in);
         }
-        return next_body(r, in);
+        return ctx->exchange.broken() ? send_without_end(r, *ctx, in)
+                                      : next_body(r, in);
     });
 }
 
@@ -395,6 +413,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
     if (r->headers_out.content_encoding != nullptr) {
         head.content_encoding = view(r->headers_out.content_encoding->value);
     }
+    head.content_length = r->headers_out.content_length_n;
     if (ctx.rerouted) {
         ctx.exchange.reroute();
     }

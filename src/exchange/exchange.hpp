@@ -70,6 +70,7 @@ struct ResponseHead {
     int status = 0;
     Bytes content_type;
     Bytes content_encoding;  // "" or identity: plain
+    int64_t content_length = -1;  // -1: it is not said
 };
 
 // What the bytes that come back are to us.

@@ -1,9 +1,14 @@
 // The stops behind the upstream: its bytes are followed as they pass.
+#include <algorithm>
+
 #include "src/exchange/exchange.hpp"
 #include "src/exchange/media_type.hpp"
 
 namespace llm::exchange {
 namespace {
+
+// A length is believed up to here, beyond it memory comes with the bytes.
+constexpr size_t kMostReserved = size_t{256} << 10;
 
 api::ApiError cut_error(End how) {
     api::ApiError error;
@@ -74,6 +79,10 @@ void Exchange::on_head(const ResponseHead& head, Now now) {
         editor_ = std::make_unique<sse::Editor>(mode, event_max_size_);
     } else if (is_json(head.content_type)) {
         form_ = Form::kJson;
+        if (head.content_length > 0 && !inflater_) {
+            body_.reserve(std::min(static_cast<size_t>(head.content_length),
+                                   kMostReserved));
+        }
         if (answer_model_) {
             body_model_.emplace(answer_name_);
         }
@@ -193,6 +202,13 @@ Bytes Exchange::on_eof(bool clean, End how, Now now) {
     }
     if (form_ != Form::kStream) {
         return {};
+    }
+    // An encoding has an end of its own, whatever the connection's looks
+    // like. Where we have lost the thread ourselves nothing is known.
+    if (clean && inflater_ && !unreadable_ && !inflater_->finish().ok()) {
+        clean = false;
+        how = End::kUpstreamCut;
+        broken_ = !observe_;
     }
     std::string tail;
     if (clean) {
