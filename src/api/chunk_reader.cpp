@@ -65,7 +65,7 @@ EventInfo ChunkReader::on_event(const sse::Event& event) {
         seal();
         return info_;
     }
-    if (!doc_.parse_as_written(event.data) || !doc_.is(json::kRoot, Type::kObject)) {
+    if (!doc_.parse(event.data) || !doc_.is(json::kRoot, Type::kObject)) {
         info_.malformed = true;
         lossy_ = true;
     } else if (done_) {
@@ -90,7 +90,7 @@ EventInfo ChunkReader::on_event(const sse::Event& event) {
 }
 
 Result<void> ChunkReader::read_body(Bytes body) {
-    if (auto parsed = doc_.parse_as_written(body); !parsed) {
+    if (auto parsed = doc_.parse(body); !parsed) {
         return parsed;
     }
     if (!doc_.is(json::kRoot, Type::kObject)) {

@@ -45,7 +45,7 @@ void read_member(const Document& doc, NodeId member, Answer& answer) {
 
 Result<Answer> read_json_embeddings(Bytes body) {
     Document doc;
-    if (auto parsed = doc.parse_as_written(body); !parsed) {
+    if (auto parsed = doc.parse(body); !parsed) {
         return parsed.error();
     }
     if (!doc.is(kRoot, Type::kObject)) {

@@ -259,7 +259,7 @@ ApiError read_error(const Document& doc, NodeId node) {
 Result<Answer> read_json_messages(Bytes body) {
     using messages::read_block;
     json::Document doc;
-    if (const Result<void> parsed = doc.parse_as_written(body); !parsed) {
+    if (const Result<void> parsed = doc.parse(body); !parsed) {
         return parsed.error();
     }
     Answer answer;

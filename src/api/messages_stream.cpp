@@ -77,7 +77,7 @@ EventInfo MessagesReader::on_event(const sse::Event& event) {
         return info;
     }
     const Bytes data = event.data.empty() ? Bytes("{}") : event.data;
-    if (!doc_.parse_as_written(data) || !doc_.is(kRoot, Type::kObject)) {
+    if (!doc_.parse(data) || !doc_.is(kRoot, Type::kObject)) {
         if (!done_) {
             info.malformed = true;
             lossy_ = true;

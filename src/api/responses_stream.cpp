@@ -61,7 +61,7 @@ EventInfo ResponsesReader::on_event(const sse::Event& event) {
     if (!event.has_data || event.data.empty() || event.data == "[DONE]") {
         return info;
     }
-    if (!doc_.parse_as_written(event.data) || !doc_.is(kRoot, Type::kObject)) {
+    if (!doc_.parse(event.data) || !doc_.is(kRoot, Type::kObject)) {
         if (!done_) {
             info.malformed = true;
             lossy_ = true;

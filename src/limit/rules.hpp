@@ -39,6 +39,9 @@ struct BudgetRule {
     int64_t soft = INT64_MAX;              // nano-dollars
     std::string exceed_model;              // "": refuse
     bool dry_run = false;
+    // The window that was asked for last: of many requests in one window the
+    // calendar is looked at for the first alone. A worker has one thread.
+    mutable Window last;
 };
 
 // What is reserved for an answer whose request and price say nothing.
@@ -49,7 +52,11 @@ inline constexpr int64_t kLeastOutput = 16;
 
 inline Window window_of(const BudgetRule& rule, int64_t wall_s) {
     static const TimeZone utc;
-    return window_at(rule.period, rule.zone ? *rule.zone : utc, wall_s);
+    if (wall_s < rule.last.start_s || wall_s >= rule.last.end_s) {
+        rule.last =
+            window_at(rule.period, rule.zone ? *rule.zone : utc, wall_s);
+    }
+    return rule.last;
 }
 
 // The limits and budgets that stand in a key's own entry, under names that
