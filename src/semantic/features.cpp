@@ -100,7 +100,7 @@ Features features_of(const Alignment& alignment, double cosine) {
                              right.rarity - right.missing);
     f[Feature::kShared] = std::log(std::clamp(shared, 300.0, 8000.0) / 1000);
     f[Feature::kVague] = std::clamp((1300 - shared) / 1000, 0.0, 1.0);
-    f[Feature::kLong] = std::clamp((shared - 1300) / 2000, 0.0, 1.0);
+    f[Feature::kLong] = std::clamp((shared - 1800) / 2200, 0.0, 1.0);
     return f;
 }
 

@@ -42,12 +42,12 @@ class Alignment;
 Veto find_veto(const Alignment& alignment, const Lists& lists,
                VetoSet which);
 
-// Hundredths of ln. A word this rare in the slot of another, all else equal,
-// makes another question; so do words this rare on both sides of texts that
-// share little (the sum over the words they share). Beyond that the
-// probability alone decides.
-constexpr uint16_t kSlotIdf = 600;
-constexpr uint16_t kRareIdf = 900;
+// Words this rare (hundredths of ln) in the place of one another make another
+// question: where texts share little (the sum over the words they share), and
+// where they share more. Beyond that the probability alone decides.
+constexpr uint16_t kRareIdf = 600;
+constexpr uint16_t kRarestIdf = 950;
+constexpr uint16_t kSlotIdf = 500;
 constexpr double kLittleShared = 2200;
 constexpr double kMuchShared = 2800;
 

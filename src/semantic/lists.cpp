@@ -22,7 +22,7 @@ constexpr Section kFlagSections[] = {
     {"light", kLight},       {"question", kQuestion | kLight},
     {"negation", kNegation}, {"date", kDate},
     {"month", kMonthOrWord}, {"marker", kMarker},
-    {"person", kPerson},     {"against", kAgainst},
+    {"person", kPerson},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},

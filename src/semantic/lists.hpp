@@ -40,7 +40,6 @@ enum TermFlag : uint16_t {
     kAsking = 1024,
     kLead = 4096,      // courtesies that lead into the question
     kErrand = 8192,    // leads into an order: can you, I want to
-    kAgainst = 16384,  // says no in itself: refuse, avoid, missing
     kQuestion = 2048,  // what is asked for: when, why, how much …
 };
 

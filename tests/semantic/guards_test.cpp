@@ -83,13 +83,6 @@ TEST(Guards, negation) {
                    "Can I fly without a passport?"), "veto:negation");
     EXPECT_EQ(veto("Why isn't my card working?",
                    "Why is my card not working?"), "");
-    // denied by a word of its own
-    EXPECT_EQ(veto("How do I avoid paying a fee?",
-                   "How do I not pay a fee?"), "");
-    EXPECT_EQ(veto("Why is the payment refused?",
-                   "Why is the payment not refused?"), "veto:negation");
-    EXPECT_EQ(veto("¿Por qué no pasa el pago?",
-                   "¿Por qué falla el pago?"), "");
 }
 
 TEST(Guards, opposites) {
@@ -139,12 +132,6 @@ TEST(Guards, rare_words) {
               "veto:rare_word");
     EXPECT_EQ(veto("what does a podiatrist do", "what does a notary do"),
               "veto:rare_word");
-    EXPECT_EQ(veto("How is the inflamed white matter of the brain treated?",
-                   "How is the inflamed white matter of the brain diagnosed?"),
-              "veto:rare_word");
-    // two wordings of more than a word are left to the probability
-    EXPECT_EQ(veto("What is a good remedy for dry skin in winter?",
-                   "What are some solutions to dry skin in winter?"), "");
     // a slip of the pen is no other word
     EXPECT_EQ(veto("how do i cancel my subscription",
                    "how do i cancel my subscripton"), "");
