@@ -24,6 +24,7 @@ my $conf  = <<"END";
     server {
         listen 127.0.0.1:%%PORT:http%%;
         listen 127.0.0.1:%%PORT:h2%% http2;
+        client_header_timeout 2s;
         location / { $proxy }
         location /file/ {
             rewrite ^/file/(.*) /\$1 break;
@@ -42,7 +43,12 @@ my $conf  = <<"END";
             $proxy
         }
         location /small/ { client_max_body_size 10k; $proxy }
-        location /slow/ { client_body_timeout 1s; $proxy }
+        location /slow/ {
+            client_body_timeout 1s;
+            llm_limit slow key=\$http_x_key tokens=1000/h;
+            llm_limit places key=\$http_x_key concurrency=21;
+            $proxy
+        }
         location /pass/ { llm_passthrough on; $proxy }
         location /openai/ { llm_api openai; $proxy }
         location /off/ {
@@ -367,21 +373,37 @@ subtest 'case 16: slow clients hold nothing upstream' => sub {
     $t->mock_reset;
     my @c = map { $t->client } 1 .. 20;
     $_->write("POST /slow$chat HTTP/1.1\r\nHost: a\r\n"
+        . "X-Key: k\r\n"
         . "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
         . '{"model":') for @c;
     my $half = $t->client;
     $half->write("POST $chat HTTP/1.1\r\nHost:");
     is $t->post($chat, said(text()))->status, 200, 'others are served';
     is $t->mock_count, 1, 'nothing of the slow ones went upstream';
+    my @key = ('X-Key' => 'k');
+    is $t->post("/slow$chat", said(text()) =~ s/9999/900/r, @key)->status,
+        200, 'they hold no tokens';
+    push @c, $t->client;
+    $c[-1]->write("POST /slow$chat HTTP/1.1\r\nHost: a\r\nX-Key: k\r\n"
+        . "Content-Length: 1000\r\n\r\n{");
+    my $full = sub {
+        $t->post("/slow$chat", said(text()) =~ s/9999/9/r, @key)->status
+    };
+    ok wait_until { $full->() == 429 }, 'but places of concurrency=';
     is $_->closed, 'closed', 'they are closed' for @c;
-    is $t->mock_count, 1, 'nor later';
-    $half->close;
+    is $half->closed, 'closed', 'so is who does not come to the end of a head';
+    is $full->(), 200, 'and its places are free again';
+    ok !(grep { $_->{body} !~ /\}\z/ } $t->mock_log),
+        'nothing of theirs went upstream later';
+    is $t->get('/metrics')->body =~ /^llm_reservations(?:\{.*\})? (\S+)/m
+        && $1, 0, 'nothing stays reserved';
+    $t->mock_reset;
     my $aborted = $t->client;
     $aborted->write("POST $chat HTTP/1.1\r\nHost: a\r\n"
         . "Content-Length: 1000\r\n\r\n{\"model\":");
     $aborted->reset;
     is $t->post($chat, said(text()))->status, 200, 'a client that left';
-    is $t->mock_count, 2, 'is nobody';
+    is $t->mock_count, 1, 'is nobody';
 };
 
 subtest 'case 17: methods, Expect, HTTP/1.0' => sub {

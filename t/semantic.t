@@ -1,7 +1,7 @@
 # Near matches through nginx, by the lexical embedder, which needs no file:
 # what meets and what never does, what a hit looks like, that a wording is
 # looked up once and then known, and what ends with the answer. Endpoints and
-# models: semantic_remote.t, semantic_model.t. Fault cases 76 to 79.
+# models: semantic_remote.t, semantic_model.t. Fault cases 76 to 79, 88 to 90.
 
 use lib 't/lib';
 use LLM::Test;
@@ -173,7 +173,7 @@ subtest 'case, marks and greetings do not need an encoder' => sub {
         ->header('x-c'), 'HIT normalized', 'normalize=off';
 };
 
-subtest 'no near match crosses a wall' => sub {
+subtest 'case 88, 89: no near match crosses a wall' => sub {
     my $tool = sub {
         return [{ type => 'function', function => { name => $_[0],
             parameters => { type => 'object', properties => {} } } }];
@@ -205,7 +205,7 @@ subtest 'no near match crosses a wall' => sub {
     }
 };
 
-subtest 'who may not be answered by a near match is told why' => sub {
+subtest 'case 90: who may not be answered by a near match is told why' => sub {
     my %gate = (
         'gate:n'           => { n => 2 },
         'gate:freshness'   => { text => 'What is the weather like today?' },
@@ -227,7 +227,7 @@ subtest 'who may not be answered by a near match is told why' => sub {
     is ask($pair[0], in => '/off')->header('x-c'), 'MISS no_entry', 'off';
 };
 
-subtest 'what differs in substance is another question' => sub {
+subtest 'case 90: what differs in substance is another question' => sub {
     my %veto = (
         'veto:number' => ['How much is a bag of 20 kg of rice?',
             'How much is a bag of 25 kg of rice?'],
@@ -251,7 +251,7 @@ subtest 'what differs in substance is another question' => sub {
         'llm_semantic_guard off';
 };
 
-subtest 'thresholds' => sub {
+subtest 'case 90: thresholds' => sub {
     my $r = second(@pair, in => '/strict');
     is word($r), 'MISS', 'below the threshold';
     my ($hundredths) = $r->header('x-similarity') =~ /^(0\.\d\d)/;

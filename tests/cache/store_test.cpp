@@ -88,6 +88,46 @@ TEST(Store, KeysThatDifferInOneBitAreTwo) {
     EXPECT_TRUE(zone->check().ok());
 }
 
+// Fault case 91: keys that somebody has chosen to meet in one bucket, which
+// costs him a search for each, are spread again where the zone has another
+// hash key, and he does not know this one. The same for digests in a row.
+TEST(Store, BucketsCannotBeAimedAt) {
+    constexpr size_t kBuckets = 256;
+    auto bucket = [](const HashKey& key, const Digest& digest) {
+        return uint64_t{key(digest).bucket} * kBuckets >> 32;
+    };
+    HashKey theirs{0x0123456789abcdef, 0x9e3779b97f4a7c15};
+    std::vector<Digest> aimed;
+    for (uint64_t n = 0; aimed.size() < 2 * kBuckets; n++) {
+        if (Digest digest = key_of(n); bucket(theirs, digest) == 0) {
+            aimed.push_back(digest);
+        }
+    }
+    std::vector<Digest> rows[3];
+    for (int i = 0; i < 3; i++) {
+        for (uint64_t n = 0; n < 2 * kBuckets; n++) {
+            uint64_t value = n << (24 * i);
+            Digest digest{};
+            std::memcpy(digest.bytes.data(), &value, sizeof(value));
+            rows[i].push_back(digest);
+        }
+    }
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        Digest random = key_of(seed << 40);
+        HashKey ours;
+        std::memcpy(&ours, random.bytes.data(), sizeof(ours));
+        ours.factor |= 1;
+        for (const auto* keys : {&aimed, &rows[0], &rows[1], &rows[2]}) {
+            size_t count[kBuckets] = {};
+            for (const Digest& digest : *keys) {
+                count[bucket(ours, digest)]++;
+            }
+            EXPECT_LT(*std::max_element(count, count + kBuckets), 24u)
+                << "seed " << seed;
+        }
+    }
+}
+
 TEST(Store, RefusesAndCounts) {
     Zone zone(4 << 20, 10000);
     EXPECT_EQ(put(zone.store(), key_of(1), body_of(1, 10001)).status,

@@ -113,6 +113,13 @@ sub _fill {
     return 0;
 }
 
+# Bytes as they come, for a protocol of the caller's own; '' at the end.
+sub bytes {
+    my $s = shift;
+    return '' if !length $s->{in} && !$s->_fill;
+    return substr $s->{in}, 0, length $s->{in}, '';
+}
+
 # Is there a byte (or the end) within so many seconds?
 sub readable {
     my ($s, $seconds) = @_;
