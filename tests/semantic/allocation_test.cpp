@@ -29,6 +29,9 @@ void* counted(size_t size, size_t alignment) {
     return out;
 }
 
+// Not inlined: GCC holds free() against a new that it did not inline as well.
+[[gnu::noinline]] void give_back(void* p) noexcept { std::free(p); }
+
 }  // namespace
 
 // All forms, also those that do not throw: a sanitizer has its own for each
@@ -48,13 +51,13 @@ void* operator new[](size_t size) { return counted(size, 16); }
 void* operator new[](size_t size, const std::nothrow_t&) noexcept {
     return counted_or_null(size, 16);
 }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { give_back(p); }
+void operator delete[](void* p, size_t) noexcept { give_back(p); }
+void operator delete(void* p) noexcept { give_back(p); }
+void operator delete(void* p, size_t) noexcept { give_back(p); }
+void operator delete(void* p, std::align_val_t) noexcept { give_back(p); }
 void operator delete(void* p, size_t, std::align_val_t) noexcept {
-    std::free(p);
+    give_back(p);
 }
 
 namespace llm::semantic {
