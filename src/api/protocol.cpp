@@ -143,7 +143,8 @@ std::string error_body(Family family, const ApiError& error,
     return out += "}}";
 }
 
-std::string error_event(Endpoint endpoint, const ApiError& error) {
+std::string error_event(Endpoint endpoint, const ApiError& error,
+                        int64_t sequence) {
     Family family = family_of(endpoint);
     if (endpoint == Endpoint::kMessages) {
         return "event: error\ndata: " + error_body(family, error, {})
@@ -160,9 +161,9 @@ std::string error_event(Endpoint endpoint, const ApiError& error) {
     append_member(out, "message", error.message);
     out += ',';
     append_nullable(out, "param", error.param);
-    // Typed clients want the member; nobody here knows how many events went
-    // before.
-    return out += ",\"sequence_number\":0}\n\n";
+    out += ",\"sequence_number\":";
+    append_number(out, sequence);
+    return out += "}\n\n";
 }
 
 }  // namespace llm::api

@@ -51,6 +51,8 @@ std::string error_body(Family family, const ApiError& error,
 //   chat, completions  data: {"error":{…}}
 //   responses          event: error + data: {"type":"error",…}
 //   messages           event: error + data: {"type":"error","error":{…}}
-std::string error_event(Endpoint endpoint, const ApiError& error);
+// `sequence`: the event's number, where the protocol has them (responses).
+std::string error_event(Endpoint endpoint, const ApiError& error,
+                        int64_t sequence = 0);
 
 }  // namespace llm::api

@@ -18,6 +18,8 @@
 
 namespace llm::api {
 
+class ResponsesProgress;
+
 // A whole JSON body. Errc::kInvalid when it is not the endpoint's answer
 // (not JSON, no choices, …). A body {"error":…} is an Answer with `error`.
 Result<Answer> read_json(Endpoint endpoint, Bytes body);
@@ -46,6 +48,8 @@ public:
     // Something was not understood and is not in the answer: data that is no
     // JSON, a shape that is not the protocol's, parts without bound.
     bool lossy() const { return lossy_; }
+    // Responses: what of the stream is open.
+    virtual const ResponsesProgress* progress() const { return nullptr; }
     // Bytes of generated content so far, for estimates of output tokens.
     size_t content_bytes() const { return content_bytes_; }
 

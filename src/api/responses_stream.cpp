@@ -1,10 +1,10 @@
-#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "src/api/protocols.hpp"
 #include "src/api/raw_json.hpp"
 #include "src/api/responses.hpp"
+#include "src/api/responses_progress.hpp"
 
 namespace llm::api {
 namespace {
@@ -21,18 +21,15 @@ bool is_terminal(Bytes type) {
 class ResponsesReader final : public StreamReader {
 public:
     explicit ResponsesReader(size_t max_bytes)
-        : StreamReader(Endpoint::kResponses, max_bytes) {
+        : StreamReader(Endpoint::kResponses, max_bytes),
+          progress_(max_bytes) {
         answer_.choices.emplace_back();
     }
 
     EventInfo on_event(const sse::Event& event) override;
+    const ResponsesProgress* progress() const override { return &progress_; }
 
 private:
-    struct Item {
-        int64_t index;
-        std::string json;
-    };
-
     void dispatch(Bytes type, EventInfo& info);
     void on_item_added(EventInfo& info);
     void on_item_done();
@@ -42,16 +39,14 @@ private:
 
     void count(size_t bytes, EventInfo& info);
     bool keep_document(NodeId response);
-    std::string output_of_items();
     void overflow() {
         overflow_ = true;
-        items_.clear();
+        progress_.drop();
     }
 
     json::Document doc_;
     std::string scratch_;
-    std::vector<Item> items_;  // for a final response that leaves them out
-    size_t kept_ = 0;
+    ResponsesProgress progress_;
     bool done_ = false;
 };
 
@@ -75,6 +70,9 @@ EventInfo ResponsesReader::on_event(const sse::Event& event) {
     std::string type = raw::text_of(doc_, kRoot, "type");
     if (type.empty()) {
         type = event.type;
+    }
+    if (!done_) {
+        progress_.on_event(type, doc_);
     }
     if (is_terminal(type)) {
         on_end(type, info);
@@ -120,24 +118,11 @@ void ResponsesReader::on_item_added(EventInfo& info) {
 }
 
 void ResponsesReader::on_item_done() {
-    const NodeId item = doc_.find(kRoot, "item");
-    const NodeId index = doc_.find(kRoot, "output_index");
-    if (!doc_.is(item, Type::kObject)) {
+    if (!doc_.is(doc_.find(kRoot, "item"), Type::kObject)) {
         lossy_ = true;
-        return;
-    }
-    if (overflow_) {
-        return;
-    }
-    kept_ += sizeof(Item) + doc_.raw(item).size();
-    if (kept_ > max_bytes_) {
+    } else if (progress_.lost()) {
         overflow();
-        return;
     }
-    const int64_t place = doc_.is(index, Type::kNumber)
-                              ? doc_.as_int64(index)
-                              : static_cast<int64_t>(items_.size());
-    items_.push_back({place, raw::compact(doc_.raw(item))});
 }
 
 void ResponsesReader::on_delta(Bytes type, EventInfo& info) {
@@ -152,19 +137,6 @@ void ResponsesReader::on_delta(Bytes type, EventInfo& info) {
     count(doc_.string(delta, scratch_).size(), info);
 }
 
-std::string ResponsesReader::output_of_items() {
-    std::stable_sort(
-        items_.begin(), items_.end(),
-        [](const Item& a, const Item& b) { return a.index < b.index; });
-    std::string output = "[";
-    for (const Item& item : items_) {
-        output += output.size() > 1 ? "," : "";
-        output += item.json;
-    }
-    output += ']';
-    return output;
-}
-
 // Some servers leave the output out of the final response and have sent it
 // before; the document gets it back. False when it is lost.
 bool ResponsesReader::keep_document(NodeId response) {
@@ -172,14 +144,14 @@ bool ResponsesReader::keep_document(NodeId response) {
     const NodeId output = doc_.find(response, "output");
     const bool empty =
         !doc_.is(output, Type::kArray) || doc_.size(output) == 0;
-    if (!empty || (items_.empty() && content_bytes_ == 0)) {
+    if (!empty || (!progress_.has_items() && content_bytes_ == 0)) {
         document = raw::compact(doc_.raw(response));
         return true;
     }
-    if (items_.empty()) {
+    if (!progress_.has_items()) {
         return false;
     }
-    raw::append_with(document, doc_, response, "output", output_of_items());
+    raw::append_with(document, doc_, response, "output", progress_.output());
     return true;
 }
 
@@ -205,7 +177,7 @@ void ResponsesReader::on_end(Bytes type, EventInfo& info) {
     } else if (!overflow_ && !keep_document(response)) {
         lossy_ = true;
     }
-    items_ = {};
+    progress_.drop();
     answer_.complete = !lossy_ && !overflow_;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/api/responses_progress.hpp"
 #include "src/json/document.hpp"
 #include "src/sse/writer.hpp"
 
@@ -96,45 +97,46 @@ void cut_messages(const json::Document& data, const Usage& usage,
     sse::append_event(out, "message_stop", R"({"type":"message_stop"})");
 }
 
-void cut_response(const Answer& answer, const json::Document& data,
+void cut_response(const StreamReader& reader, const sse::Event& event,
                   const Usage& usage, std::string& out) {
-    int64_t sequence = 0;
-    if (!data.empty()) {
-        json::NodeId node = data.find(kRoot, "sequence_number");
-        sequence = node == json::kNoNode ? 0 : data.as_int64(node);
-    }
-    std::string event = R"({"type":"response.incomplete",)";
-    append_count(event, "sequence_number", sequence);
-    event += R"(,"response":{)";
-    append_text(event, "id", answer.id);
-    event += R"(,"object":"response",)";
-    append_count(event, "created_at", answer.created);
-    event += R"(,"status":"incomplete","error":null,"incomplete_details":)"
-             R"({"reason":"max_output_tokens"},)";
-    append_text(event, "model", answer.model);
-    event += R"(,"output":[],"usage":{)";
-    append_count(event, "input_tokens", usage.input);
-    event += ',';
-    append_count(event, "output_tokens", usage.output);
-    event += ',';
-    append_count(event, "total_tokens",
+    const Answer& answer = reader.answer();
+    const ResponsesProgress* progress = reader.progress();
+    // What it says is in the text that is now closed.
+    out += event.raw;
+    int64_t sequence = progress->next_sequence();
+    std::string output = progress->close(out, sequence);
+    std::string last = R"({"type":"response.incomplete",)";
+    append_count(last, "sequence_number", sequence);
+    last += R"(,"response":{)";
+    append_text(last, "id", answer.id);
+    last += R"(,"object":"response",)";
+    append_count(last, "created_at", answer.created);
+    last += R"(,"status":"incomplete","error":null,"incomplete_details":)"
+            R"({"reason":"max_output_tokens"},)";
+    append_text(last, "model", answer.model);
+    last += R"(,"output":)" + output + R"(,"usage":{)";
+    append_count(last, "input_tokens", usage.input);
+    last += ',';
+    append_count(last, "output_tokens", usage.output);
+    last += ',';
+    append_count(last, "total_tokens",
                  std::max<int64_t>(usage.input, 0)
                      + std::max<int64_t>(usage.output, 0));
-    sse::append_event(out, "response.incomplete", event + "}}}");
+    sse::append_event(out, "response.incomplete", last + "}}}");
 }
 
 }  // namespace
 
-void write_cut(const StreamReader& reader, Bytes data, const Usage& usage,
-               bool include_usage, std::string& out) {
+void write_cut(const StreamReader& reader, const sse::Event& event,
+               const Usage& usage, bool include_usage, std::string& out) {
     const Answer& answer = reader.answer();
     json::Document doc;
-    (void) doc.parse(data);  // empty where it is none
+    (void) doc.parse(event.data);  // empty where it is none
     switch (answer.endpoint) {
     case Endpoint::kMessages:
         return cut_messages(doc, usage, out);
     case Endpoint::kResponses:
-        return cut_response(answer, doc, usage, out);
+        return cut_response(reader, event, usage, out);
     default:
         return cut_chunks(answer, usage, include_usage, out);
     }

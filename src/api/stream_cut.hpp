@@ -6,9 +6,11 @@
 //                      asked for it, [DONE]
 //   messages           content_block_stop of the open block, message_delta
 //                      with stop_reason "max_tokens" and usage, message_stop
-//   responses          response.incomplete with the reason max_output_tokens
-//                      and usage; its output names no item, since those that
-//                      were streamed were never closed
+//   responses          what is open is closed: the texts, parts and items,
+//                      then response.incomplete with the reason
+//                      max_output_tokens, all items and usage. Of an answer
+//                      that is too large to be kept nothing is closed or
+//                      named
 //
 // Sources: OpenAI and Anthropic streaming references. Pure function.
 #pragma once
@@ -19,8 +21,9 @@
 
 namespace llm::api {
 
-// `data` is that of the content event which is replaced. Appends to `out`.
-void write_cut(const StreamReader& reader, Bytes data, const Usage& usage,
-               bool include_usage, std::string& out);
+// What is sent instead of `event`, the content event that `reader` has seen
+// last. Appends to `out`.
+void write_cut(const StreamReader& reader, const sse::Event& event,
+               const Usage& usage, bool include_usage, std::string& out);
 
 }  // namespace llm::api

@@ -1,6 +1,7 @@
 // The stops behind the upstream: its bytes are followed as they pass.
 #include <algorithm>
 
+#include "src/api/responses_progress.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/exchange/media_type.hpp"
 
@@ -188,7 +189,10 @@ std::string Exchange::named(Bytes events) {
 
 void Exchange::break_stream(End how) {
     broken_ = true;
-    last_words_ = api::error_event(endpoint_, cut_error(how));
+    const api::ResponsesProgress* progress = reader_->progress();
+    last_words_ = api::error_event(
+        endpoint_, cut_error(how),
+        progress == nullptr ? 0 : progress->next_sequence());
 }
 
 Bytes Exchange::on_eof(bool clean, End how, Now now) {

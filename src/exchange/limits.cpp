@@ -148,7 +148,7 @@ void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
             std::string last;
             api::Usage usage = reader_->answer().usage;
             complete_usage(usage);
-            api::write_cut(*reader_, event.data, usage,
+            api::write_cut(*reader_, event, usage,
                            request_.include_usage, last);
             edit.cut(named(last));
             cut_ = true;

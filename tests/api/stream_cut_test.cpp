@@ -4,7 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <vector>
+
+#include "src/api/raw_json.hpp"
 #include "tests/api/replay.hpp"
+#include "tests/api/responses_cases.hpp"
 
 namespace llm::api {
 namespace {
@@ -40,7 +45,7 @@ std::string cut_at(Endpoint endpoint, Bytes stream, size_t at) {
         Usage usage;
         usage.input = 5;
         usage.output = 7;
-        write_cut(*reader, event.data, usage, true, out);
+        write_cut(*reader, event, usage, true, out);
         return out;
     }
     return "";
@@ -115,7 +120,7 @@ TEST(StreamCut, UsageOnlyForWhoAskedForIt) {
     ASSERT_TRUE(parser.next(rest, first));
     (void) reader->on_event(first);
     std::string out;
-    write_cut(*reader, first.data, {}, false, out);
+    write_cut(*reader, first, {}, false, out);
     EXPECT_EQ(out.find("usage"), std::string::npos);
     EXPECT_TRUE(out.ends_with("data: [DONE]\n\n"));
 }
@@ -189,45 +194,151 @@ TEST(StreamCut, Messages) {
     EXPECT_GE(cuts, 3);
 }
 
-TEST(StreamCut, Responses) {
-    std::string response = R"({"id":"r1","object":"response","created_at":5,)"
-                           R"("status":"in_progress","model":"m",)"
-                           R"("output":[]})";
-    std::string item = R"({"id":"i","type":"message","status":"in_progress",)"
-                       R"("role":"assistant","content":[]})";
-    auto delta = [](int number, const char* text) {
-        return typed("response.output_text.delta",
-                     ",\"sequence_number\":" + std::to_string(number)
-                         + R"(,"item_id":"i","output_index":0,)"
-                           R"("content_index":0,"delta":")"
-                         + text + "\"");
-    };
-    std::string stream =
-        typed("response.created",
-              R"(,"sequence_number":0,"response":)" + response)
-        + typed("response.output_item.added",
-                R"(,"sequence_number":1,"output_index":0,"item":)" + item)
-        + typed("response.content_part.added",
-                R"(,"sequence_number":2,"item_id":"i","output_index":0,)"
-                R"("content_index":0,"part":{"type":"output_text","text":"",)"
-                R"("annotations":[]})")
-        + delta(3, "a") + delta(4, "b");
+// One event of a stream that was cut, as its reader sees it.
+struct Told {
+    std::string type;
+    json::Document doc;
+
+    std::string text(Bytes key) const {
+        return raw::text_of(doc, json::kRoot, key);
+    }
+    int64_t number(Bytes key) const {
+        json::NodeId node = doc.find(json::kRoot, key);
+        return doc.is(node, json::Type::kNumber) ? doc.as_int64(node) : -1;
+    }
+    // Which item and part it is about.
+    std::string place() const {
+        return std::to_string(number("output_index")) + "/"
+               + std::to_string(number("content_index")) + "/"
+               + std::to_string(number("summary_index"));
+    }
+};
+
+std::vector<Told> events_of(Bytes stream) {
+    std::vector<Told> all;
+    sse::Parser parser(1 << 20);
+    sse::Event event;
+    while (parser.next(stream, event)) {
+        Told& told = all.emplace_back();
+        EXPECT_TRUE(told.doc.parse(event.data)) << event.data;
+        told.type = raw::text_of(told.doc, json::kRoot, "type");
+        EXPECT_EQ(told.type, event.type);
+    }
+    return all;
+}
+
+std::string renumbered(const Told& told, int64_t number) {
+    std::string data;
+    raw::append_replaced(data, told.doc, json::kRoot,
+                         {{"sequence_number", std::to_string(number)}});
+    return event(told.type, data);
+}
+
+// Numbers without a gap; what is added is done, once; what is done has the
+// text of its deltas; the final response has every item as it was done.
+void expect_whole(const std::vector<Told>& all) {
+    std::map<std::string, int> open;
+    std::map<std::string, std::string> texts;
+    std::map<int64_t, std::string> items;
+    for (size_t i = 0; i < all.size(); i++) {
+        const Told& event = all[i];
+        EXPECT_EQ(event.number("sequence_number"), static_cast<int64_t>(i));
+        std::string place = event.place();
+        Bytes type = event.type;
+        if (type.ends_with(".added")) {
+            open[place]++;
+        } else if (type.ends_with("_part.done")
+                   || type.ends_with("output_item.done")) {
+            open[place]--;
+        } else if (type.ends_with(".delta")) {
+            texts[place] += event.text("delta");
+        } else if (type.ends_with(".done")) {
+            std::string text;
+            for (Bytes key : {"text", "refusal", "arguments", "input"}) {
+                text += event.text(key);
+            }
+            EXPECT_EQ(text, texts[place]) << type;
+        }
+        if (type.ends_with("output_item.done")) {
+            items[event.number("output_index")] = replay::value_of(
+                event.doc.raw(event.doc.find(json::kRoot, "item")));
+        }
+    }
+    for (const auto& [place, count] : open) {
+        EXPECT_EQ(count, 0) << place;
+    }
+    const Told& last = all.back();
+    EXPECT_EQ(last.type, "response.incomplete");
+    json::NodeId response = last.doc.find(json::kRoot, "response");
+    json::NodeId output = last.doc.find(response, "output");
+    ASSERT_EQ(last.doc.size(output), items.size());
+    auto item = items.begin();
+    for (json::NodeId child : last.doc.children(output)) {
+        EXPECT_EQ(replay::value_of(last.doc.raw(child)), item->second);
+        ++item;
+    }
+}
+
+TEST(StreamCut, ResponsesCloseWhatIsOpen) {
+    Result<Answer> answer =
+        read_json(Endpoint::kResponses, responses_cases::kBody);
+    ASSERT_TRUE(answer.ok());
+    std::string whole;
+    write_sse(*answer, {}, whole);
+    // Without annotations, whose events are "added" and never done.
+    std::string stream;
+    int64_t number = 0;
+    for (const Told& event : events_of(whole)) {
+        if (!Bytes(event.type).ends_with("annotation.added")) {
+            stream += renumbered(event, number++);
+        }
+    }
     int cuts = 0;
-    for (size_t at = 0; at < 5; at++) {
+    for (size_t at = 0; at < 60; at++) {
         std::string text = cut_at(Endpoint::kResponses, stream, at);
         if (text.empty()) {
             continue;
         }
         cuts++;
+        SCOPED_TRACE(text);
         Followed followed = follow(Endpoint::kResponses, text);
         EXPECT_TRUE(followed.infos.back().terminal);
+        EXPECT_FALSE(followed.answer().finished_well());
         EXPECT_EQ(followed.answer().usage.output, 7);
-        std::string number = "\"sequence_number\":" + std::to_string(at);
-        size_t last = text.rfind("event: response.incomplete\n");
-        ASSERT_NE(last, std::string::npos);
-        EXPECT_NE(text.find(number, last), std::string::npos);
+        expect_whole(events_of(text));
     }
-    EXPECT_EQ(cuts, 2);
+    EXPECT_GE(cuts, 8);
+}
+
+TEST(StreamCut, AnOpenResponseSaysWhatItHas) {
+    Bytes stream = responses_cases::kHead;
+    std::string text = cut_at(Endpoint::kResponses, stream, 5);
+    std::vector<Told> all = events_of(text);
+    ASSERT_EQ(all.size(), 10u);
+    expect_whole(all);
+    EXPECT_EQ(all[6].type, "response.output_text.done");
+    EXPECT_EQ(all[6].text("text"), "Hello ☔");
+    EXPECT_EQ(all[7].type, "response.content_part.done");
+    EXPECT_EQ(all[8].type, "response.output_item.done");
+    json::NodeId item = all[8].doc.find(json::kRoot, "item");
+    EXPECT_EQ(raw::text_of(all[8].doc, item, "status"), "incomplete");
+    EXPECT_EQ(raw::text_of(all[8].doc, item, "id"), "msg_1");
+}
+
+TEST(StreamCut, AResponseThatIsTooLargeIsEndedAllTheSame) {
+    auto reader = make_stream_reader(Endpoint::kResponses, 4);
+    Bytes stream = responses_cases::kHead;
+    sse::Parser parser(1 << 20);
+    sse::Event event;
+    std::string out;
+    for (size_t i = 0; i < 6 && parser.next(stream, event); i++) {
+        (void) reader->on_event(event);
+        out += i < 5 ? std::string(event.raw) : "";
+    }
+    write_cut(*reader, event, {}, true, out);
+    std::vector<Told> all = events_of(out);
+    EXPECT_EQ(all.back().type, "response.incomplete");
+    EXPECT_EQ(all.back().number("sequence_number"), 6);
 }
 
 TEST(StreamCut, WithoutAnEventOfItsOwn) {
@@ -235,10 +346,12 @@ TEST(StreamCut, WithoutAnEventOfItsOwn) {
                               Endpoint::kResponses}) {
         auto reader = make_stream_reader(endpoint, 1 << 20);
         std::string out;
-        write_cut(*reader, "", {}, true, out);
+        write_cut(*reader, {}, {}, true, out);
         EXPECT_TRUE(follow(endpoint, out).infos.back().terminal);
         out.clear();
-        write_cut(*reader, "{", {}, true, out);
+        sse::Event broken;
+        broken.data = "{";
+        write_cut(*reader, broken, {}, true, out);
         EXPECT_TRUE(follow(endpoint, out).infos.back().terminal);
     }
 }

@@ -204,6 +204,22 @@ TEST_F(ExchangeTest, ACutStreamEndsInAnErrorAndIsNotStored) {
     EXPECT_EQ(total(metrics::kErrors), 2u);
 }
 
+TEST_F(ExchangeTest, TheErrorOfACutResponseHasTheNextNumber) {
+    std::string body = R"({"model":"m","input":"x","stream":true})";
+    Exchange exchange(services_, api::Endpoint::kResponses, false, kEventMax,
+                      at(1));
+    ASSERT_FALSE(exchange.read(body));
+    (void) exchange.look_up(policy_, at(1), allocator());
+    (void) exchange.forward();
+    exchange.release();
+    head(exchange, "text/event-stream");
+    feed(exchange, "event: response.created\ndata: {\"type\":"
+                   "\"response.created\",\"sequence_number\":41,"
+                   "\"response\":{}}\n\n");
+    Bytes tail = exchange.on_eof(true, End::kUpstreamCut, at(2));
+    EXPECT_NE(tail.find("\"sequence_number\":42}"), Bytes::npos) << tail;
+}
+
 TEST_F(ExchangeTest, AFinishedTextWithoutTerminalEventEndsClean) {
     auto exchange = begin(true);
     head(*exchange, "text/event-stream");
