@@ -281,10 +281,11 @@ bool Reader::read_max_tokens(NodeId value) {
     if (!doc_.is(value, Type::kNumber)) {
         return refuse_type(value, "a number");
     }
-    int64_t tokens = std::clamp<int64_t>(doc_.as_int64(value), 0,
-                                         Request::kMaxTokens);
-    request.max_output_tokens =
-        std::min(request.max_output_tokens.value_or(tokens), tokens);
+    int64_t tokens = std::min(doc_.as_int64(value), Request::kMaxTokens);
+    if (tokens >= 0) {
+        request.max_output_tokens =
+            std::max(request.max_output_tokens.value_or(0), tokens);
+    }
     return true;
 }
 
@@ -384,6 +385,7 @@ bool Reader::read_effect(NodeId value) {
         return true;
     }
     Bytes key = doc_.key(value);
+    request.background |= key == "background";
     for (const Known& known : kKnown) {
         if (known.read == &Reader::read_effect && known.key == key) {
             flag(known.key);

@@ -47,10 +47,12 @@ struct Request {
     int64_t n = 1;               // answers asked for: max(n, best_of), in
                                  // [1, kMaxCount]
 
-    // The smallest of max_tokens, max_completion_tokens, max_output_tokens
-    // that are numbers, in [0, kMaxTokens].
+    // The largest of max_tokens, max_completion_tokens, max_output_tokens
+    // that are numbers, up to kMaxTokens: which of two an upstream goes by is
+    // its own affair. To some servers a negative one is none at all.
     std::optional<int64_t> max_output_tokens;
     std::optional<double> temperature;
+    bool background = false;     // answered later, elsewhere (responses)
 
     // Why an answer must be neither shared nor replayed; "" when nothing
     // speaks against it. One of, the first in the body: background,

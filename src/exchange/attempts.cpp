@@ -97,12 +97,26 @@ std::optional<api::ApiError> Exchange::route(Bytes model) {
     return apply_plan(asked_model_);
 }
 
+// What llm_system does to the prompt's size.
+void Exchange::measure_texts() {
+    if (plan_.texts.empty()) {
+        return;
+    }
+    route::Edits texts;
+    (void) route::apply_system(*document_, request_, plan_.texts, texts,
+                               nullptr);
+    put_in_ = texts.put_in();
+    taken_out_ = texts.taken_out(document_->text());
+}
+
 std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
     effective_.clear();
     edits_.clear();
     cap_.reset();
     parameters_.reset();
     edited_ = false;
+    put_in_ = {};
+    taken_out_ = {};
     if (observe_ || malformed_) {
         return std::nullopt;
     }
@@ -119,6 +133,7 @@ std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
     }
     parameters_.emplace(std::move(parameters).value());
     edited_ = true;
+    measure_texts();
     return std::nullopt;
 }
 

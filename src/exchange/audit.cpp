@@ -104,9 +104,10 @@ std::string take_audit(Services& services, const Audit& audit,
     if (!answer.ok()) {
         return {};
     }
-    Bill bill = services.billing->bill(audit.account, audit.requested,
-                                       audit.asked, answer->model, provider,
-                                       answer->usage, false);
+    Bill bill = services.billing->bill(
+        audit.account,
+        {audit.requested, audit.asked, answer->model, provider},
+        answer->usage, 0, false);
     if (bill.known()) {
         bill.saved = Bill::kUnknown;
         services.billing->count(services.metrics, audit.account,

@@ -6,7 +6,10 @@ namespace llm::exchange {
 namespace {
 
 constexpr int kNanoDecimals = 9;
-constexpr Bytes kKinds[] = {"hit", "route"};
+constexpr Bytes kHit = "hit";
+constexpr Bytes kRoute = "route";
+constexpr Bytes kEdit = "edit";
+constexpr Bytes kKinds[] = {kHit, kRoute, kEdit};
 
 metrics::Family money(Bytes name, Bytes help,
                       std::span<const metrics::Label> labels) {
@@ -53,19 +56,19 @@ std::optional<int64_t> Billing::cost_of(Bytes model, Bytes provider,
     return price::cost_nano(*price, usage);
 }
 
-Bill Billing::bill(const Account& account, Bytes requested, Bytes asked,
-                   Bytes served, Bytes provider, const api::Usage& usage,
+Bill Billing::bill(const Account& account, const Models& models,
+                   const api::Usage& usage, int64_t taken_out,
                    bool hit) const {
     Bill bill;
     if (!usage.known() || !has_prices()) {
         return bill;
     }
-    auto cost = cost_of(asked, provider, usage);
+    auto cost = cost_of(models.asked, models.provider, usage);
     if (!cost) {
-        cost = cost_of(served, provider, usage);
+        cost = cost_of(models.served, models.provider, usage);
     }
-    Bytes baseline =
-        account.baseline.empty() ? requested : Bytes(account.baseline);
+    Bytes baseline = account.baseline.empty() ? models.requested
+                                              : Bytes(account.baseline);
     auto against = cost_of(baseline, {}, usage);
     if (!against) {
         against = cost;
@@ -74,16 +77,28 @@ Bill Billing::bill(const Account& account, Bytes requested, Bytes asked,
         return bill;
     }
     bill.cost = hit ? 0 : *cost;
-    bill.saved = against ? *against - bill.cost : Bill::kUnknown;
+    if (!against) {
+        return bill;
+    }
+    bill.saved = *against - bill.cost;
+    if (taken_out != 0 && !hit) {
+        api::Usage unedited = usage;
+        unedited.input = std::max<int64_t>(usage.input + taken_out, 0);
+        auto whole = cost_of(baseline, {}, unedited);
+        if (!whole) {
+            whole = cost_of(models.asked, models.provider, unedited);
+        }
+        bill.by_edits = whole.value_or(*against) - *against;
+        bill.saved += bill.by_edits;
+    }
     return bill;
 }
 
 void Billing::count(metrics::Table& table, const Account& account,
                     Bytes model, const Bill& bill, bool hit) const {
-    std::vector<Bytes> values{hit ? Bytes("hit") : Bytes("route"),
-                              account.tenant.empty()
-                                  ? metrics::kOther
-                                  : Bytes(account.tenant),
+    std::vector<Bytes> values{{}, account.tenant.empty()
+                                      ? metrics::kOther
+                                      : Bytes(account.tenant),
                               model};
     for (size_t i = 0; i < names_.size(); i++) {
         values.push_back(i < account.tags.size() ? Bytes(account.tags[i])
@@ -93,8 +108,15 @@ void Billing::count(metrics::Table& table, const Account& account,
         table.counter(cost_, metrics::Values(values).subspan(1))
             .add(static_cast<uint64_t>(bill.cost));
     }
-    if (bill.saved != Bill::kUnknown && bill.saved > 0) {
-        table.counter(saved_, values).add(static_cast<uint64_t>(bill.saved));
+    auto count_saved = [&](Bytes kind, int64_t nano) {
+        if (nano > 0) {
+            values[0] = kind;
+            table.counter(saved_, values).add(static_cast<uint64_t>(nano));
+        }
+    };
+    if (bill.saved != Bill::kUnknown) {
+        count_saved(hit ? kHit : kRoute, bill.saved - bill.by_edits);
+        count_saved(kEdit, bill.by_edits);
     }
 }
 

@@ -3,7 +3,9 @@
 // Cost is that of the true usage at the price of the model that was asked
 // (where the table does not know that, of the model that answered). Saved is
 // against the baseline: the configured model, else the one that the client
-// asked for. A hit saves all of the baseline's cost, routing the difference.
+// asked for. A hit saves all of the baseline's cost, routing the difference,
+// edits what the prompt tokens that they took out would have cost at the
+// baseline (those that they put in cost more).
 //
 // The families of money have labels of their own for each llm_tag, so they
 // are made when a worker starts and not in metrics/families.
@@ -37,6 +39,7 @@ struct Bill {
 
     int64_t cost = kUnknown;
     int64_t saved = kUnknown;  // negative: dearer than the baseline
+    int64_t by_edits = 0;      // that part of it
 
     bool known() const { return cost != kUnknown; }
 };
@@ -64,11 +67,18 @@ public:
         return {book_, book_->find(model, provider)};
     }
 
-    // `asked` went upstream, `requested` is the client's word. A hit has
-    // bought nothing.
-    Bill bill(const Account& account, Bytes requested, Bytes asked,
-              Bytes served, Bytes provider, const api::Usage& usage,
-              bool hit) const;
+    // Whose answer it was.
+    struct Models {
+        Bytes requested;  // the client's word
+        Bytes asked;      // went upstream
+        Bytes served;     // the answer's word
+        Bytes provider;
+    };
+
+    // `taken_out`: prompt tokens that edits have spared, negative: added. A
+    // hit has bought nothing.
+    Bill bill(const Account& account, const Models& models,
+              const api::Usage& usage, int64_t taken_out, bool hit) const;
 
     // `model` is a label already.
     void count(metrics::Table& table, const Account& account, Bytes model,

@@ -278,6 +278,7 @@ private:
 
     // attempts.cpp
     std::optional<api::ApiError> apply_plan(Bytes model);
+    void measure_texts();
     void build_edits();
     Step reserve_again(Now now);
     void judge_provider(End how, Now now);
@@ -291,6 +292,8 @@ private:
 
     // limits.cpp
     void count_prompt();
+    price::Rate cache_write(
+        const std::shared_ptr<const price::ModelPrice>& price) const;
     Need need() const;
     void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
     void settle_spending(Now now);
@@ -303,6 +306,7 @@ private:
                && !observe_;
     }
     TextSize prompt_size() const;
+    int64_t tokens_taken_out() const;
     TextSize completion_size() const;
     const tokens::Estimator& estimator() const;
     int64_t prompt_tokens() const;
@@ -358,6 +362,8 @@ private:
     route::Plan plan_;
     std::string asked_model_;  // of the first rung; "": the client's
     std::string effective_;    // what the plan adds beyond the model
+    TextSize put_in_;          // text of the plan's that the model reads
+    TextSize taken_out_;       // and of the client's that it does not
     bool edited_ = false;       // edits_ are the plan's for this body
     std::string edited_model_;  // and this model; parameters_ looks at it
     std::optional<route::AnswerModel> answer_model_;

@@ -44,6 +44,30 @@ void Exchange::count_prompt() {
     counter_ = counter;
 }
 
+// Whether the prompt, or a part of it, may be charged as written to the
+// provider's cache, where that is dearer than reading it. The text is only
+// searched: what takes a word of the prompt for a mark holds more, not less.
+price::Rate Exchange::cache_write(
+    const std::shared_ptr<const price::ModelPrice>& price) const {
+    auto dearer = [](const price::Tier& tier) {
+        return std::max(tier.rates[price::kCacheWrite],
+                        tier.rates[price::kCacheWrite1h])
+               > tier.rates[price::kInput];
+    };
+    if (price == nullptr || !has_document()
+        || std::none_of(price->tiers.begin(), price->tiers.end(), dearer)) {
+        return price::kInput;
+    }
+    if (document_->text().find("\"cache_control\"") == Bytes::npos) {
+        bool ours = plan_.provider_cache
+                    && endpoint_ == api::Endpoint::kMessages;
+        return ours ? price::kCacheWrite : price::kInput;
+    }
+    return document_->text().find("\"1h\"") == Bytes::npos
+               ? price::kCacheWrite
+               : price::kCacheWrite1h;
+}
+
 Need Exchange::need() const {
     Need need;
     need.prompt = prompt_tokens();
@@ -53,6 +77,11 @@ Need Exchange::need() const {
         return need;
     }
     need.choices = request_.n;
+    if (endpoint_ == api::Endpoint::kCompletions) {
+        // Each of several prompts has answers of its own.
+        need.choices *= std::max<int64_t>(request_.messages, 1);
+    }
+    need.cache_write = cache_write(need.price);
     std::optional<int64_t> named = parameters_
                                        ? parameters_->output_limit()
                                        : request_.max_output_tokens;
@@ -99,7 +128,7 @@ Step Exchange::reserve(Now now) {
         return Step::kRefuse;
     }
     if (degrade_to().empty() && spending_->cap() && !observe_) {
-        cap_ = spending_->output() / std::max<int64_t>(request_.n, 1);
+        cap_ = spending_->output() / std::max<int64_t>(wanted.choices, 1);
     }
     return Step::kForward;
 }

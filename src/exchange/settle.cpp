@@ -94,7 +94,17 @@ TextSize Exchange::prompt_size() const {
     TextSize size;
     size.ascii_bytes = request_.ascii_bytes + request_.tools_bytes;
     size.other_bytes = request_.other_bytes;
+    size += put_in_;
+    size.ascii_bytes -= std::min(size.ascii_bytes, taken_out_.ascii_bytes);
+    size.other_bytes -= std::min(size.other_bytes, taken_out_.other_bytes);
     return size;
+}
+
+// Of the client's prompt by the operator's texts; negative: they are longer.
+int64_t Exchange::tokens_taken_out() const {
+    uint64_t model = tokens::model_hash(upstream_model());
+    return static_cast<int64_t>(estimator().prompt(model, taken_out_, 0))
+           - static_cast<int64_t>(estimator().prompt(model, put_in_, 0));
 }
 
 // What the provider said; where it did not, or was cut off, what the bytes
@@ -167,6 +177,10 @@ void Exchange::complete_usage(api::Usage& usage) const {
     }
     // A stream's first report of output is provisional.
     usage.output = std::max(usage.output, completion_tokens());
+    // It goes on where nobody sees it: as much as it may be.
+    if (request_.background && !terminal_ && spending_) {
+        usage.output = std::max(usage.output, spending_->output());
+    }
 }
 
 const tokens::Estimator& Exchange::estimator() const {
@@ -177,12 +191,17 @@ const tokens::Estimator& Exchange::estimator() const {
 // As reserve() has counted them, otherwise estimated.
 int64_t Exchange::prompt_tokens() const {
     uint64_t model = tokens::model_hash(upstream_model());
-    uint64_t tokens =
-        counter_ != nullptr
-            ? prompt_count_.tokens
-                  + estimator().prompt(model, prompt_count_.rest, 0)
-            : estimator().prompt(model, prompt_size(), request_.messages);
-    return static_cast<int64_t>(tokens + request_.input_tokens);
+    if (counter_ == nullptr) {
+        return static_cast<int64_t>(
+            estimator().prompt(model, prompt_size(), request_.messages)
+            + request_.input_tokens);
+    }
+    // The client's text is counted, what edits do to it is estimated.
+    auto counted = static_cast<int64_t>(
+        prompt_count_.tokens
+        + estimator().prompt(model, prompt_count_.rest, 0)
+        + request_.input_tokens);
+    return std::max<int64_t>(counted - tokens_taken_out(), 1);
 }
 
 int64_t Exchange::completion_tokens() const {
@@ -381,9 +400,10 @@ void Exchange::end(End how, Now now) {
     refused_ = how == End::kRefused;
     judge_provider(how, now);
     settle_usage(how);
-    bill_ = services_.billing->bill(account_, request_.model,
-                                    upstream_model(), served_model(),
-                                    provider(), usage_, served_from_memory());
+    bill_ = services_.billing->bill(
+        account_,
+        {request_.model, upstream_model(), served_model(), provider()},
+        usage_, tokens_taken_out(), served_from_memory());
     settle_spending(now);
     store(how, now);
     count(how, now);

@@ -10,19 +10,30 @@ using limit::Demand;
 using limit::Kind;
 using limit::Standing;
 
-// At the dearest rates that plain text may take, so that what is charged
-// later is not more.
-int64_t most_for(const std::shared_ptr<const price::ModelPrice>& price,
-                 int64_t prompt, int64_t output) {
-    if (price == nullptr) {
+// At the dearest rates that text may take, so that what is charged later is
+// not more.
+int64_t most_for(const Need& need, int64_t output) {
+    if (need.price == nullptr) {
         return 0;
     }
-    api::Usage usage;
-    usage.input = prompt;
-    usage.output = output;
-    int64_t plain = price::cost_nano(*price, usage).value_or(0);
-    usage.reasoning = output;
-    return std::max(plain, price::cost_nano(*price, usage).value_or(0));
+    int64_t most = 0;
+    for (bool written : {false, true}) {
+        if (written && need.cache_write == price::kInput) {
+            break;
+        }
+        for (bool reasoned : {false, true}) {
+            api::Usage usage;
+            usage.input = need.prompt;
+            usage.output = output;
+            usage.reasoning = reasoned ? output : 0;
+            usage.cache_write = written ? need.prompt : 0;
+            usage.cache_write_1h =
+                need.cache_write == price::kCacheWrite1h ? need.prompt : 0;
+            most = std::max(
+                most, price::cost_nano(*need.price, usage).value_or(0));
+        }
+    }
+    return most;
 }
 
 // At or above the soft line without what this request holds itself.
@@ -154,8 +165,8 @@ void Spending::ask_late(const Need& need, Now now) {
             continue;
         }
         Demand demand = budget_demand(budgets_[i], now);
-        demand.amount = most_for(need.price, need.prompt, need.output);
-        demand.least = most_for(need.price, need.prompt, least);
+        demand.amount = most_for(need, need.output);
+        demand.least = most_for(need, least);
         late_.demands.push_back(demand);
         late_.rules.push_back(static_cast<uint16_t>(i));
     }
@@ -258,7 +269,7 @@ int64_t Spending::affordable(const Need& need) const {
             pays = need.price == nullptr
                        ? output
                        : price::affordable_output(*need.price, need.prompt,
-                                                  granted)
+                                                  granted, need.cache_write)
                              .value_or(0);
         }
         output = std::min(output, pays);
@@ -268,7 +279,7 @@ int64_t Spending::affordable(const Need& need) const {
 
 std::vector<int64_t> Spending::amounts_for(int64_t output) const {
     std::vector<int64_t> amounts;
-    int64_t nano = most_for(need_.price, need_.prompt, output);
+    int64_t nano = most_for(need_, output);
     for (const Demand& demand : late_.demands) {
         constexpr int64_t kAsBefore = -1;
         switch (demand.kind) {

@@ -45,6 +45,9 @@ struct Need {
     int64_t output = 0;
     bool output_named = false;  // by the request, not by us
     int64_t choices = 1;
+    // What the prompt may be charged as, beside kInput: kCacheWrite or
+    // kCacheWrite1h where it asks to be written to the provider's cache.
+    price::Rate cache_write = price::kInput;
     std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
 };
 

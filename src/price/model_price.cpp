@@ -101,13 +101,15 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
 }
 
 std::optional<int64_t> affordable_output(const ModelPrice& price,
-                                         int64_t input, int64_t nano) {
+                                         int64_t input, int64_t nano,
+                                         Rate prompt) {
     const Tier* tier = price.tier(input);
     if (tier == nullptr || input < 0 || tier->rates[kOutput] == Tier::kUnset
         || (input > 0 && tier->rates[kInput] == Tier::kUnset)) {
         return std::nullopt;
     }
-    Wide left = Wide{nano} * kPicoPerNano - Wide{input} * tier->rates[kInput];
+    int64_t each = std::max(tier->rates[kInput], tier->rates[prompt]);
+    Wide left = Wide{nano} * kPicoPerNano - Wide{input} * each;
     if (left < 0) {
         return 0;
     }

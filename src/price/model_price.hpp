@@ -67,9 +67,11 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
                                  const api::Usage& usage);
 
 // How many output tokens `nano` pays for beside `input` prompt tokens, at
-// the dearest rate that plain output may take; 0 when the prompt alone costs
-// more. INT64_MAX when output is free. Nothing as above.
+// the dearest rate that plain output may take, and the prompt at its own or
+// at `prompt`, whichever is dearer; 0 when the prompt alone costs more.
+// INT64_MAX when output is free. Nothing as above.
 std::optional<int64_t> affordable_output(const ModelPrice& price,
-                                         int64_t input, int64_t nano);
+                                         int64_t input, int64_t nano,
+                                         Rate prompt = kInput);
 
 }  // namespace llm::price

@@ -130,6 +130,22 @@ Result<void> Edits::set_include_usage(const Document& doc) {
     return set_member(doc, options, "include_usage", "true");
 }
 
+TextSize Edits::put_in() const {
+    TextSize size;
+    for (const Splice& splice : splices_) {
+        size += TextSize::of(splice.insert);
+    }
+    return size;
+}
+
+TextSize Edits::taken_out(Bytes body) const {
+    TextSize size;
+    for (const Splice& splice : splices_) {
+        size += TextSize::of(body.substr(splice.offset, splice.remove));
+    }
+    return size;
+}
+
 size_t Edits::size_after(size_t body_size) const {
     for (const Splice& splice : splices_) {
         body_size += splice.insert.size();

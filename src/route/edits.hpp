@@ -15,6 +15,7 @@
 
 #include "src/base/bytes.hpp"
 #include "src/base/result.hpp"
+#include "src/base/text_size.hpp"
 #include "src/json/document.hpp"
 
 namespace llm::route {
@@ -47,6 +48,10 @@ public:
     void clear() { splices_.clear(); }
 
     size_t size_after(size_t body_size) const;
+
+    // The text that the splices put in, and what they take out of `body`.
+    TextSize put_in() const;
+    TextSize taken_out(Bytes body) const;
 
     // Writes size_after(body.size()) bytes to `out`, in one pass. `body` is
     // the one that the splices were made for.

@@ -325,7 +325,7 @@ Result<void> Parameters::write(Edits& edits, std::string* effective,
 }
 
 std::optional<int64_t> Parameters::output_limit() const {
-    std::optional<int64_t> least;
+    std::optional<int64_t> most;
     bool ours = false;
     for (const Slot& slot : slots_) {
         if (!slot.limit) {
@@ -336,13 +336,13 @@ std::optional<int64_t> Parameters::output_limit() const {
         if (raw.empty() && slot.own != kNoNode) {
             raw = doc_.raw(slot.own);
         }
-        if (is_number(raw)) {
-            int64_t tokens = std::clamp<int64_t>(
-                json::clamp_int64(raw), 0, api::Request::kMaxTokens);
-            least = std::min(least.value_or(tokens), tokens);
+        int64_t tokens = is_number(raw) ? json::clamp_int64(raw) : -1;
+        if (tokens >= 0) {
+            most = std::max(most.value_or(0),
+                            std::min(tokens, api::Request::kMaxTokens));
         }
     }
-    return ours ? least : request_.max_output_tokens;
+    return ours ? most : request_.max_output_tokens;
 }
 
 }  // namespace llm::route

@@ -78,7 +78,7 @@ TEST(Request, ReadsAChat) {
     EXPECT_TRUE(r.include_usage);
     EXPECT_EQ(r.n, 2);
     EXPECT_EQ(r.temperature, 0.5);
-    EXPECT_EQ(r.max_output_tokens, 50);
+    EXPECT_EQ(r.max_output_tokens, 100);  // the larger of two
     EXPECT_EQ(r.store, Tri::kFalse);
     EXPECT_TRUE(r.has_tools);
     EXPECT_EQ(r.side_effect, "");
@@ -215,16 +215,16 @@ TEST(Request, Case7_ModelIsAShortStringWithoutControls) {
 TEST(Request, Case6_NumbersAreClampedNotRefused) {
     struct Case {
         const char* number;
-        int64_t tokens;
+        std::optional<int64_t> tokens;
         int64_t n;
     };
     const Case cases[] = {
         {"0", 0, 1},
-        {"-5", 0, 1},
+        {"-5", std::nullopt, 1},
         {"-0", 0, 1},
         {"3.9", 3, 3},
         {"1e999", Request::kMaxTokens, Request::kMaxCount},
-        {"-1e999", 0, 1},
+        {"-1e999", std::nullopt, 1},
         {"9223372036854775808", Request::kMaxTokens, Request::kMaxCount},
         {"1e2", 100, 100},
         {"1.000000000000000005", 1, 1},

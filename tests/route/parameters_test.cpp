@@ -287,6 +287,23 @@ TEST(Parameters, WhatWasChangedIsTold) {
               "set a \"a=\\\"1\"\nset b 2\n");
 }
 
+// Upstreams differ in which one they go by, and whether -1 is a limit.
+TEST(Parameters, OfTwoLimitsTheLargerIsHeldANegativeOneIsNone) {
+    auto limit_of = [](const char* more) {
+        Body b(Endpoint::kChat,
+               R"({"model":"m","messages":[])" + std::string(more) + "}");
+        Parameters parameters(b.doc, b.request, "m");
+        EXPECT_TRUE(parameters.write(b.edits, nullptr).ok());
+        return parameters.output_limit();
+    };
+    EXPECT_EQ(limit_of(R"(,"max_tokens":5,"max_completion_tokens":900)"),
+              900);
+    EXPECT_EQ(limit_of(R"(,"max_tokens":900,"max_completion_tokens":5)"),
+              900);
+    EXPECT_EQ(limit_of(R"(,"max_tokens":-1)"), std::nullopt);
+    EXPECT_EQ(limit_of(R"(,"max_tokens":-1,"max_completion_tokens":7)"), 7);
+}
+
 // Writing twice, with a cap that came later, is as good as writing once.
 TEST(Parameters, ALaterCapIsWrittenOverTheFirst) {
     Body b(Endpoint::kChat, R"({"model":"m","messages":[]})");

@@ -1,0 +1,221 @@
+// What one exchange holds for what goes upstream, and what it is charged.
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "src/exchange/exchange.hpp"
+#include "tests/limit/ledger_region.hpp"
+#include "tests/metrics/region.hpp"
+
+namespace llm::exchange {
+namespace {
+
+using limit::at;
+using limit::kDollar;
+
+// A micro-dollar for a token of either kind, more for cache writes.
+constexpr Bytes kPrices = R"({
+  "m": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
+  "w": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "cache_creation_input_token_cost": 1.25e-6,
+        "cache_creation_input_token_cost_above_1hr": 2e-6}})";
+constexpr int64_t kMicro = 1000;
+
+class LimitsTest : public testing::Test {
+protected:
+    LimitsTest() : memory_(1 << 20) {
+        services_.metrics = memory_.fresh_table();
+        price::Book book;
+        auto table = price::Table::parse(kPrices);
+        EXPECT_TRUE(table.ok());
+        book.common = std::make_shared<const price::Table>(
+            std::move(table).value());
+        services_.billing->use(std::move(book));
+        rule_.name = "budget";
+        rule_.nano = kDollar;
+        rule_.soft = kDollar;
+    }
+
+    // Up to the reservation.
+    Exchange& begin(api::Endpoint endpoint, std::string body,
+                    std::vector<const route::SystemText*> texts = {}) {
+        body_ = std::move(body);
+        exchange_ = std::make_unique<Exchange>(services_, endpoint, false,
+                                               1 << 16, at(0));
+        auto spending = std::make_unique<Spending>(zone_.ledger, limit::kMe,
+                                                   false, false);
+        spending->add(BudgetAsk{&rule_, std::to_string(++count_)});
+        exchange_->limit_by(std::move(spending));
+        EXPECT_FALSE(exchange_->admit(at(0)));
+        EXPECT_FALSE(exchange_->read(body_));
+        exchange_->plan().texts = std::move(texts);
+        EXPECT_FALSE(exchange_->route({}));
+        (void) exchange_->look_up(Policy{}, at(0), {});
+        EXPECT_EQ(exchange_->reserve(at(0)), Step::kForward);
+        held_ = kDollar - remaining();
+        edited_ = exchange_->forward().apply(body_);
+        exchange_->release();
+        return *exchange_;
+    }
+
+    int64_t remaining() {
+        return exchange_->spending()->remaining_nano(at(0)).value_or(-1);
+    }
+
+    // Its answer as JSON; returns what was charged.
+    int64_t end(Bytes answer) {
+        exchange_->on_head({200, "application/json", ""}, at(1));
+        exchange_->on_json(answer, at(1));
+        (void) exchange_->on_eof(true, End::kComplete, at(1));
+        return kDollar - remaining();
+    }
+
+    limit::Zone zone_;
+    metrics::SharedMemory memory_;
+    Services services_;
+    limit::BudgetRule rule_;
+    std::unique_ptr<Exchange> exchange_;
+    std::string body_;
+    std::string edited_;
+    int64_t held_ = 0;
+    int count_ = 0;  // everybody has a budget of his own
+};
+
+constexpr Bytes kAsk =
+    R"({"model":"m","max_tokens":100,"messages":[{"role":"user",)"
+    R"("content":"hi"}]})";
+
+TEST_F(LimitsTest, TheOperatorsTextIsHeldToo) {
+    begin(api::Endpoint::kChat, std::string(kAsk));
+    int64_t plain = held_;
+    auto text = route::system_text(route::SystemMode::kPrepend,
+                                   std::string(4000, 'x'));
+    ASSERT_TRUE(text.ok());
+    begin(api::Endpoint::kChat, std::string(kAsk), {&*text});
+    EXPECT_GE(held_, plain + 1000 * kMicro);
+    EXPECT_LE(held_, plain + 1030 * kMicro);
+    // It takes the client's place.
+    std::string longer =
+        R"({"model":"m","max_tokens":100,"messages":[{"role":"system",)"
+        R"("content":")" + std::string(8000, 'y')
+        + R"("},{"role":"user","content":"hi"}]})";
+    text->mode = route::SystemMode::kReplace;
+    begin(api::Endpoint::kChat, longer, {&*text});
+    EXPECT_GE(held_, plain + 1000 * kMicro);
+    EXPECT_LE(held_, plain + 1030 * kMicro);
+}
+
+TEST_F(LimitsTest, WhatTheReplacedTextWouldHaveCostIsSaved) {
+    auto text = route::system_text(route::SystemMode::kReplace, "Be brief.");
+    ASSERT_TRUE(text.ok());
+    std::string longer =
+        R"({"model":"m","max_tokens":100,"messages":[{"role":"system",)"
+        R"("content":")" + std::string(4000, 'y')
+        + R"("},{"role":"user","content":"hi"}]})";
+    Exchange& exchange = begin(api::Endpoint::kChat, longer, {&*text});
+    EXPECT_EQ(edited_.find("yy"), std::string::npos);
+    end(R"({"id":"c","object":"chat.completion","model":"m","choices":[{)"
+        R"("index":0,"message":{"role":"assistant","content":"yes"},)"
+        R"("finish_reason":"stop"}],"usage":{"prompt_tokens":12,)"
+        R"("completion_tokens":2}})");
+    EXPECT_EQ(exchange.bill().cost, 14 * kMicro);
+    EXPECT_GE(exchange.bill().by_edits, 950 * kMicro);
+    EXPECT_LE(exchange.bill().by_edits, 1010 * kMicro);
+    EXPECT_EQ(exchange.bill().saved, exchange.bill().by_edits);
+}
+
+TEST_F(LimitsTest, WhatIsToBeCachedIsHeldAtThePriceOfWriting) {
+    auto ask = [](Bytes model, Bytes mark) {
+        return R"({"model":")" + std::string(model)
+               + R"(","max_tokens":16,"system":[{"type":"text","text":")"
+               + std::string(4000, 'x') + "\"" + std::string(mark)
+               + R"(}],"messages":[{"role":"user","content":"hi"}]})";
+    };
+    auto held = [&](Bytes model, Bytes mark) {
+        begin(api::Endpoint::kMessages, ask(model, mark));
+        return held_ - 16 * kMicro;
+    };
+    int64_t plain = held("w", "");
+    EXPECT_EQ(held("w", R"(,"cache_control":{"type":"ephemeral"})"),
+              plain * 5 / 4);
+    EXPECT_EQ(held("w", R"(,"cache_control":{"type":"ephemeral",)"
+                        R"("ttl":"1h"})"),
+              plain * 2);
+    EXPECT_EQ(held("m", R"(,"cache_control":{"type":"ephemeral"})"), plain);
+    // Settled at what it was.
+    int64_t charged = end(
+        R"({"id":"c","type":"message","role":"assistant","model":"m",)"
+        R"("content":[{"type":"text","text":"yes"}],)"
+        R"("stop_reason":"end_turn","usage":{"input_tokens":5,)"
+        R"("output_tokens":2}})");
+    EXPECT_GE(charged, 7 * kMicro);
+}
+
+TEST_F(LimitsTest, TheProvidersCacheOfOurOwnAskingIsHeldToo) {
+    std::string body = R"({"model":"w","max_tokens":16,"system":")"
+                       + std::string(8000, 'x')
+                       + R"(","messages":[{"role":"user","content":"hi"}]})";
+    begin(api::Endpoint::kMessages, body);
+    int64_t plain = held_ - 16 * kMicro;
+    exchange_->end(End::kRefused, at(1));
+    auto ours = std::make_unique<Exchange>(
+        services_, api::Endpoint::kMessages, false, 1 << 16, at(2));
+    auto spending = std::make_unique<Spending>(zone_.ledger, limit::kMe,
+                                               false, false);
+    spending->add(BudgetAsk{&rule_, "other"});
+    ours->limit_by(std::move(spending));
+    ASSERT_FALSE(ours->read(body));
+    ours->plan().provider_cache = true;
+    ASSERT_FALSE(ours->route({}));
+    (void) ours->look_up(Policy{}, at(2), {});
+    ASSERT_EQ(ours->reserve(at(2)), Step::kForward);
+    EXPECT_EQ(kDollar - *ours->spending()->remaining_nano(at(2))
+                  - 16 * kMicro,
+              plain * 5 / 4);
+}
+
+TEST_F(LimitsTest, EveryPromptOfAListHasItsAnswers) {
+    auto held = [&](Bytes prompt) {
+        begin(api::Endpoint::kCompletions,
+              R"({"model":"m","max_tokens":1000,"n":2,"prompt":)"
+                  + std::string(prompt) + "}");
+        return held_ / kMicro / 1000;
+    };
+    EXPECT_EQ(held(R"("a")"), 2);
+    EXPECT_EQ(held(R"(["a","b","c"])"), 6);
+    EXPECT_EQ(held(R"([[1,2],[3]])"), 4);
+    EXPECT_EQ(held(R"([1,2,3])"), 2);
+    rule_.nano = kDollar / 1000;  // 1000 tokens: a sixth for each
+    begin(api::Endpoint::kCompletions,
+          R"({"model":"m","max_tokens":1000,"n":2,"prompt":["a","b","c"]})");
+    auto document = json::Document();
+    ASSERT_TRUE(document.parse(edited_));
+    int64_t each =
+        document.as_int64(document.find(json::kRoot, "max_tokens"));
+    EXPECT_GE(each, 160);
+    EXPECT_LE(each, 166);
+}
+
+TEST_F(LimitsTest, ANegativeMaximumIsNoneAndIsWrittenOver) {
+    begin(api::Endpoint::kChat,
+          R"({"model":"m","max_tokens":-1,"messages":[{"role":"user",)"
+          R"("content":"hi"}]})");
+    EXPECT_GE(held_, limit::kUsualOutput * kMicro);
+    EXPECT_EQ(edited_.find("-1"), std::string::npos);
+    EXPECT_NE(edited_.find("\"max_tokens\":4096"), std::string::npos)
+        << edited_;
+}
+
+TEST_F(LimitsTest, WhatGoesOnInTheBackgroundIsChargedWhole) {
+    begin(api::Endpoint::kResponses,
+          R"({"model":"m","max_output_tokens":500,"background":true,)"
+          R"("input":"hi"})");
+    int64_t charged = end(
+        R"({"id":"r","object":"response","status":"queued","model":"m",)"
+        R"("output":[],"usage":null})");
+    EXPECT_GE(charged, 500 * kMicro);
+    EXPECT_TRUE(exchange_->usage().estimated);
+}
+
+}  // namespace
+}  // namespace llm::exchange
