@@ -151,9 +151,28 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     return {};
 }
 
+ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf);
+
 // The operator's error_page, try_files or rewrite has sent the request on:
 // limits and look-up are not taken twice.
-ngx_int_t enter_again(Context& ctx) {
+ngx_int_t enter_again(ngx_http_request_t* r, Context& ctx) {
+    const LocConf& conf = loc_conf(r);
+    bool limited = conf.core.mode == kModeOn
+                   && (conf.limit.limits != nullptr
+                       || conf.limit.budgets != nullptr)
+                   && endpoint_of(r, conf.core) != api::Endpoint::kNone;
+    if (limited && !ctx.forwarded && !ctx.replied) {
+        // Turned away there, it is a new request here.
+        ctx.exchange.end(exchange::End::kRefused, now());
+        return enter(r, conf.core);
+    }
+    if (limited && ctx.exchange.spending() == nullptr) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "llm: limits stand in a location that the request "
+                      "came to by another one with \"llm on\" and without "
+                      "any: it is refused, they cannot be kept here");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
     ctx.exchange.reroute();
     ctx.rerouted = true;
     ctx.headed = false;
@@ -277,12 +296,15 @@ ngx_int_t refuse_encoded(ngx_http_request_t* r, Context& ctx) {
     return refuse(r, ctx, error);
 }
 
+bool is_llm_path(ngx_http_request_t* r) {
+    return r->method == NGX_HTTP_POST
+           && api::endpoint_of(view(r->uri)) != api::Endpoint::kNone;
+}
+
 // Where keys or limits stand there is no open door beside them.
 ngx_int_t refuse_unknown(ngx_http_request_t* r, Context& ctx) {
-    bool known = r->method == NGX_HTTP_POST
-                 && api::endpoint_of(view(r->uri)) != api::Endpoint::kNone;
     api::ApiError error;
-    if (known) {
+    if (is_llm_path(r) && !says_json(r)) {
         error.status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
         error.message = "The request body must be JSON in UTF-8, sent as "
                         "application/json.";
@@ -324,7 +346,10 @@ ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
         r->content_handler = send_models;
         return NGX_DECLINED;
     }
-    bool pass = observe || conf.passthrough;
+    // What an upstream might read as a prompt all the same is no other
+    // traffic: nobody would count it.
+    bool pass =
+        observe || (conf.passthrough && !(guarded && is_llm_path(r)));
     if (endpoint == api::Endpoint::kNone || (encoded && pass)) {
         ctx->foreign = pass;
         return pass ? NGX_DECLINED : refuse_unknown(r, *ctx);
@@ -351,7 +376,7 @@ ngx_int_t precontent(ngx_http_request_t* r) noexcept {
         }
         if (ctx->looked_up || !ctx->body_ready) {
             // Without the body: it could not be read, or was refused unread.
-            return enter_again(*ctx);
+            return enter_again(r, *ctx);
         }
         return finish(r, *ctx, decide(r, *ctx));
     });
