@@ -79,10 +79,20 @@ my %end = (
         is $response->{incomplete_details}{reason}, 'max_output_tokens',
             'responses: reason';
         is $response->{id}, $data[0]{response}{id}, 'responses: one id';
-        cmp_ok $data[-1]{sequence_number}, '>=',
-            $data[-2]{sequence_number}, 'responses: in sequence';
+        # The mock upstream says the same piece again, by the same number.
+        my $from = $data[-5]{sequence_number};
+        is join(' ', map { $_->{sequence_number} } @data[-5 .. -1]),
+            join(' ', $from .. $from + 4), 'responses: in sequence';
         my $text = join '', map { $_->{delta} // '' }
             grep { $_->{type} eq 'response.output_text.delta' } @data;
+        is join(' ', map { $_->{type} =~ s/^response\.//r } @data[-4 .. -2]),
+            'output_text.done content_part.done output_item.done',
+            'responses: what is open is closed';
+        is $data[-4]{text}, $text, 'responses: the text';
+        is_deeply $response->{output}, [$data[-2]{item}],
+            'responses: the item in the output';
+        is $data[-2]{item}{status}, 'incomplete', 'responses: its status';
+        is $data[-2]{item}{content}[0]{text}, $text, 'responses: its text';
         return ($response->{usage}{output_tokens}, $text);
     },
 );

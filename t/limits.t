@@ -279,6 +279,7 @@ subtest 'refused and failed requests' => sub {
     is $r->header('x-ratelimit-remaining-requests'), 19, 'took nothing';
     $r = one(tokens => $k, max_tokens => 900, knobs => 'status=500');
     is $r->status, 500, 'the upstream failed';
+    soon { $t->metric('llm_reservations') == 0 } 'it is over';
     is one(tokens => $k, max_tokens => 900)->status, 200,
         'its tokens are there again';
     my $c = $t->client;

@@ -4,19 +4,21 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { APICallError, embedMany, generateText, jsonSchema, Output,
   stepCountIs, streamText, tool } from 'ai';
 
-import { bare, failsOnce, matrix, plain, recorder, rejects, run, same,
-  schema, url } from './lib.mjs';
+import { bare, collect, direct, failsOnce, matrix, ok, plain, recorder,
+  rejects, run, same, schema, url } from './lib.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 const models = {
-  'openai chat': (base, headers, fetch) => createOpenAI({ apiKey: 'sk-test',
-    baseURL: `${base}/v1`, headers, fetch }).chat('gpt-4o-mini'),
-  'openai responses': (base, headers, fetch) => createOpenAI({
-    apiKey: 'sk-test', baseURL: `${base}/v1`, headers, fetch })
-    .responses('gpt-4o-mini'),
-  anthropic: (base, headers, fetch) => createAnthropic({ apiKey: 'sk-test',
-    baseURL: `${base}/v1`, headers, fetch })('claude-test'),
+  'openai chat': (base, headers, fetch, model = 'gpt-4o-mini') =>
+    createOpenAI({ apiKey: 'sk-test', baseURL: `${base}/v1`, headers, fetch })
+      .chat(model),
+  'openai responses': (base, headers, fetch, model = 'gpt-4o-mini') =>
+    createOpenAI({ apiKey: 'sk-test', baseURL: `${base}/v1`, headers, fetch })
+      .responses(model),
+  anthropic: (base, headers, fetch, model = 'claude-test') =>
+    createAnthropic({ apiKey: 'sk-test', baseURL: `${base}/v1`, headers,
+      fetch })(model),
 };
 
 const tools = Object.fromEntries(['weather', 'time'].map((name) => [name,
@@ -118,4 +120,28 @@ async function errors() {
   }
 }
 
-await run({ texts, objects, embeddings, errors });
+// The upstream streams on beyond what the budget pays for.
+async function cut() {
+  if (direct) {
+    return;
+  }
+  for (const [name, make] of Object.entries(models)) {
+    const headers = { 'X-Mock': 'endless,gap=1', 'X-Team': `ai ${name}` };
+    let failed;
+    const result = streamText({
+      model: make(`${url}/cut`, headers, fetch, 'cut'),
+      maxRetries: 0, prompt: 'go on', maxOutputTokens: 50, providerOptions,
+      onError: ({ error }) => { failed = error; } });
+    const parts = await collect(result.fullStream);
+    ok(!failed, `ai ${name}: a stream that is cut`, failed);
+    same(await result.finishReason, 'length', `ai ${name}: why it ended`);
+    const text = await result.text;
+    ok(text.length > 80, `ai ${name}: what there was of it`, text);
+    ok((await result.usage).outputTokens > 20, `ai ${name}: its usage`,
+      await result.usage);
+    const count = (type) => parts.filter((p) => p.type === type).length;
+    same(count('text-end'), count('text-start'), `ai ${name}: no open text`);
+  }
+}
+
+await run({ texts, objects, embeddings, errors, cut });

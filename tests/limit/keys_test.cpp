@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "src/base/clock.hpp"
 #include "src/watch/watched.hpp"
 
 namespace llm::limit {
@@ -107,6 +110,34 @@ TEST(Keys, EachOfManyIsFound) {
                       KeyState::kUnknown);
         }
     }
+}
+
+// CPU time, the best of several rounds: a ratio, whatever the machine does.
+TEST(Keys, WhoIsUnknownTakesAsLongAsWhoIsKnown) {
+    std::string text = "{\"keys\": [";
+    for (int i = 0; i < 1000; i++) {
+        text += i > 0 ? "," : "";
+        text += "{\"key_sha256\": \"" + hash_of("k" + std::to_string(i))
+                + "\", \"name\": \"n\", \"tenant\": \"t\"}";
+    }
+    KeyTable table = table_of(text + "]}");
+    auto best = [&](Bytes prefix) {
+        int64_t least = INT64_MAX;
+        for (int round = 0; round < 9; round++) {
+            int64_t start = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+            for (int i = 0; i < 1000; i++) {
+                (void) table.find(std::string(prefix) + std::to_string(i),
+                                  kNow);
+            }
+            least = std::min(
+                least, read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);
+        }
+        return static_cast<double>(least);
+    };
+    double ratio = best("x") / best("k");
+    RecordProperty("ratio", std::to_string(ratio));
+    EXPECT_GT(ratio, 0.5);
+    EXPECT_LT(ratio, 2.0);
 }
 
 TEST(Keys, ErrorsNameThePlace) {

@@ -100,11 +100,12 @@ sub done_testing {
 # ---- the object ---------------------------------------------------------
 
 # Options: workers (2), plain (without the module), log_level (info),
-# main (lines for the main level of the configuration).
+# main (lines for the main level of the configuration), shutdown_timeout (30s).
 sub new {
     my ($class, %o) = @_;
     my $s = bless {
-        workers => 2, log_level => 'info', main => '', %o,
+        workers => 2, log_level => 'info', main => '',
+        shutdown_timeout => '30s', %o,
         dir     => tempdir('llm-XXXXXX', TMPDIR => 1,
             CLEANUP => !$ENV{LLM_TEST_LEAVE}),
         ports   => {},
@@ -177,7 +178,7 @@ sub configuration {
 pid $dir/nginx.pid;
 error_log $dir/error.log $s->{log_level};
 worker_processes $s->{workers};
-worker_shutdown_timeout 30s;
+worker_shutdown_timeout $s->{shutdown_timeout};
 $s->{main}
 events {
     worker_connections 4096;
