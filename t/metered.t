@@ -11,9 +11,11 @@ $t->mock;
 # A token of either kind is a thousandth of a dollar.
 $t->write_file('prices.json' => to_json({ map { $_ => {
     input_cost_per_token => 1e-3, output_cost_per_token => 1e-3 } }
-    qw(m small) }));
+    qw(m small text) }));
+$t->write_file('short.txt', "Be brief.\n");
+$t->write_file('long.txt', 'word ' x 800);
 my $key = 'key=$http_x_key';
-$t->start(($t->head =~ s/"test":/"state":"\$llm_budget_state","left":"\$llm_budget_remaining","cost":"\$llm_cost_usd","limit":"\$llm_limit","test":/r)
+$t->start(($t->head =~ s/"test":/"state":"\$llm_budget_state","left":"\$llm_budget_remaining","cost":"\$llm_cost_usd","limit":"\$llm_limit","saved":"\$llm_saved_usd","test":/r)
     . 'llm on; llm_prices prices.json;'
     . 'map $llm_budget_state $narrow { volatile; soft $http_x_key;'
     . ' hard $http_x_key; default ""; }'
@@ -55,6 +57,16 @@ $t->start(($t->head =~ s/"test":/"state":"\$llm_budget_state","left":"\$llm_budg
             rewrite ^/round(/.*)\$ \$1 break;
             llm_budget round $key usd=1/month;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
+        location /short/v1/ {
+            llm_system replace short.txt;
+            llm_budget plain $key usd=100/month;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
+        }
+        location /long/v1/ {
+            llm_system prepend long.txt;
+            llm_budget plain $key usd=100/month;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
         }
         location /strict/v1/ {
             llm_budget strict $key usd=0.1/month soft=50%;
@@ -239,6 +251,29 @@ subtest 'stricter at the soft line' => sub {
     is join(' ', map { $_->[0]->status } @all), '200 200 200 200 200 429',
         'then one an hour';
     is $all[5][1]{limit}, 'narrow', 'by the limit that is for that';
+};
+
+subtest 'the operator\'s texts' => sub {
+    my @ask = (model => 'text', max_tokens => 16);
+    my ($r, $log) = one('/long', someone, 'prompt=1100,completion=1', @ask);
+    is $r->status, 200, 'a long one';
+    cmp_ok $log->{saved}, '<', -0.5, "costs: $log->{saved}";
+    is $t->metric('llm_saved_usd_total', kind => 'edit'), 0, 'saves nothing';
+    my $k = someone;
+    my $body = to_json({ model => 'text', max_tokens => 99_000, messages => [
+        { role => 'system', content => 'word ' x 8000 },
+        { role => 'user', content => 'hi' }] });
+    ($r, $log) = $t->send_body(chat => $body, 'prompt=20,completion=1',
+        in => '/short', headers => ['X-Key' => $k]);
+    is $r->status, 200, 'one in the place of a longer one';
+    cmp_ok $log->{saved}, '>', 5, "saves: $log->{saved}";
+    my $metric = $t->metric('llm_saved_usd_total', kind => 'edit');
+    ok abs($metric - $log->{saved}) < 1e-6, 'and is told by its kind';
+    is $log->{cost}, '0.021000000', 'at what it cost';
+    my $asked = from_json(($t->mock_log)[-1]{body});
+    is $asked->{messages}[0]{content}, 'Be brief.', 'it went upstream';
+    is $asked->{max_tokens}, 99_000,
+        'and what it replaced took no money from the answer';
 };
 
 done_testing;
