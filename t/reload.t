@@ -91,7 +91,7 @@ sub load {
     };
 }
 
-# ---- fifty reloads under load -----------------------------------------------
+# ---- fifty reloads under load (fault case 65) -------------------------------
 
 {
     my $t = LLM::Test->new(workers => 2);
@@ -196,7 +196,7 @@ sub load {
     is total($t, 'llm_requests_total'), $counted + 400, 'counters go on';
 }
 
-# ---- an upgrade of the binary -----------------------------------------------
+# ---- an upgrade of the binary (fault case 66) -------------------------------
 
 # nginx heeds USR2 only as a daemon that was started by its full path.
 {
@@ -245,7 +245,7 @@ sub upgrade {
         'and stores';
 }
 
-# ---- one process alone, one worker, four ------------------------------------
+# ---- one process alone, one worker, four (fault cases 70, 71) ---------------
 
 {
     my $t = LLM::Test->new(workers => 0, main => 'master_process off;');

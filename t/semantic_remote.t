@@ -154,7 +154,7 @@ subtest 'texts that wait together go out together' => sub {
     is scalar(keys %seen), 24, 'all of them';
 };
 
-subtest 'the client leaves while it waits' => sub {
+subtest 'the client leaves while it waits (fault case 68)' => sub {
     $case++;
     $t->mock_reset;
     my @clients = map { $t->client } 1 .. 3;

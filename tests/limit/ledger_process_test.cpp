@@ -48,6 +48,7 @@ void await_all(const std::vector<pid_t>& pids) {
     }
 }
 
+// Fault case 74.
 TEST(LedgerProcesses, ThousandRaceForTheLastDollar) {
     Zone zone({64, 2048, nullptr});
     Tally* tally = shared_tally();
@@ -103,6 +104,7 @@ void die_at_step() {
 }
 
 // One way through the ledger, killed after each of its writes in turn.
+// Fault cases 58 and 59.
 TEST(LedgerProcesses, EachStepHappensWhollyOrNotAtAll) {
     LedgerOptions options{64, 32, die_at_step};
     int deaths = 0;
@@ -174,6 +176,7 @@ void work_until_killed(Ledger ledger, const std::vector<Demand>& demands,
     }
 }
 
+// Fault cases 58, 59 and 75.
 TEST(LedgerProcesses, SurviveRandomKills) {
     const char* longer = std::getenv("LLM_KILL_SECONDS");
     auto seconds = longer != nullptr ? std::atoi(longer) : 3;

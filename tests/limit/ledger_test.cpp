@@ -288,6 +288,7 @@ TEST(Ledger, ExtendKeepsRaisesAndLowers) {
     expect_sound(zone.ledger);
 }
 
+// Fault case 75.
 TEST(Ledger, ADeadOwnersHoldsGoAtOnce) {
     Zone zone;
     Demand d = zone.concurrency("k", 10);

@@ -47,6 +47,7 @@ TEST(Bucket, WaitIsTheFirstInstantAndNoEarlier) {
     EXPECT_EQ(bucket.wait_ns(rate, 11), 0);
 }
 
+// Fault case 72.
 TEST(Bucket, ClockStepsNeitherDrainNorFreeze) {
     Rate rate{1, kSecond};
     Bucket bucket{100, 0, 50 * kSecond};
@@ -62,6 +63,7 @@ TEST(Bucket, ClockStepsNeitherDrainNorFreeze) {
     EXPECT_EQ(bucket.fraction, 0);
 }
 
+// Fault case 73.
 TEST(Bucket, ExtremesSaturate) {
     Rate fast{int64_t{1} << 60, 1};
     Rate slow{1, Rate::kMaxPeriod};

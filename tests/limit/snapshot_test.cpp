@@ -47,6 +47,7 @@ TEST(Snapshot, ComesBackWhole) {
     EXPECT_TRUE(read_snapshot(written(0))->accounts.empty());
 }
 
+// Fault case 81, here and below.
 TEST(Snapshot, CutAnywhereKeepsWhatStandsBefore) {
     std::string file = written(5);
     size_t last = 0;

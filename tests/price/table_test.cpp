@@ -103,6 +103,7 @@ TEST(Table, PartsNeverExceedTheWhole) {
     EXPECT_EQ(*cost_nano(price, u), 100 * 3000 + 10 * 15000);
 }
 
+// Fault case 73.
 TEST(Table, RoundsUpOnceAndSaturates) {
     Table table = table_of(R"({
         "tiny": {"input_cost_per_token": 1e-12, "output_cost_per_token": 0},
