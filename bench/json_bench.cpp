@@ -106,6 +106,7 @@ void run_digest(benchmark::State& state, const std::string& body) {
 void run_request(benchmark::State& state, const std::string& body) {
     Document doc;
     Hasher hasher;
+    std::string head;
     constexpr Bytes kScope[] = {"tenant-4711"};
     for (auto _ : state) {
         bool parsed = doc.parse(body).ok();
@@ -118,7 +119,9 @@ void run_request(benchmark::State& state, const std::string& body) {
         parts.endpoint = llm::api::Endpoint::kChat;
         parts.model = request->model;
         parts.scope = kScope;
-        benchmark::DoNotOptimize(fingerprint(doc, parts, hasher));
+        head.clear();
+        append_key_head(parts, head);
+        benchmark::DoNotOptimize(fingerprint(doc, parts, head, hasher));
     }
     report(state, body);
 }

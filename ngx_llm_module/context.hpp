@@ -87,17 +87,21 @@ struct Context {
 // Counts the time until it is destroyed as ours.
 class Overhead {
 public:
-    explicit Overhead(Context& ctx)
-        : ctx_(ctx), start_(read_clock_ns(CLOCK_MONOTONIC)) {}
+    explicit Overhead(Context& ctx) : ctx_(ctx), start_(now()) {}
     ~Overhead() {
-        ctx_.exchange.add_overhead(read_clock_ns(CLOCK_MONOTONIC) - start_);
+        ctx_.exchange.add_overhead(read_clock_ns(CLOCK_MONOTONIC)
+                                   - start_.mono_ns);
     }
     Overhead(const Overhead&) = delete;
     Overhead& operator=(const Overhead&) = delete;
 
+    // Its beginning; good for all that happens in one turn, as nginx's own
+    // time is.
+    const Now& at() const { return start_; }
+
 private:
     Context& ctx_;
-    int64_t start_;
+    const Now start_;
 };
 
 }  // namespace llm::door

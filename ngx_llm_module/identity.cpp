@@ -7,8 +7,6 @@
 namespace llm::door {
 namespace {
 
-constexpr size_t kTenantSize = 16;  // bytes of the HMAC that name a tenant
-
 // What an Authorization names, whatever its scheme; empty for a bare one.
 Bytes token_of(Bytes value) {
     constexpr Bytes kBearer = "bearer";
@@ -86,20 +84,16 @@ bool has_other_identity(ngx_http_request_t* r) {
     return false;
 }
 
-std::string tenant_of(Bytes credential) {
-    Digest mac = worker_services().tenant_mac(credential);
-    return to_hex(mac.view().substr(0, kTenantSize));
-}
-
 void identify_by_credential(ngx_http_request_t* r, Context& ctx,
                             const Credentials& found) {
     if (found.first.empty()) {
         ctx.other_identity = has_other_identity(r);
         return;
     }
-    ctx.tenant = tenant_of(found.first);
+    limit::TenantNames& names = worker_services().tenants;
+    ctx.tenant = names.of(found.first);
     if (!found.further.empty()) {
-        ctx.further_identity = tenant_of(found.further);
+        ctx.further_identity = names.of(found.further);
     }
 }
 

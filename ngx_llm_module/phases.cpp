@@ -193,26 +193,27 @@ Decision answer_from_memory(ngx_http_request_t* r, Context& ctx,
 }
 
 Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
-                  Bytes model);
+                  Bytes model, Now at);
 
 // Nothing in memory answers: limits, then upstream. A budget that comes to
 // its soft line may send the request back to the route with a smaller model,
 // once.
-Decision go_upstream(ngx_http_request_t* r, Context& ctx, Bytes body) {
+Decision go_upstream(ngx_http_request_t* r, Context& ctx, Bytes body,
+                     Now at) {
     exchange::Exchange& exchange = ctx.exchange;
     read_late_keys(r, ctx);
-    if (exchange.reserve(now()) == exchange::Step::kRefuse) {
+    if (exchange.reserve(at) == exchange::Step::kRefuse) {
         return {NGX_DONE, exchange.denial()->error};
     }
     if (!exchange.degrade_to().empty()) {
-        return find_way(r, ctx, body, exchange.degrade_to());
+        return find_way(r, ctx, body, exchange.degrade_to(), at);
     }
     return forward(r, ctx, body);
 }
 
 // Route, then the caches.
 Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
-                  Bytes model) {
+                  Bytes model, Now at) {
     exchange::Exchange& exchange = ctx.exchange;
     ngx_int_t rc = NGX_OK;
     if (auto error = plan_route(r, ctx, model, rc); error || rc != NGX_OK) {
@@ -222,7 +223,7 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
     if (read_policy(r, ctx, policy) != NGX_OK) {
         return failed();
     }
-    switch (exchange.look_up(policy, now(), pool_allocator(r->pool))) {
+    switch (exchange.look_up(policy, at, pool_allocator(r->pool))) {
     case exchange::Step::kReply:
         return answer_from_memory(r, ctx, body);
     case exchange::Step::kRefuse:
@@ -239,7 +240,7 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
     case NearStep::kForward:
         break;
     }
-    return go_upstream(r, ctx, body);
+    return go_upstream(r, ctx, body, at);
 }
 
 // The body is whole: what follows happens in one turn, but for a near match
@@ -261,7 +262,7 @@ Decision decide(ngx_http_request_t* r, Context& ctx) {
     decision.error = ctx.exchange.read(bytes, needs_model(r));
     if (!decision.error) {
         judge_complexity(r, ctx);
-        decision = find_way(r, ctx, bytes, {});
+        decision = find_way(r, ctx, bytes, {}, overhead.at());
     }
     if (!ctx.near_waiting) {
         ctx.exchange.release();
@@ -274,7 +275,7 @@ Decision decide_after_wait(ngx_http_request_t* r, Context& ctx) {
     Overhead overhead(ctx);
     Decision decision = end_near(r, ctx) == NearStep::kReply
                             ? answer_from_memory(r, ctx, ctx.body)
-                            : go_upstream(r, ctx, ctx.body);
+                            : go_upstream(r, ctx, ctx.body, overhead.at());
     if (!ctx.near_waiting) {
         ctx.exchange.release();
     }

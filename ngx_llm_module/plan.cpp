@@ -99,7 +99,7 @@ ngx_int_t read_plan(ngx_http_request_t* r, Bytes tenant, Bytes prefix,
     plan.provider_cache = conf.provider_cache == 1;
     if (plan.provider_cache && !prefix.empty()) {
         plan.cache_key = route::prompt_cache_key(
-            worker_services().tenant_mac, tenant, prefix);
+            worker_services().tenants.mac(), tenant, prefix);
     }
     return NGX_OK;
 }

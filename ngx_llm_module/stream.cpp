@@ -133,7 +133,7 @@ bool same(const std::vector<Bytes>& pieces, Bytes bytes) {
 }
 
 // One buffer of a stream. False when memory is out.
-bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
+bool edit_buf(Context& ctx, ngx_buf_t* buf, Now at, Output& out) {
     Bytes bytes = bytes_of(buf);
     bool over = ctx.exchange.broken() || ctx.exchange.was_cut();
     if (bytes.empty()) {
@@ -143,7 +143,7 @@ bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
         out.hold(buf);
         return true;
     }
-    const std::vector<Bytes>& pieces = ctx.exchange.on_stream(bytes, now());
+    const std::vector<Bytes>& pieces = ctx.exchange.on_stream(bytes, at);
     if (!buf->last_buf && same(pieces, bytes)) {
         return out.pass(buf);
     }
@@ -158,14 +158,14 @@ bool edit_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
 
 // What the end of the upstream calls for. A broken answer gets no end, so
 // that its client does not take it for a whole one.
-bool end_stream(ngx_http_request_t* r, Context& ctx, Output& out) {
+bool end_stream(ngx_http_request_t* r, Context& ctx, Now at,
+                Output& out) {
     if (ctx.exchange.was_cut()) {
         return true;  // it has had its end
     }
     if (!ctx.closed) {
         ctx.closed = true;
-        Bytes tail =
-            ctx.exchange.on_eof(true, exchange::End::kComplete, now());
+        Bytes tail = ctx.exchange.on_eof(true, exchange::End::kComplete, at);
         if (!out.copy(tail)) {
             return false;
         }
@@ -210,8 +210,9 @@ ngx_int_t edit_stream(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     {
         Overhead overhead(ctx);
         for (; in != nullptr; in = in->next) {
-            if (!edit_buf(ctx, in->buf, out)
-                || (in->buf->last_buf && !end_stream(r, ctx, out))) {
+            if (!edit_buf(ctx, in->buf, overhead.at(), out)
+                || (in->buf->last_buf
+                    && !end_stream(r, ctx, overhead.at(), out))) {
                 return NGX_ERROR;
             }
         }
@@ -244,21 +245,21 @@ bool has_all(Context& ctx, size_t size) {
     return ctx.awaited <= 0;
 }
 
-void watch_buf(Context& ctx, const ngx_buf_t* buf) {
+void watch_buf(Context& ctx, const ngx_buf_t* buf, Now at) {
     Bytes bytes = bytes_of(buf);
     if (!bytes.empty()) {
         if (ctx.exchange.form() == exchange::Form::kStream) {
-            (void) ctx.exchange.on_stream(bytes, now());
+            (void) ctx.exchange.on_stream(bytes, at);
         } else {
-            ctx.exchange.on_json(bytes, now());
+            ctx.exchange.on_json(bytes, at);
         }
     }
     if (has_all(ctx, bytes.size()) || buf->last_buf) {
-        ctx.exchange.on_eof(true, exchange::End::kComplete, now());
+        ctx.exchange.on_eof(true, exchange::End::kComplete, at);
     }
 }
 
-void watch(Context& ctx, const ngx_chain_t* in) {
+void watch(Context& ctx, const ngx_chain_t* in, Now at) {
     bool unread = ctx.exchange.form() == exchange::Form::kIgnored;
     for (; in != nullptr; in = in->next) {
         if (unread) {
@@ -266,14 +267,14 @@ void watch(Context& ctx, const ngx_chain_t* in) {
                 static_cast<uint64_t>(ngx_buf_size(in->buf)));
             continue;
         }
-        watch_buf(ctx, in->buf);
+        watch_buf(ctx, in->buf, at);
     }
 }
 
 // One buffer of a JSON answer whose model gets another name. False when
 // memory is out.
-bool rename_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
-    watch_buf(ctx, buf);
+bool rename_buf(Context& ctx, ngx_buf_t* buf, Now at, Output& out) {
+    watch_buf(ctx, buf, at);
     Bytes bytes = bytes_of(buf);
     const std::vector<Bytes>& pieces = ctx.exchange.rename(bytes);
     if (bytes.empty() || same(pieces, bytes)) {
@@ -293,7 +294,7 @@ ngx_int_t rename_json(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     {
         Overhead overhead(ctx);
         for (; in != nullptr; in = in->next) {
-            if (!rename_buf(ctx, in->buf, out)) {
+            if (!rename_buf(ctx, in->buf, overhead.at(), out)) {
                 return NGX_ERROR;
             }
         }
@@ -354,7 +355,7 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         }
         {
             Overhead overhead(*ctx);
-            watch(*ctx, in);
+            watch(*ctx, in, overhead.at());
         }
         return ctx->exchange.broken() ? send_without_end(r, *ctx, in)
                                       : next_body(r, in);
@@ -406,7 +407,7 @@ ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
     return add_cache_headers(r, ctx);
 }
 
-ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
+ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     exchange::ResponseHead head;
     head.status = static_cast<int>(r->headers_out.status);
     head.content_type = view(r->headers_out.content_type);
@@ -417,7 +418,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx) {
     if (ctx.rerouted) {
         ctx.exchange.reroute();
     }
-    ctx.exchange.on_head(head, now());
+    ctx.exchange.on_head(head, at);
     ctx.awaited = r->headers_out.content_length_n;
     watch_upstream_end(r, ctx);
     begin_answer(r, ctx);
@@ -486,7 +487,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
             return ngx_int_t{NGX_OK};
         }
         ctx->headed = true;
-        return head_answer(r, *ctx);
+        return head_answer(r, *ctx, overhead.at());
     });
     return rc == NGX_OK ? next_header(r) : rc;
 }

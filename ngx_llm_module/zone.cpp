@@ -461,7 +461,8 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
         services.models.emplace_back(name);
     }
     if (main->core.zone == nullptr) {
-        services.tenant_mac = Hmac(sha256(view(main->core.secret)).view());
+        services.tenants =
+            limit::TenantNames(sha256(view(main->core.secret)).view());
         return NGX_OK;
     }
     Block block = block_of(main->core.zone->shm);
@@ -484,7 +485,7 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     services.workers = self.open.workers;
     services.owner = {static_cast<int32_t>(ngx_pid), self.id_random};
     services.workers.join(services.owner);
-    services.tenant_mac = Hmac(self.open.secret.view());
+    services.tenants = limit::TenantNames(self.open.secret.view());
     return NGX_OK;
 }
 

@@ -122,12 +122,6 @@ bool from_hex(Bytes hex, void* out, size_t size) {
     return true;
 }
 
-bool is_unreserved(Bytes value) {
-    return std::all_of(value.begin(), value.end(), [](char c) {
-        return kUnreserved.is[static_cast<unsigned char>(c)];
-    });
-}
-
 void append_percent_encoded(std::string& out, Bytes value) {
     size_t start = 0;
     for (size_t i = 0; i < value.size(); i++) {

@@ -33,8 +33,6 @@ bool from_hex(Bytes hex, void* out, size_t size);
 // Percent-encodes every byte but A-Z a-z 0-9 - . _ ~ so that a value can
 // never forge the separators around it.
 void append_percent_encoded(std::string& out, Bytes value);
-// Nothing in it would be encoded.
-bool is_unreserved(Bytes value);
 
 // Appends `value` as a JSON string with its quotes. Control characters,
 // quote and backslash are escaped; other bytes are copied as they are.

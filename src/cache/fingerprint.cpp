@@ -5,8 +5,6 @@
 namespace llm::cache {
 namespace {
 
-using json::HashSink;
-
 // Each list begins with `model`, which is left out only when routing named
 // the model that counts.
 constexpr Bytes kOpenai[] = {
@@ -36,7 +34,7 @@ std::span<const Bytes> left_out(api::Endpoint endpoint, bool model) {
 
 class Lines {
 public:
-    explicit Lines(HashSink& out) : out_(out) {}
+    explicit Lines(std::string& out) : out_(out) {}
 
     void line(Bytes name, Bytes value) {
         if (!value.empty()) {
@@ -44,26 +42,23 @@ public:
         }
     }
     void always(Bytes name, Bytes value) {
-        out_.write(name);
-        out_.put('=');
-        if (is_unreserved(value)) {
-            out_.write(value);
-        } else {
-            encoded_.clear();
-            append_percent_encoded(encoded_, value);
-            out_.write(encoded_);
-        }
-        out_.put('\n');
+        out_ += name;
+        out_ += '=';
+        append_number(out_, static_cast<int64_t>(value.size()));
+        out_ += ':';
+        out_ += value;
+        out_ += '\n';
     }
 
 private:
-    HashSink& out_;
-    std::string encoded_;
+    std::string& out_;
 };
 
-void write_head(const KeyParts& parts, HashSink& out) {
+}  // namespace
+
+void append_key_head(const KeyParts& parts, std::string& out) {
     Lines lines(out);
-    out.write("llm-key 1\n");
+    out += "llm-key 2\n";
     lines.line("endpoint", api::name_of(parts.endpoint));
     lines.line("family", api::name_of(api::family_of(parts.endpoint)));
     lines.line("model", parts.model);
@@ -77,28 +72,28 @@ void write_head(const KeyParts& parts, HashSink& out) {
     lines.line("openai-project", parts.openai_project);
     lines.line("openai-beta", parts.openai_beta);
     if (!parts.scope.empty()) {
-        std::string count;
-        append_number(count, static_cast<int64_t>(parts.scope.size()));
-        lines.line("scopes", count);
+        out += "scopes=";
+        append_number(out, static_cast<int64_t>(parts.scope.size()));
+        out += '\n';
     }
     for (Bytes value : parts.scope) {
         lines.always("scope", value);
     }
-    out.write("body\n");
+    out += "body\n";
 }
-
-}  // namespace
 
 Digest fingerprint(const json::Document& doc, const KeyParts& parts) {
     Hasher hasher;
-    return fingerprint(doc, parts, hasher);
+    std::string head;
+    append_key_head(parts, head);
+    return fingerprint(doc, parts, head, hasher);
 }
 
 Digest fingerprint(const json::Document& doc, const KeyParts& parts,
-                   Hasher& hasher) {
+                   Bytes head, Hasher& hasher) {
     hasher.reset();
-    HashSink out(hasher);
-    write_head(parts, out);
+    json::HashSink out(hasher);
+    out.write(head);
     json::CanonicalRules rules{
         left_out(parts.endpoint, !parts.model.empty()), parts.placeholder};
     write_canonical(doc, rules, out);

@@ -2,23 +2,23 @@
 // second implementation can be. All 256 bits are compared.
 //
 // The digest is taken over these bytes, in this order. Each line ends in one
-// LF. A value is percent-encoded (all but A-Z a-z 0-9 - . _ ~, hexadecimal
-// digits in lower case), so it can hold neither LF nor =. A line whose value
-// is empty is left out, scope lines never are.
+// LF. <value> is its size in bytes, decimal, a colon and the bytes as they
+// are, so that none can forge what follows it. A line whose value is empty is
+// left out, scope lines never are.
 //
-//   llm-key 1
-//   endpoint=<api::name_of(endpoint)>
-//   family=<api::name_of(family)>
-//   model=<upstream model after routing>
-//   version=<the operator's cache version>
-//   effective=<what edits add to the request>
-//   upstream=<who is asked>
-//   target=<path and arguments of the request>
-//   anthropic-version=<request header>
-//   anthropic-beta=<request header>
-//   openai-organization=<request header>
-//   openai-project=<request header>
-//   openai-beta=<request header>
+//   llm-key 2
+//   endpoint=<value>            api::name_of(endpoint)
+//   family=<value>              api::name_of(family)
+//   model=<value>               the upstream model after routing
+//   version=<value>             the operator's cache version
+//   effective=<value>           what edits add to the request
+//   upstream=<value>            who is asked
+//   target=<value>              path and arguments of the request
+//   anthropic-version=<value>   request headers, from here on
+//   anthropic-beta=<value>
+//   openai-organization=<value>
+//   openai-project=<value>
+//   openai-beta=<value>
 //   scopes=<number of scope values, decimal; left out when 0>
 //   scope=<value>               as many times, in the configured order
 //   body
@@ -67,8 +67,10 @@ struct KeyParts {
 
 Digest fingerprint(const json::Document& doc, const KeyParts& parts);
 
-// The same with a Hasher of the caller's, which is reset first.
+// The same in two steps: what comes before the body, appended to `out`, and
+// the whole key with a Hasher of the caller's, which is reset first.
+void append_key_head(const KeyParts& parts, std::string& out);
 Digest fingerprint(const json::Document& doc, const KeyParts& parts,
-                   Hasher& hasher);
+                   Bytes head, Hasher& hasher);
 
 }  // namespace llm::cache

@@ -126,7 +126,7 @@ std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
         return std::nullopt;
     }
     api::ApiError why;
-    auto parameters = route::apply(plan_, *document_, request_, model, edits_,
+    auto parameters = route::apply(plan_, document(), request_, model, edits_,
                                    &effective_, &why);
     if (!parameters.ok()) {
         return why;

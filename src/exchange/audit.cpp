@@ -74,14 +74,14 @@ std::optional<Audit> Exchange::audit(Bytes body) {
     build_edits();
     bool good =
         !request_.stream
-        || (edits_.set_member(*document_, json::kRoot, "stream", "false").ok()
-            && (document_->find(json::kRoot, "stream_options")
+        || (edits_.set_member(document(), json::kRoot, "stream", "false").ok()
+            && (document().find(json::kRoot, "stream_options")
                     == json::kNoNode
-                || edits_.set_member(*document_, json::kRoot,
+                || edits_.set_member(document(), json::kRoot,
                                      "stream_options", "null")
                        .ok()));
     if (good && endpoint_ == api::Endpoint::kResponses) {
-        good = edits_.set_member(*document_, json::kRoot, "store", "false")
+        good = edits_.set_member(document(), json::kRoot, "store", "false")
                    .ok();
     }
     if (!good) {

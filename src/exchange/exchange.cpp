@@ -20,14 +20,25 @@ Exchange::~Exchange() {
 
 std::optional<api::ApiError> Exchange::read(Bytes body,
                                             bool model_required) {
+    bytes_ = body;
+    model_required_ = model_required;
+    reading_ = services_.readings.find(endpoint_, model_required, body);
+    if (reading_ != nullptr) {
+        request_ = reading_->request;
+        return std::nullopt;
+    }
+    return parse();
+}
+
+std::optional<api::ApiError> Exchange::parse() {
     document_ = services_.documents.take();
     api::ApiError why;
-    Result<void> parsed = document_->parse(body);
+    Result<void> parsed = document_->parse(bytes_);
     if (!parsed.ok()) {
         why = api::body_error(parsed.error());
     } else {
         Result<api::Request> request =
-            api::parse_request(endpoint_, *document_, &why, model_required);
+            api::parse_request(endpoint_, *document_, &why, model_required_);
         if (request.ok()) {
             request_ = std::move(request).value();
             return std::nullopt;
@@ -42,6 +53,15 @@ std::optional<api::ApiError> Exchange::read(Bytes body,
     return refusal_;
 }
 
+// A body that is known has been parsed before.
+const json::Document& Exchange::document() {
+    if (!document_) {
+        document_ = services_.documents.take();
+        (void) document_->parse(bytes_);
+    }
+    return *document_;
+}
+
 // A hit is paid for by nobody, but what went upstream must be metered: the
 // usage chunk is asked for whether or not the client wants to see it.
 const route::Edits& Exchange::forward() {
@@ -52,12 +72,14 @@ const route::Edits& Exchange::forward() {
                          || endpoint_ == api::Endpoint::kCompletions;
     if (!observe_ && !malformed_ && streams_usage && request_.stream
         && !request_.include_usage) {
-        usage_injected_ = edits_.set_include_usage(*document_).ok();
+        usage_injected_ = edits_.set_include_usage(document()).ok();
     }
     return edits_;
 }
 
 void Exchange::release() {
+    bytes_ = {};
+    reading_ = nullptr;
     if (document_) {
         services_.documents.give_back(std::move(document_));
     }

@@ -35,6 +35,7 @@
 #include "src/exchange/audit.hpp"
 #include "src/exchange/near.hpp"
 #include "src/exchange/policy.hpp"
+#include "src/exchange/readings.hpp"
 #include "src/exchange/rungs.hpp"
 #include "src/exchange/services.hpp"
 #include "src/exchange/spending.hpp"
@@ -90,7 +91,8 @@ public:
 
     // The body must live until release(). An error is for the client; with
     // `observe` it is remembered as the reason and the request passes. A body
-    // without a model is one unless route() may say which.
+    // without a model is one unless route() may say which. One that is known
+    // from before is parsed only when somebody wants its document().
     std::optional<api::ApiError> read(Bytes body, bool model_required = true);
 
     // Limits that apply to this request, before the first stop; and on whose
@@ -108,8 +110,10 @@ public:
     // is filled first, then route() applies it for `model` ("": the client's
     // own). Once more with another model when a budget degrades. An error is
     // for the client. document() may be looked at until release().
-    const json::Document& document() const { return *document_; }
-    bool has_document() const { return document_ && !document_->empty(); }
+    const json::Document& document();
+    bool has_document() const {
+        return document_ ? !document_->empty() : !bytes_.empty();
+    }
     route::Plan& plan() { return plan_; }
     std::optional<api::ApiError> route(Bytes model);
     Bytes asked_model() const { return asked_model_; }
@@ -239,8 +243,12 @@ private:
     // What is read of an answer at the most when nothing is to be stored.
     static constexpr size_t kAnswerMax = size_t{16} << 20;
 
+    // exchange.cpp
+    std::optional<api::ApiError> parse();
+
     // lookup.cpp
     bool gate(const Policy& policy);
+    Digest key_of(const cache::KeyParts& parts, const Reading*& known);
     Step miss(CacheStatus status, Bytes reason);
     bool find(const Digest& key, const Policy& policy, Now now,
               const Allocator& memory);
@@ -333,6 +341,9 @@ private:
 
     // read
     std::unique_ptr<json::Document> document_;
+    Bytes bytes_;  // of the body, until release()
+    bool model_required_ = true;
+    const Reading* reading_ = nullptr;  // from read() to look_up(), in one turn
     api::Request request_;
     bool malformed_ = false;
 

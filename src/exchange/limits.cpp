@@ -39,7 +39,7 @@ void Exchange::count_prompt() {
     }
     if (counter != counter_) {
         prompt_count_ =
-            services_.counting.prompt(*counter, endpoint_, *document_);
+            services_.counting.prompt(*counter, endpoint_, document());
     }
     counter_ = counter;
 }

@@ -1,5 +1,6 @@
 // The stop at the exact cache.
 #include <algorithm>
+#include <utility>
 
 #include "src/exchange/exchange.hpp"
 
@@ -139,9 +140,22 @@ Step Exchange::miss(CacheStatus status, Bytes reason) {
     return Step::kForward;
 }
 
+// Leaves nullptr in `known` when it says nothing of this key.
+Digest Exchange::key_of(const cache::KeyParts& parts, const Reading*& known) {
+    std::string& head = services_.key_head;
+    head.clear();
+    cache::append_key_head(parts, head);
+    if (known != nullptr && known->key_head == head) {
+        return known->key;
+    }
+    known = nullptr;
+    return cache::fingerprint(document(), parts, head, services_.hasher);
+}
+
 Step Exchange::look_up(const Policy& policy, Now now,
                        const Allocator& memory) {
     near_.reset();
+    const Reading* known = std::exchange(reading_, nullptr);
     if (!policy.cache || services_.store == nullptr) {
         reason_ = malformed_ ? reason_ : "off";
         return Step::kForward;
@@ -152,7 +166,7 @@ Step Exchange::look_up(const Policy& policy, Now now,
         cache::KeyParts parts =
             key_parts(endpoint_, policy, observe_ ? Bytes{} : asked_model(),
                       effective_);
-        key_ = cache::fingerprint(*document_, parts, services_.hasher);
+        key_ = key_of(parts, known);
         storing_ = storing_of(policy, request_, services_.store->sequence());
         store_wanted_ = !policy.no_store && !policy.control.no_store
                         && policy.ttl_s > 0;
@@ -162,6 +176,11 @@ Step Exchange::look_up(const Policy& policy, Now now,
             (void) miss(CacheStatus::kBypass, "client:no_cache");
         } else if (find(*key_, policy, now, memory)) {
             store_wanted_ = false;
+            if (known == nullptr) {
+                services_.readings.keep({std::string(bytes_), model_required_,
+                                         request_, services_.key_head,
+                                         *key_});
+            }
             return observe_ ? Step::kForward : hit();
         }
         bool search = status_ != CacheStatus::kBypass;
@@ -271,7 +290,7 @@ bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
         return false;
     }
     if (endpoint_ == api::Endpoint::kResponses) {
-        entry.content = echo_own(*document_, entry.content, memory);
+        entry.content = echo_own(document(), entry.content, memory);
         if (entry.content.empty()) {
             (void) miss(CacheStatus::kMiss, "unavailable");
             return false;

@@ -74,7 +74,7 @@ bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
         return false;
     }
     const NearPolicy& near = *policy.near;
-    Bytes why = semantic::gate(request_, *document_, near.gate,
+    Bytes why = semantic::gate(request_, document(), near.gate,
                                near.judge->lists());
     if (!why.empty()) {
         if (search) {
@@ -86,10 +86,10 @@ bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
     near_->policy = near;
     near_->control = policy.control;
     std::string scratch;
-    near_->text = document_->string(request_.last_user_text, scratch);
+    near_->text = document().string(request_.last_user_text, scratch);
     cache::KeyParts open = parts;
     open.placeholder = request_.last_user_text;
-    Digest request = cache::fingerprint(*document_, open, services_.hasher);
+    Digest request = cache::fingerprint(document(), open);
     Digest partition = semantic::partition_key(request, near.encoder_id);
     if (near.normalise) {
         std::string plain = semantic::normalised_key_text(
@@ -136,7 +136,7 @@ bool Exchange::alias_stands(const Policy& policy, Bytes prompt,
         return false;
     }
     std::string scratch;
-    Bytes text = document_->string(request_.last_user_text, scratch);
+    Bytes text = document().string(request_.last_user_text, scratch);
     return judge(*policy.near, policy.near->judge->read(text), prompt, cosine,
                  policy.near->threshold)
         .has_value();

@@ -12,9 +12,11 @@
 #include "src/cache/store.hpp"
 #include "src/exchange/billing.hpp"
 #include "src/exchange/counting.hpp"
+#include "src/exchange/readings.hpp"
 #include "src/exchange/upstream_series.hpp"
 #include "src/json/document.hpp"
 #include "src/limit/ledger.hpp"
+#include "src/limit/tenant_names.hpp"
 #include "src/limit/worker_list.hpp"
 #include "src/metrics/table.hpp"
 #include "src/route/registry.hpp"
@@ -73,12 +75,14 @@ struct Services {
     // A budget may not be spent on what has no price.
     bool deny_unpriced = true;
     void (*alert)(const Alert& alert) = nullptr;
-    Hmac tenant_mac{""};  // names a tenant by its credential
+    limit::TenantNames tenants{""};
     // Model names that may be metric labels beside those that have a price;
     // all others are "other".
     std::vector<std::string> models;
 
     Documents documents;
+    Readings readings;
+    std::string key_head;  // of the last key that was made
     Hasher hasher;
     UpstreamSeriesCache upstream_series;
 

@@ -18,7 +18,9 @@ Digest key(Bytes body, const KeyParts& parts) {
     EXPECT_TRUE(doc.parse(body).ok()) << body;
     Hasher hasher;
     hasher.update("left over from an earlier use");
-    Digest digest = fingerprint(doc, parts, hasher);
+    std::string head;
+    append_key_head(parts, head);
+    Digest digest = fingerprint(doc, parts, head, hasher);
     EXPECT_EQ(digest, fingerprint(doc, parts));
     return digest;
 }
@@ -54,26 +56,26 @@ TEST(Fingerprint, IsTheDocumentedConstruction) {
     parts.openai_project = "proj";
     parts.openai_beta = "beta";
     EXPECT_EQ(key(R"({"stream":true,"z":1,"model":"c","a":"\u0041"})", parts),
-              sha256("llm-key 1\n"
-                     "endpoint=messages\n"
-                     "family=anthropic\n"
-                     "model=claude%2fx\n"
-                     "version=2\n"
-                     "effective=temperature%3d0\n"
-                     "upstream=api%3a443\n"
-                     "target=%2fv1%2fx%3fa%3d1\n"
-                     "anthropic-version=2023-06-01\n"
-                     "anthropic-beta=a%2cb\n"
-                     "openai-organization=org\n"
-                     "openai-project=proj\n"
-                     "openai-beta=beta\n"
+              sha256("llm-key 2\n"
+                     "endpoint=8:messages\n"
+                     "family=9:anthropic\n"
+                     "model=8:claude/x\n"
+                     "version=1:2\n"
+                     "effective=13:temperature=0\n"
+                     "upstream=7:api:443\n"
+                     "target=9:/v1/x?a=1\n"
+                     "anthropic-version=10:2023-06-01\n"
+                     "anthropic-beta=3:a,b\n"
+                     "openai-organization=3:org\n"
+                     "openai-project=4:proj\n"
+                     "openai-beta=4:beta\n"
                      "scopes=2\n"
-                     "scope=acme%20corp\n"
-                     "scope=\n"
+                     "scope=9:acme corp\n"
+                     "scope=0:\n"
                      "body\n"
                      R"({"a":"A","z":1})"));
     EXPECT_EQ(key(R"({"model":"m"})"),
-              sha256("llm-key 1\nendpoint=chat\nfamily=openai\nbody\n"
+              sha256("llm-key 2\nendpoint=4:chat\nfamily=6:openai\nbody\n"
                      R"({"model":"m"})"));
 }
 

@@ -145,6 +145,36 @@ TEST_F(ExchangeTest, JsonIsStoredAndComesBackInBothForms) {
     EXPECT_EQ(stream->reply().body.find("usage\":{"), Bytes::npos);
 }
 
+// The second hit is not parsed, and is the same in all it says.
+TEST_F(ExchangeTest, ABodyThatIsKnownIsReadAsBefore) {
+    store();
+    auto first = begin(false);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_GT(services_.readings.bytes(), 0u);
+    auto second = begin(false);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_EQ(second->key(), first->key());
+    EXPECT_EQ(second->reply().body, json_answer());
+    EXPECT_EQ(second->request().model, "m");
+    EXPECT_EQ(second->request().messages, 1u);
+    EXPECT_EQ(second->request().ascii_bytes, first->request().ascii_bytes);
+    policy_.version = "2";  // another key for the same bytes
+    auto other = begin(false);
+    EXPECT_EQ(step_, Step::kForward);
+    EXPECT_NE(other->key(), first->key());
+}
+
+TEST_F(ExchangeTest, ABodyThatIsKnownIsParsedWhenItMustGoOn) {
+    store();
+    (void) begin(true);
+    ASSERT_EQ(step_, Step::kReply);
+    policy_.bypass = true;
+    auto exchange = begin(true);
+    ASSERT_EQ(step_, Step::kForward);
+    EXPECT_GT(edits_, 0u);  // include_usage went in
+    EXPECT_FALSE(exchange->has_document());
+}
+
 TEST_F(ExchangeTest, AHitSavesAndBuysNothing) {
     store();
     uint64_t bought = total(metrics::kTokenUsage);
