@@ -79,6 +79,26 @@ std::vector<Labelled> read_csv(const std::string& text) {
     return rows;
 }
 
+void read_own(const std::string& text, std::vector<OwnPair>& out) {
+    for (size_t at = 0; at < text.size();) {
+        size_t end = std::min(text.find('\n', at), text.size());
+        std::vector<std::string> cells(1);
+        for (char c : text.substr(at, end - at)) {
+            if (c == '\t') {
+                cells.emplace_back();
+            } else {
+                cells.back() += c;
+            }
+        }
+        if (text[at] != '#' && cells.size() == 5) {
+            out.push_back({cells[0],
+                           {cells[3], cells[4], cells[1] == "same"},
+                           cells[2] == "held"});
+        }
+        at = end + 1;
+    }
+}
+
 void read_clinc(const std::string& text, SemanticData& data) {
     json_t* root = json_loadb(text.data(), text.size(), 0, nullptr);
     auto take = [&](const char* split, std::vector<Labelled>& out) {
@@ -96,8 +116,10 @@ void read_clinc(const std::string& text, SemanticData& data) {
 
 }  // namespace
 
-SemanticData SemanticData::read(const std::string& directory) {
+SemanticData SemanticData::read(const std::string& directory,
+                                const std::string& own) {
     SemanticData data;
+    read_own(slurp(own), data.own);
     auto file = [&](const char* name) { return slurp(directory + "/" + name); };
     each_item(file("gptcache/mock_data.json"), [&](const json_t* item) {
         data.published.push_back(

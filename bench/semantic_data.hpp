@@ -14,6 +14,13 @@ struct Pair {
     bool same = false;
 };
 
+// Of bench/data/near_pairs.tsv, whose head tells the columns.
+struct OwnPair {
+    std::string kind;
+    Pair pair;
+    bool held = false;  // not for fitting
+};
+
 struct Labelled {
     std::string text;
     std::string label;
@@ -23,13 +30,16 @@ struct SemanticData {
     std::vector<Pair> published;   // GPTCache: origin, similar
     std::vector<Pair> questions;   // the 20,000 labelled pairs
     std::vector<Pair> traps;       // never the same
+    std::vector<OwnPair> own;
     std::vector<Labelled> banking_train;
     std::vector<Labelled> banking_test;
     std::vector<Labelled> clinc_train;
     std::vector<Labelled> clinc_test;
     std::vector<std::string> prompts;  // arena_hard, mt_bench
 
-    static SemanticData read(const std::string& directory);
+    // own: where near_pairs.tsv is.
+    static SemanticData read(const std::string& directory,
+                             const std::string& own);
 };
 
 }  // namespace llm::bench

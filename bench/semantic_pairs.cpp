@@ -49,6 +49,20 @@ void add_published(const SemanticData& data, Vectors& vectors,
     }
 }
 
+void add_own(const SemanticData& data, Vectors& vectors,
+             std::vector<Candidate>& out) {
+    for (const OwnPair& own : data.own) {
+        if (own.held) {
+            continue;
+        }
+        const std::string& left = own.pair.left;
+        const std::string& right = own.pair.right;
+        double cosine = vectors.cosine(left, right);
+        out.push_back({&left, &right, cosine, own.pair.same, 3, 0});
+        out.push_back({&right, &left, cosine, own.pair.same, 3, 0});
+    }
+}
+
 }  // namespace
 
 std::vector<const float*> rows_of(Vectors& vectors,
@@ -71,6 +85,7 @@ std::vector<Candidate> candidates(const SemanticData& data, Vectors& vectors) {
     add_banking(data, vectors, out);
     std::fprintf(stderr, "  banking77 done\n");
     add_published(data, vectors, out);
+    add_own(data, vectors, out);
     return out;
 }
 

@@ -12,7 +12,7 @@ struct Candidate {
     const std::string* stored;
     double cosine = 0;
     bool right = false;
-    int source = 0;    // 0 questions, 1 banking77 train, 2 published
+    int source = 0;    // 0 questions, 1 banking77 train, 2 published, 3 own
     unsigned part = 0; // of five: by intent, by origin, by pair
 };
 

@@ -104,6 +104,22 @@ bool apart(const Fact& a, const Fact& b) {
     return false;
 }
 
+bool has_senses(const Fact& fact) {
+    return fact.term != nullptr && !fact.term->like.empty() && !fact.capital
+           && (fact.flags & kNegation) == 0;
+}
+
+bool share_sense(const Fact& a, const Fact& b) {
+    const std::vector<uint16_t>& x = a.term->like;
+    const std::vector<uint16_t>& y = b.term->like;
+    size_t i = 0;
+    size_t j = 0;
+    while (i < x.size() && j < y.size() && x[i] != y[j]) {
+        (x[i] < y[j] ? i : j)++;
+    }
+    return i < x.size() && j < y.size() && !apart(a, b);
+}
+
 }  // namespace
 
 Alignment::Alignment(const Facts& left, const Facts& right) {
@@ -118,6 +134,7 @@ Alignment::Alignment(const Facts& left, const Facts& right) {
     match_initials(sides_[0], sides_[1]);
     match_initials(sides_[1], sides_[0]);
     match_spellings();
+    match_senses();
     sum(sides_[0]);
     sum(sides_[1]);
 }
@@ -244,6 +261,35 @@ void Alignment::match_spellings() {
         for (size_t j : left_over) {
             if (sides_[1].other[j] == kNone && same_word(a[i], b[j])) {
                 join(i, j);
+                break;
+            }
+        }
+    }
+}
+
+// A word of content finds its like even among light words: "obtain", "get".
+void Alignment::match_senses() {
+    constexpr size_t kMost = 64;  // words left over, so that time is bounded
+    const std::vector<Fact>& a = sides_[0].facts->items();
+    const std::vector<Fact>& b = sides_[1].facts->items();
+    std::vector<size_t> left_over;
+    for (size_t j = 0; j < b.size() && left_over.size() < kMost; j++) {
+        if (sides_[1].other[j] == kNone && has_senses(b[j])) {
+            left_over.push_back(j);
+        }
+    }
+    size_t looked = 0;
+    for (size_t i = 0; i < a.size() && looked < kMost; i++) {
+        if (sides_[0].other[i] != kNone || !has_senses(a[i])) {
+            continue;
+        }
+        looked++;
+        for (size_t j : left_over) {
+            if (sides_[1].other[j] == kNone
+                && (content(a[i]) || content(b[j]))
+                && share_sense(a[i], b[j])) {
+                join(i, j);
+                alike_ += std::min(a[i].idf, b[j].idf);
                 break;
             }
         }

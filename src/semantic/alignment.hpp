@@ -5,7 +5,8 @@
 // A word finds its equal by canonical key, then by what it is made of (an
 // abbreviation by initials, two words written as one), then by one slip of
 // the pen if exactly one of the two is a known word, or by the stem that two
-// known words were derived from.
+// known words were derived from; what is left then by a sense that two words
+// share.
 //
 // Ownership: points into the two Facts, which outlive it. Bounded by
 // Facts::kMaxFacts on each side. Threads: a plain value.
@@ -46,16 +47,21 @@ public:
     // Whether the two exclude one another: one set, two members.
     static bool exclude(const Fact& a, const Fact& b);
 
+    // The summed rarity of words that only share a sense.
+    double alike() const { return alike_; }
+
 private:
     void match_keys();
     void match_compounds(Side& one, Side& two);
     void match_initials(Side& one, Side& two);
     void match_spellings();
+    void match_senses();
     bool same_word(const Fact& a, const Fact& b) const;
     void join(size_t left, size_t right);
     void sum(Side& side);
 
     Side sides_[2];
+    double alike_ = 0;
 };
 
 }  // namespace llm::semantic

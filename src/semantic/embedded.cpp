@@ -4,6 +4,7 @@
 #include "src/semantic/lists.hpp"
 
 LLM_EMBED(semantic_en, "semantic/en.txt")
+LLM_EMBED(semantic_en_like, "semantic/en_like.txt")
 LLM_EMBED(semantic_es, "semantic/es.txt")
 LLM_EMBED(semantic_ro, "semantic/ro.txt")
 LLM_EMBED(semantic_ru, "semantic/ru.txt")
@@ -20,6 +21,7 @@ Result<Lists> Lists::built_in() {
     };
     const File files[] = {
         {Language::kEnglish, embedded_semantic_en(), "en.txt"},
+        {Language::kEnglish, embedded_semantic_en_like(), "en_like.txt"},
         {Language::kSpanish, embedded_semantic_es(), "es.txt"},
         {Language::kRomanian, embedded_semantic_ro(), "ro.txt"},
         {Language::kRussian, embedded_semantic_ru(), "ru.txt"},

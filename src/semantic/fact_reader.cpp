@@ -419,8 +419,22 @@ void FactReader::tell_months() {
     }
 }
 
+// "Yes, ..." and "No, ..." answer what is not in the text.
+void FactReader::drop_interjection(Bytes text) {
+    if (raws_.size() < 2
+        || (raws_[0].folded != "yes" && raws_[0].folded != "no")) {
+        return;
+    }
+    Bytes raw = raws_[0].word.raw;
+    const char* after = raw.data() + raw.size();
+    if (after < text.data() + text.size() && *after == ',') {
+        raws_.erase(raws_.begin());
+    }
+}
+
 void FactReader::read(Bytes text, Language fallback) {
     scan(text);
+    drop_interjection(text);
     tell_language(fallback);
     stem_all();
     shouted_ = shouted();

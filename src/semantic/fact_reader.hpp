@@ -25,6 +25,7 @@ private:
     };
 
     void scan(Bytes text);
+    void drop_interjection(Bytes text);
     void split(const Scanned& word);
     void tell_language(Language fallback);
     void stem_all();

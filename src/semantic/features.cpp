@@ -13,7 +13,7 @@ using Side = Alignment::Side;
 constexpr Bytes kNames[kFeatures] = {
     "bias",       "cosine",    "missing", "missing_less", "rarest",
     "rarest_less", "substituted", "one_sided", "names",   "question",
-    "order",      "short",     "opposite", "same_words",
+    "order",      "short",     "opposite", "same_words", "light",
     "slot",       "long",      "near",
     "shared",     "vague"};
 
@@ -45,6 +45,18 @@ uint64_t question_of(const Side& side) {
         }
     }
     return 0;
+}
+
+// Light words left over that have a meaning of their own for all that.
+double light(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    size_t count = 0;
+    for (size_t i = 0; i < items.size(); i++) {
+        count += side.other[i] == Alignment::kNone
+                 && !Alignment::content(items[i])
+                 && items[i].term != nullptr && !items[i].term->like.empty();
+    }
+    return static_cast<double>(std::min<size_t>(count, 2));
 }
 
 bool negates(const Side& side) {
@@ -93,8 +105,12 @@ Features features_of(const Alignment& alignment, double cosine) {
     f[Feature::kOrder] = moved_share(alignment);
     f[Feature::kShort] = 1 / words;
     f[Feature::kOpposite] = negates(left) != negates(right) ? 1 : 0;
+    f[Feature::kLight] = std::min(light(left), light(right));
     f[Feature::kSameWords] =
-        left.lacked.empty() && right.lacked.empty() ? 1 : 0;
+        left.lacked.empty() && right.lacked.empty()
+                && f[Feature::kLight] == 0 && f[Feature::kQuestion] == 0
+            ? 1
+            : 0;
     f[Feature::kSlot] = slot_rarity(alignment) / 1000.0;
     double shared = std::min(left.rarity - left.missing,
                              right.rarity - right.missing);

@@ -24,7 +24,8 @@ enum class Feature : uint8_t {
     kOrder,          // share of pairs of words that changed places
     kShort,          // few words: each counts for more
     kOpposite,       // negations or opposites, where the veto is off
-    kSameWords,      // no word differs
+    kSameWords,      // no word differs, nor what is asked for
+    kLight,          // light verbs that stand for others: get, use
     kSlot,           // rarity of words that stand in one slot
     kLong,           // how far what both say passes one plain question
     kNear,           // -ln of the distance: how near the cosine is to 1
@@ -32,7 +33,7 @@ enum class Feature : uint8_t {
                      // texts say
     kVague,          // how little that is, below a question of three words
 };
-constexpr size_t kFeatures = 19;
+constexpr size_t kFeatures = 20;
 
 Bytes name_of(Feature feature);
 

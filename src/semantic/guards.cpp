@@ -146,12 +146,43 @@ size_t count_affixes(const Side& one, const Side& two, const Lists& lists) {
     return count;
 }
 
+// Whether a side says no by a word that the other lacks: "is refused" beside
+// "does not work".
+bool says_against(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    return std::any_of(side.lacked.begin(), side.lacked.end(),
+                       [&](uint16_t i) {
+                           return (items[i].flags & kAgainst) != 0;
+                       });
+}
+
+double shared_rarity(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    return std::min(left.rarity - left.missing,
+                    right.rarity - right.missing);
+}
+
+// Negations cancel out by two. What one side denies may be said by a word of
+// the other; long texts that both deny something may deny it more than once.
+// There the probability alone decides.
 bool negation_differs(const Alignment& alignment, const Lists& lists) {
     const Side& left = alignment.left();
     const Side& right = alignment.right();
-    size_t a = count_negations(left) + count_affixes(left, right, lists);
-    size_t b = count_negations(right) + count_affixes(right, left, lists);
-    return a % 2 != b % 2;
+    size_t in_left = count_negations(left);
+    size_t in_right = count_negations(right);
+    size_t more_left = count_affixes(left, right, lists);
+    size_t more_right = count_affixes(right, left, lists);
+    if ((in_left + more_left) % 2 == (in_right + more_right) % 2) {
+        return false;
+    }
+    if (more_left + more_right > 0) {
+        return true;
+    }
+    if (in_left > 0 && in_right > 0) {
+        return shared_rarity(alignment) < kMuchShared;
+    }
+    return !says_against(in_left > in_right ? right : left);
 }
 
 bool opposite(const Alignment& alignment) {
@@ -195,10 +226,10 @@ uint16_t rarest_left_over(const Side& side) {
     return most;
 }
 
-// A rare word of one side in the place of a rare word of the other. The less
-// the texts share, the less rare it needs to be: a long text has room for
-// other wordings, a short one for another product. Where all else is equal,
-// one word in the slot of another is another question at any length.
+// Where all else is equal, a rare word in the slot of another asks about
+// another thing; so do words of both sides that no background knows, unless
+// the texts share much. Other wordings are left to the probability: on
+// labelled pairs they are right as often as what no guard touches.
 bool rare_word_differs(const Alignment& alignment) {
     const Side& left = alignment.left();
     const Side& right = alignment.right();
@@ -206,17 +237,12 @@ bool rare_word_differs(const Alignment& alignment) {
         && left.facts->language() != right.facts->language()) {
         return true;
     }
-    double shared = std::min(left.rarity - left.missing,
-                             right.rarity - right.missing);
+    double shared = shared_rarity(alignment);
     uint16_t rare = std::min(rarest_left_over(left), rarest_left_over(right));
-    uint16_t slot = slot_rarity(alignment);
-    if (shared < kLittleShared) {
-        return rare >= kRareIdf;
-    }
-    bool only_one = left.lacked.size() == 1 && right.lacked.size() == 1;
-    return only_one ? slot >= kSlotIdf
-                    : std::max(rare, slot) >= kRarestIdf
-                          && shared < kMuchShared;
+    bool slot = left.lacked.size() == 1 && right.lacked.size() == 1
+                && rare > 0 && slot_rarity(alignment) >= kSlotIdf;
+    return (slot && shared < kVeryMuchShared)
+           || (rare >= kRareIdf && shared < kLittleShared);
 }
 
 bool term_differs(const Side& one, const Side& two) {

@@ -42,13 +42,15 @@ class Alignment;
 Veto find_veto(const Alignment& alignment, const Lists& lists,
                VetoSet which);
 
-// Words this rare (hundredths of ln) in the place of one another make another
-// question: where texts share little (the sum over the words they share), and
-// where they share more. Beyond that the probability alone decides.
-constexpr uint16_t kRareIdf = 600;
-constexpr uint16_t kRarestIdf = 950;
-constexpr uint16_t kSlotIdf = 500;
+// Hundredths of ln. A word this rare in the slot of another, all else equal,
+// makes another question, but in a text that shares very much (the sum over
+// the words they share); so do words this rare on both sides of texts that
+// share little. Beyond that the probability alone decides.
+constexpr uint16_t kSlotIdf = 600;
+constexpr uint16_t kRareIdf = 900;
 constexpr double kLittleShared = 2200;
+constexpr double kVeryMuchShared = 3500;
+// Where both texts deny, one more denial tells them apart below this.
 constexpr double kMuchShared = 2800;
 
 }  // namespace llm::semantic

@@ -22,7 +22,7 @@ constexpr Section kFlagSections[] = {
     {"light", kLight},       {"question", kQuestion | kLight},
     {"negation", kNegation}, {"date", kDate},
     {"month", kMonthOrWord}, {"marker", kMarker},
-    {"person", kPerson},
+    {"person", kPerson},     {"against", kAgainst},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},
@@ -90,6 +90,7 @@ struct Lists::Reader {
     uint16_t cue_flags = 0;
     uint8_t dimension = 0;
     uint32_t same = 0;
+    uint16_t like = 0;
     uint16_t unit = 0;
     Result<void> open(Bytes name);
 };
@@ -117,7 +118,7 @@ Result<void> Lists::Reader::open(Bytes name) {
         dimension = static_cast<uint8_t>(at - kDimensions + 1);
         flags = kUnit;
     }
-    constexpr Bytes kOthers[] = {"same", "apart", "prefix", "suffix",
+    constexpr Bytes kOthers[] = {"same", "like", "apart", "prefix", "suffix",
                                  "number"};
     bool known = flags != 0 || cue_flags != 0
                  || std::find(std::begin(kOthers), std::end(kOthers), name)
@@ -161,6 +162,10 @@ void Lists::Reader::apply(Term& term) {
     term.flags |= flags;
     if (section == "same" || section == "question") {
         term.same = term.same != 0 ? term.same : same;
+    }
+    if (section == "like"
+        && (term.like.empty() || term.like.back() != like)) {
+        term.like.push_back(like);
     }
     if (dimension != 0 && term.dimension == 0) {
         term.dimension = dimension;
@@ -220,6 +225,7 @@ Result<void> Lists::Reader::line(Bytes text) {
     }
     same = lists.next_same_++;
     unit = lists.next_unit_++;
+    like = section == "like" ? lists.next_like_++ : uint16_t{0};
     uint16_t set = section == "apart" ? lists.next_set_++ : uint16_t{0};
     for (uint16_t number = 1; !text.empty(); number++) {
         Result<void> done = member(take_until(text, '|'), set, number);

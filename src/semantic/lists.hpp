@@ -3,6 +3,9 @@
 // one another, negations, numbers, units, dates, courtesies, words that ask
 // for something fresh or for an action.
 //
+// [same] is one meaning, its words are equal; a line of [like] is one sense,
+// which a word may share with others and yet have more.
+//
 // A file is UTF-8 text. `#` begins a comment; `[section]` says what the lines
 // after it are; of a line, `|` parts the members, `,` the words of a member
 // that stand for one another; a phrase is words with spaces. Terms are kept
@@ -40,6 +43,7 @@ enum TermFlag : uint16_t {
     kAsking = 1024,
     kLead = 4096,      // courtesies that lead into the question
     kErrand = 8192,    // leads into an order: can you, I want to
+    kAgainst = 16384,  // says no in itself: refuse, avoid, missing
     kQuestion = 2048,  // what is asked for: when, why, how much …
 };
 
@@ -60,6 +64,7 @@ struct Term {
     uint16_t unit = 0;       // which unit
     uint8_t dimension = 0;   // what it measures
     std::array<Apart, kMaxApart> apart{};  // sets of which it is one member
+    std::vector<uint16_t> like;  // senses that it shares with others, rising
 };
 
 // Words of phrases, joined by one space.
@@ -120,6 +125,7 @@ private:
     Map<uint8_t> operator_first_words_;
     uint32_t next_same_ = 1;
     uint16_t next_set_ = 1;
+    uint16_t next_like_ = 1;
     uint16_t next_unit_ = 1;
 };
 

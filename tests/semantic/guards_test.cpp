@@ -45,6 +45,8 @@ TEST(Guards, units) {
     EXPECT_EQ(veto("Is $20 the price?", "Is 20 dollars the price?"), "");
     EXPECT_EQ(veto("What is the price per month?",
                    "What is the price per year?"), "veto:unit");
+    EXPECT_EQ(veto("How many hours of leave do I earn?",
+                   "How many days of leave do I earn?"), "veto:unit");
     EXPECT_EQ(veto("Do you open at 9am?", "Do you open at 9 pm?"),
               "veto:unit");
 }
@@ -83,6 +85,16 @@ TEST(Guards, negation) {
                    "Can I fly without a passport?"), "veto:negation");
     EXPECT_EQ(veto("Why isn't my card working?",
                    "Why is my card not working?"), "");
+    // denied by a word of its own
+    EXPECT_EQ(veto("How do I avoid paying a fee?",
+                   "How do I not pay a fee?"), "");
+    EXPECT_EQ(veto("Why is the payment refused?",
+                   "Why is the payment not refused?"), "veto:negation");
+    EXPECT_EQ(veto("\u00bfPor qu\u00e9 no pasa el pago?",
+                   "\u00bfPor qu\u00e9 falla el pago?"), "");
+    // answers what is not in the text
+    EXPECT_EQ(veto("No, the fee is due in advance.",
+                   "The fee is due in advance."), "");
 }
 
 TEST(Guards, opposites) {
@@ -132,6 +144,20 @@ TEST(Guards, rare_words) {
               "veto:rare_word");
     EXPECT_EQ(veto("what does a podiatrist do", "what does a notary do"),
               "veto:rare_word");
+    EXPECT_EQ(veto("How is the inflamed white matter of the brain treated?",
+                   "How is the inflamed white matter of the brain diagnosed?"),
+              "veto:rare_word");
+    // two wordings of more than a word are left to the probability
+    EXPECT_EQ(veto("What is a good remedy for dry skin in winter?",
+                   "What are some solutions to dry skin in winter?"), "");
+    // words that share a sense may stand for one another
+    EXPECT_EQ(veto("Where do I store my luggage?",
+                   "Where do I keep my baggage?"), "");
+    EXPECT_EQ(veto("How do I fetch a record?",
+                   "How do I retrieve a record?"), "");
+    // but not two members of one set
+    EXPECT_EQ(veto("Which teacher do I ask?", "Which student do I ask?"),
+              "veto:antonym");
     // a slip of the pen is no other word
     EXPECT_EQ(veto("how do i cancel my subscription",
                    "how do i cancel my subscripton"), "");
