@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "src/cache/frame.hpp"
 #include "src/cache/unpacker.hpp"
 
 namespace llm::cache {
@@ -30,6 +31,9 @@ enum Key : int {
     kPrompt = 12,   // absent: ""
     kAliasOf = 13,  // absent: none; array: shard, slot, generation, place,
                     // cosine in millionths
+    kPacked = 14,   // array: version of the frame, size of the content; it
+                    // is what follows, and kContentSize is absent
+    kPartOf = 32,   // and a text's key: at * 256 + size in the content
 };
 
 using Number = int64_t api::Usage::*;
@@ -43,6 +47,11 @@ constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
 
 constexpr size_t kUsualHeader = 256;
+// Where the texts of a document stand that an entry repeats.
+constexpr size_t kPartsWithin = 4096;
+constexpr size_t kPartSize = 256;
+// What a document may be larger than what it is packed to.
+constexpr size_t kUnpacks = 2048;
 constexpr float kMillion = 1000000;
 
 int append(void* data, const char* bytes, size_t size) {
@@ -145,6 +154,35 @@ bool read_tags(Unpacker& from, std::vector<Bytes>& to) {
     return true;
 }
 
+// The texts that may be a part of the content, in the order of Packed::parts.
+struct Text {
+    Key key;
+    Bytes Entry::*text;
+};
+constexpr Text kTexts[] = {{kAnswerId, &Entry::answer_id},
+                           {kModel, &Entry::model},
+                           {kRequestedModel, &Entry::requested_model},
+                           {kFinishReason, &Entry::finish_reason}};
+
+bool read_part(size_t text, Unpacker& from, Entry& to) {
+    auto number = static_cast<uint64_t>(from.integer());
+    if (number / kPartSize > kPartsWithin) {
+        return false;
+    }
+    to.packed.parts[text] = {static_cast<uint32_t>(number / kPartSize),
+                             static_cast<uint32_t>(number % kPartSize)};
+    return true;
+}
+
+bool read_packed(Unpacker& from, Entry& to) {
+    if (from.array() != 2 || from.integer() != kFrameVersion) {
+        return false;
+    }
+    int64_t size = from.integer();
+    to.packed.size = static_cast<size_t>(size);
+    return size > 0;
+}
+
 struct Fields {
     Entry entry;
     int64_t content_size = -1;
@@ -171,6 +209,13 @@ bool read_field(int64_t key, Unpacker& from, Fields& to) {
     case kContentSize: to.content_size = from.integer(); return true;
     case kPrompt: entry.prompt = from.text(); return true;
     case kAliasOf: return read_alias(from, entry);
+    case kPacked: return read_packed(from, entry);
+    case kPartOf + kAnswerId: return read_part(0, from, entry);
+    case kPartOf + kModel: return read_part(1, from, entry);
+    case kPartOf + kRequestedModel:
+        to.has_requested = true;
+        return read_part(2, from, entry);
+    case kPartOf + kFinishReason: return read_part(3, from, entry);
     default: from.skip(); return true;  // of a newer writer
     }
 }
@@ -220,11 +265,76 @@ void pack_alias(const Entry& entry, std::string& header) {
     to.number(0);
 }
 
+size_t part_of(Bytes text, Bytes content) {
+    constexpr size_t kWorth = 4;  // bytes that naming the place takes
+    return text.size() < kWorth || text.size() >= kPartSize
+               ? Bytes::npos
+               : content.substr(0, kPartsWithin).find(text);
+}
+
+// As text, or as a part of the content where that is packed.
+void pack_text(Packer& to, Key key, Bytes text, Bytes content) {
+    size_t at = part_of(text, content);
+    if (at == Bytes::npos) {
+        to.text(key, text);
+        return;
+    }
+    to.number(kPartOf + key);
+    to.number(static_cast<int64_t>(at * kPartSize + text.size()));
+}
+
+// What is as always is left out where bytes count.
+void pack_fields(const Entry& entry, bool packed, std::string& header) {
+    bool requested = entry.requested_model != entry.model;
+    bool tags = !packed || !entry.tags.empty();
+    bool scoped = !packed || entry.tenant_scoped;
+    Packer to(header);
+    to.array(2);
+    to.number(kVersion);
+    to.map(8 + (requested ? 1 : 0) + (entry.prompt.empty() ? 0 : 1)
+           + (tags ? 1 : 0) + (scoped ? 1 : 0));
+    to.number(kEndpoint);
+    to.number(static_cast<int64_t>(entry.endpoint));
+    for (const Text& text : kTexts) {
+        if (text.key != kRequestedModel || requested) {
+            pack_text(to, text.key, entry.*text.text,
+                      packed ? entry.content : Bytes());
+        }
+    }
+    to.text(kTenant, entry.tenant);
+    pack_usage(to, entry.usage);
+    to.number(kCreated);
+    to.number(entry.created_wall_s);
+    if (tags) {
+        to.number(kTags);
+        to.array(entry.tags.size());
+        for (Bytes tag : entry.tags) {
+            to.text(tag);
+        }
+    }
+    if (scoped) {
+        to.boolean(kTenantScoped, entry.tenant_scoped);
+    }
+    if (!entry.prompt.empty()) {
+        to.text(kPrompt, entry.prompt);
+    }
+    if (packed) {
+        to.number(kPacked);
+        to.array(2);
+        to.number(kFrameVersion);
+        to.number(static_cast<int64_t>(entry.content.size()));
+    } else {
+        to.number(kContentSize);
+        to.number(static_cast<int64_t>(entry.content.size()));
+    }
+}
+
 }  // namespace
 
 Result<void> encode(const Entry& entry, std::string& header) {
     header.clear();
-    header.reserve(kUsualHeader);
+    header.reserve(kUsualHeader
+                   + (entry.prompt.empty() ? 0 : entry.content.size()));
     if (entry.endpoint == api::Endpoint::kNone) {
         return Error{Errc::kInvalid, "entry without an endpoint"};
     }
@@ -244,34 +354,11 @@ Result<void> encode(const Entry& entry, std::string& header) {
         || strings > Entry::kMaxHeader - kNumbersAtMost) {
         return Error{Errc::kTooLarge, "entry with too much beside its answer"};
     }
-    bool requested = entry.requested_model != entry.model;
-    Packer to(header);
-    to.array(2);
-    to.number(kVersion);
-    to.map(10 + (requested ? 1 : 0) + (entry.prompt.empty() ? 0 : 1));
-    to.number(kEndpoint);
-    to.number(static_cast<int64_t>(entry.endpoint));
-    to.text(kAnswerId, entry.answer_id);
-    to.text(kModel, entry.model);
-    if (requested) {
-        to.text(kRequestedModel, entry.requested_model);
+    bool packed = !entry.prompt.empty() && !entry.content.empty();
+    pack_fields(entry, packed, header);
+    if (packed) {
+        append_packed(entry.content, header);
     }
-    to.text(kFinishReason, entry.finish_reason);
-    to.text(kTenant, entry.tenant);
-    pack_usage(to, entry.usage);
-    to.number(kCreated);
-    to.number(entry.created_wall_s);
-    to.number(kTags);
-    to.array(entry.tags.size());
-    for (Bytes tag : entry.tags) {
-        to.text(tag);
-    }
-    to.boolean(kTenantScoped, entry.tenant_scoped);
-    if (!entry.prompt.empty()) {
-        to.text(kPrompt, entry.prompt);
-    }
-    to.number(kContentSize);
-    to.number(static_cast<int64_t>(entry.content.size()));
     return {};
 }
 
@@ -282,16 +369,44 @@ Result<Entry> decode(Bytes stored) {
         return fields.error();
     }
     Entry& entry = fields->entry;
-    entry.content = stored.substr(from.at());
-    if (entry.endpoint == api::Endpoint::kNone || fields->content_size < 0
-        || static_cast<uint64_t>(fields->content_size)
-               != entry.content.size()) {
+    Bytes rest = stored.substr(from.at());
+    bool packed = entry.packed.size != 0;
+    if (packed) {
+        entry.packed.bytes = rest;
+    } else {
+        entry.content = rest;
+    }
+    bool fits = packed ? entry.packed.size / kUnpacks <= rest.size()
+                       : static_cast<uint64_t>(fields->content_size)
+                             == rest.size();
+    if (entry.endpoint == api::Endpoint::kNone || !fits) {
         return corrupt();
     }
     if (!fields->has_requested) {
+        entry.packed.parts[2] = entry.packed.parts[1];
         entry.requested_model = entry.model;
     }
     return std::move(entry);
+}
+
+Result<void> unpack(Entry& entry, char* to) {
+    size_t size = entry.packed.size;
+    if (!expand(entry.packed.bytes, to, size)) {
+        return corrupt();
+    }
+    entry.content = Bytes(to, size);
+    for (size_t i = 0; i < std::size(kTexts); i++) {
+        const Entry::Packed::Part& part = entry.packed.parts[i];
+        if (part.size == 0) {
+            continue;
+        }
+        if (part.at > size || part.size > size - part.at) {
+            return corrupt();
+        }
+        entry.*kTexts[i].text = entry.content.substr(part.at, part.size);
+    }
+    entry.packed = {};
+    return {};
 }
 
 }  // namespace llm::cache

@@ -9,7 +9,13 @@
 //
 // encode() leaves the content where it is: a put takes header and content as
 // two pieces. decode() copies nothing: every Bytes points into what it was
-// given and lives as long. Any thread.
+// given and lives as long.
+//
+// An entry with a prompt is kept small, since a vector stands beside it: its
+// content is packed (frame.hpp) and what the content says anyway (id, model)
+// is not said twice. Its header holds all of it, and decode() leaves content
+// and these texts to unpack(), for which the reader has the room. An entry
+// without a prompt is given out as it stands. Any thread.
 #pragma once
 
 #include <array>
@@ -49,17 +55,34 @@ struct Entry {
     float alias_cosine = 1;    // of both texts' vectors
     Bytes content;               // the answer as its endpoint's JSON document
 
+    // What decode() left to unpack().
+    struct Packed {
+        struct Part {
+            uint32_t at = 0;  // in the content
+            uint32_t size = 0;
+        };
+        Bytes bytes;
+        size_t size = 0;  // of the content; 0: nothing is packed
+        std::array<Part, 4> parts{};
+    };
+    Packed packed;
+
     std::array<Bytes, 2> pieces(const std::string& header) const {
-        return {Bytes(header), content};
+        return {Bytes(header), prompt.empty() ? content : Bytes()};
     }
 };
 
-// The header, in place of what `header` held. kInvalid: no endpoint;
+// The header (with a prompt: all that is stored), in place of what `header` held. kInvalid: no endpoint;
 // kTooLarge: too many tags, or the strings together pass kMaxHeader.
 Result<void> encode(const Entry& entry, std::string& header);
 
 // kCorrupt for whatever is not exactly such a form, kUnsupported for one of
 // another version.
 Result<Entry> decode(Bytes stored);
+
+// Content and texts of an entry with packed.size, into as many bytes at `to`,
+// which live as long as the entry. kCorrupt. Precondition: nothing else was
+// unpacked into it.
+Result<void> unpack(Entry& entry, char* to);
 
 }  // namespace llm::cache

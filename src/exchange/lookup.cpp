@@ -289,6 +289,15 @@ bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
         (void) miss(CacheStatus::kExpired, "client:min_fresh");
         return false;
     }
+    if (entry.packed.size != 0) {
+        char* room = memory.allocate(memory.context, entry.packed.size);
+        if (room == nullptr || !cache::unpack(entry, room).ok()) {
+            (void) miss(CacheStatus::kMiss,
+                        room == nullptr ? Bytes("unavailable")
+                                        : Bytes("corrupt"));
+            return false;
+        }
+    }
     if (endpoint_ == api::Endpoint::kResponses) {
         entry.content = echo_own(document(), entry.content, memory);
         if (entry.content.empty()) {

@@ -17,13 +17,14 @@ Geometry Geometry::of(uint32_t dims, uint32_t size_class) {
     }
     g.size_class = size_class;
     g.row = static_cast<uint32_t>(shm::align_up(dims));
-    uint32_t room = units_of(size_class) * kUnitSize - kSketchesAt;
+    uint32_t size = units_of(size_class) * kUnitSize;
     uint32_t each = g.row + sizeof(Sketch) + sizeof(SlotMeta);
-    g.slots = std::min(room / each, kMaxSlots);
+    g.slots = std::min((size - kSketchesAt) / each, kMaxSlots);
+    // The rows, which are aligned, end where the block ends; what is left
+    // over stands before them.
+    g.rows_at = size - g.slots * g.row;
     g.metas_at =
         kSketchesAt + g.slots * static_cast<uint32_t>(sizeof(Sketch));
-    // A sketch and a meta are a cache line together: rows are aligned.
-    g.rows_at = g.metas_at + g.slots * static_cast<uint32_t>(sizeof(SlotMeta));
     return g;
 }
 

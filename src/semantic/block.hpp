@@ -2,8 +2,8 @@
 //
 //   IndexHead | buckets (u32) | units (u8) | pages of 128 KB
 //
-// A page is divided into units of 2 KB. A block is 1, 8 or 64 units that
-// begin at a multiple of their number: class 0, 1, 2. units[u] says what
+// A page is divided into units of 2 KB. A block is 1, 4, 16 or 64 units that
+// begin at a multiple of their number: class 0 to 3. units[u] says what
 // begins at unit u: a used block, a free one, or nothing.
 //
 // A used block belongs to one partition and holds slots of its dimensions:
@@ -46,8 +46,8 @@ namespace llm::semantic {
 inline constexpr uint32_t kUnitSize = 2048;
 inline constexpr uint32_t kUnitsPerPage = 64;
 inline constexpr uint32_t kPageSize = kUnitSize * kUnitsPerPage;
-inline constexpr uint32_t kClasses = 3;
-inline constexpr uint32_t kClassRatio = 8;  // units of one class in the next
+inline constexpr uint32_t kClasses = 4;
+inline constexpr uint32_t kClassRatio = 4;  // units of one class in the next
 inline constexpr uint32_t kNoUnit = 0xffffffff;
 inline constexpr uint16_t kNoSlot = 0xffff;
 
@@ -74,10 +74,9 @@ struct SlotMeta {
     uint8_t visited;  // since the partition's hand last passed
     uint32_t expires;  // tick from which it is no candidate
     float inverse;     // Code::inverse
-    uint64_t mark;
 };
 
-static_assert(sizeof(SlotMeta) == 32);
+static_assert(sizeof(SlotMeta) == 24);
 static_assert(std::is_trivially_copyable_v<SlotMeta>);
 
 struct BlockHead {
@@ -137,7 +136,7 @@ struct IndexHead {
 static_assert(std::is_trivially_copyable_v<IndexHead>);
 
 inline constexpr uint32_t units_of(uint32_t size_class) {
-    return size_class == 0 ? 1 : size_class == 1 ? kClassRatio : kUnitsPerPage;
+    return 1u << 2 * size_class;
 }
 
 // How a block of a class is divided for vectors of so many dimensions.
@@ -150,6 +149,9 @@ struct Geometry {
 
     static Geometry of(uint32_t dims, uint32_t size_class);
 };
+
+static_assert(units_of(1) == kClassRatio
+              && units_of(kClasses - 1) == kUnitsPerPage);
 
 inline constexpr uint32_t kSketchesAt = 128;
 

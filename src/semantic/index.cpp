@@ -31,7 +31,7 @@ uint32_t Index::layout() {
          LLM_FIELD(SlotMeta, entry_generation),
          LLM_FIELD(SlotMeta, entry_shard), LLM_FIELD(SlotMeta, state),
          LLM_FIELD(SlotMeta, visited), LLM_FIELD(SlotMeta, expires),
-         LLM_FIELD(SlotMeta, inverse), LLM_FIELD(SlotMeta, mark),
+         LLM_FIELD(SlotMeta, inverse),
          {"unit", kUnitsPerPage, kUnitSize},
          {"sketch", kSketchesAt, sizeof(Sketch)}});
 }
@@ -128,7 +128,7 @@ InsertResult Index::insert(const NewVector& vector, const Code& code,
     if (unit == kNoUnit) {
         return refuse(Insert::kNoRoom);
     }
-    Place place = partitions.fill(unit, code, vector.entry, vector.mark,
+    Place place = partitions.fill(unit, code, vector.entry,
                                   index_expiry(tick, vector.ttl_s));
     return {Insert::kStored, place};
 }

@@ -8,10 +8,11 @@
 // the caller fetches it there and thereby learns whether it still lives.
 // Losing a slot costs a near match, never a wrong answer.
 //
-// Shapes and invariants: block.hpp. Blocks of 2, 16 and 128 KB out of one
-// pool serve all partitions and dimensions; a partition takes blocks no
-// larger than what it already holds, so one of a single vector costs 2 KB.
-// Full blocks cost 450 bytes a vector of 384 dimensions, 322 of 256.
+// Shapes and invariants: block.hpp. Blocks of 2, 8, 32 and 128 KB out of
+// one pool serve all partitions and dimensions; a partition takes blocks no
+// larger than an eighth of what it holds, but the smallest, so one of a
+// single vector costs 2 KB. Full blocks of 128 KB cost 442 bytes a vector of
+// 384 dimensions, 313 of 256; of 2 KB 512.
 //
 // Locks: one robust lock for the whole index, not one a partition: nothing
 // under it takes longer than a microsecond or two (the rare eviction of a
@@ -46,8 +47,6 @@ struct IndexOptions {
 struct NewVector {
     Digest partition;
     cache::EntryId entry;
-    uint64_t mark = 0;  // the caller's, given back with a candidate: a
-                        // fingerprint of facts, for instance
     int64_t ttl_s = 0;  // as that of the entry
 };
 
@@ -77,7 +76,7 @@ struct IndexStats {
 
 class Index {
 public:
-    static constexpr uint32_t kVersion = 1;
+    static constexpr uint32_t kVersion = 2;
     static uint32_t layout();
     static uint64_t min_size();
     // Bytes of a region that holds so many vectors of that size in large

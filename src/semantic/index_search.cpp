@@ -137,7 +137,6 @@ void Search::look_at(uint32_t unit, const Geometry& g, uint32_t slot,
         static_cast<float>(product) * code_->inverse * copy.inverse;
     candidate.place = place_of(unit, slot);
     candidate.entry = entry_of(copy);
-    candidate.mark = copy.mark;
     if (candidate.cosine < floor_) {
         return;
     }

@@ -30,7 +30,6 @@ struct Candidate {
     float cosine = 0;
     Place place = kNoPlace;
     cache::EntryId entry;
-    uint64_t mark = 0;  // as inserted
 };
 
 class Search {

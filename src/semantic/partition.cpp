@@ -111,10 +111,15 @@ uint32_t least_class(uint32_t dims) {
     return c;
 }
 
-// The largest block that the partition's vectors would fill.
+// A partition grows by so much of itself: the half of its last block that
+// stands empty on average is then less than it.
+constexpr uint32_t kGrowth = 8;
+
+// The largest block of no more than that share of what it holds.
 uint32_t wanted_class(uint32_t dims, uint32_t live, uint32_t least) {
     uint32_t c = least;
-    while (c + 1 < kClasses && Geometry::of(dims, c + 1).slots <= live) {
+    while (c + 1 < kClasses
+           && Geometry::of(dims, c + 1).slots <= live / kGrowth) {
         c++;
     }
     return c;
@@ -225,8 +230,7 @@ void Partitions::off_bucket(uint32_t founder) {
 }
 
 Place Partitions::fill(uint32_t unit, const Code& code,
-                       const cache::EntryId& entry, uint64_t mark,
-                       uint32_t expires) {
+                       const cache::EntryId& entry, uint32_t expires) {
     BlockHead& block = blocks_.block(unit);
     Geometry g = blocks_.geometry(unit);
     uint32_t slot = block.free_slot;
@@ -252,7 +256,6 @@ Place Partitions::fill(uint32_t unit, const Code& code,
     meta.visited = 0;
     meta.expires = expires;
     meta.inverse = code.inverse;
-    meta.mark = mark;
     fence();
     blocks_.at(IndexStep::kSlotWritten);
     meta.state = kLive;
@@ -291,7 +294,6 @@ void Partitions::free_slot(uint32_t unit, const Geometry& g, uint32_t slot) {
     // A vector tells of its text: it does not outlive its entry.
     blocks_.sketches(unit)[slot] = Sketch{};
     std::memset(blocks_.row(unit, g, slot), 0, g.row);
-    meta.mark = 0;
     blocks_.at(IndexStep::kSlotZeroed);
     meta.entry_slot = block.free_slot;
     close_slot(meta);

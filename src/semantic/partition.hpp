@@ -54,7 +54,7 @@ public:
                   uint32_t tick);
     // Fills a free slot of that block.
     Place fill(uint32_t unit, const Code& code, const cache::EntryId& entry,
-               uint64_t mark, uint32_t expires);
+               uint32_t expires);
     // The live slot at that place if it stands for that entry, or nullptr.
     SlotMeta* standing(Place place, const cache::EntryId& entry) const;
     // Frees a live slot, and what becomes empty by that.

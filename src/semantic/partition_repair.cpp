@@ -114,7 +114,6 @@ void Partitions::gather_slots(uint32_t unit) {
             meta.state = kFree;
             blocks_.sketches(unit)[slot] = Sketch{};
             std::memset(blocks_.row(unit, g, slot), 0, g.row);
-            meta.mark = 0;
             __atomic_store_n(&meta.generation, meta.generation + 1,
                              __ATOMIC_RELEASE);
         }

@@ -187,13 +187,107 @@ TEST(Entry, VersionsAndUnknownFields) {
     expect_equal(*entry, sample());
 }
 
-TEST(Entry, Prompt) {
+std::string chat_document() {
+    return R"({"id":"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT","object":)"
+           R"("chat.completion","created":1725134567,)"
+           R"("model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":)"
+           R"({"role":"assistant","content":"Pay at the till.","refusal":)"
+           R"(null,"annotations":[]},"logprobs":null,"finish_reason":)"
+           R"("stop"}],"usage":{"prompt_tokens":19,"completion_tokens":7,)"
+           R"("total_tokens":26}})";
+}
+
+Entry near_sample(const std::string& document) {
     Entry entry = sample();
+    entry.endpoint = api::Endpoint::kChat;
+    entry.answer_id = "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT";
+    entry.model = "gpt-4o-2024-08-06";
+    entry.requested_model = "gpt-4o";
+    entry.finish_reason = "stop";
+    entry.content = document;
     entry.prompt = "How do I pay?";
-    auto back = decode(stored(entry));
+    return entry;
+}
+
+TEST(Entry, WithAPromptIsUnpacked) {
+    std::string document = chat_document();
+    Entry entry = near_sample(document);
+    std::string bytes = stored(entry);
+    auto back = decode(bytes);
     ASSERT_TRUE(back.ok());
     EXPECT_EQ(back->prompt, entry.prompt);
+    EXPECT_EQ(back->endpoint, entry.endpoint);
     EXPECT_FALSE(back->alias_of);
+    ASSERT_EQ(back->packed.size, document.size());
+    std::string room(document.size(), '\0');
+    ASSERT_TRUE(unpack(*back, room.data()).ok());
+    expect_equal(*back, entry);
+    EXPECT_EQ(back->packed.size, 0u);
+}
+
+TEST(Entry, WithAPromptOfAnyTexts) {
+    std::string document = chat_document();
+    for (Bytes model : {"", "gpt", "gpt-4o-2024-08-06", "no such name here",
+                        "stop"}) {
+        for (bool same : {false, true}) {
+            Entry entry = near_sample(document);
+            entry.model = model;
+            entry.requested_model = same ? model : Bytes("other");
+            entry.tags.clear();
+            entry.tenant_scoped = false;
+            std::string bytes = stored(entry);
+            auto back = decode(bytes);
+            ASSERT_TRUE(back.ok());
+            std::string room(back->packed.size, '\0');
+            ASSERT_TRUE(unpack(*back, room.data()).ok());
+            expect_equal(*back, entry);
+        }
+    }
+}
+
+TEST(Entry, WithAPromptAndNoContent) {
+    Entry entry = near_sample("");
+    auto back = decode(stored(entry));
+    ASSERT_TRUE(back.ok());
+    EXPECT_EQ(back->packed.size, 0u);
+    EXPECT_EQ(back->prompt, entry.prompt);
+}
+
+// What stands beside a prompt and the bytes of an answer that are its own is
+// about as much as two lines of text.
+TEST(Entry, WithAPromptIsSmall) {
+    std::string document = chat_document();
+    Entry entry = near_sample(document);
+    entry.usage = {};
+    entry.tenant = "acme";
+    entry.tags.clear();
+    entry.tenant_scoped = false;
+    size_t own = entry.prompt.size() + entry.answer_id.size()
+                 + entry.model.size() + Bytes("Pay at the till.").size();
+    EXPECT_LT(stored(entry).size(), own + 128);
+}
+
+TEST(Entry, EveryDamageToAPackedOneIsSurvived) {
+    std::string document = chat_document();
+    std::string bytes = stored(near_sample(document));
+    for (size_t size = 0; size < bytes.size(); size++) {
+        std::string part(bytes, 0, size);
+        part.shrink_to_fit();
+        auto entry = decode(part);
+        if (entry.ok()) {
+            std::string room(entry->packed.size, '\0');
+            EXPECT_FALSE(unpack(*entry, room.data()).ok()) << size;
+        }
+    }
+    for (size_t bit = 0; bit < bytes.size() * 8; bit++) {
+        std::string other = bytes;
+        other[bit / 8] = static_cast<char>(other[bit / 8] ^ 1 << bit % 8);
+        auto entry = decode(other);
+        if (entry.ok() && entry->packed.size != 0) {
+            std::string room(entry->packed.size, '\0');
+            (void) unpack(*entry, room.data());
+        }
+    }
 }
 
 // An alias is little more than a name: beside a slot it takes one chunk.

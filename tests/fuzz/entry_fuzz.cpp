@@ -19,12 +19,24 @@ void check(bool holds, const char* what) {
     }
 }
 
-void check_inside(Bytes part, Bytes whole) {
-    check(part.empty()
-              || (part.data() >= whole.data()
-                  && part.data() + part.size()
-                         <= whole.data() + whole.size()),
-          "a view lies within the stored bytes");
+bool lies_in(Bytes part, Bytes whole) {
+    return part.data() >= whole.data()
+           && part.data() + part.size() <= whole.data() + whole.size();
+}
+
+void check_inside(Bytes part, Bytes stored, Bytes room) {
+    check(part.empty() || lies_in(part, stored) || lies_in(part, room),
+          "a view lies within the stored bytes or what they unpack to");
+}
+
+// Of a size that the stored bytes bound.
+bool unpack_into(Entry& entry, std::string& room) {
+    constexpr size_t kEnough = 1 << 20;
+    if (entry.packed.size > kEnough) {
+        return false;
+    }
+    room.assign(entry.packed.size, '\0');
+    return room.empty() || unpack(entry, room.data()).ok();
 }
 
 void check_same(const Entry& a, const Entry& b) {
@@ -52,12 +64,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!entry.ok()) {
         return 0;
     }
+    std::string room;
+    if (!unpack_into(*entry, room)) {
+        return 0;
+    }
     for (Bytes part : {entry->answer_id, entry->model, entry->requested_model,
                        entry->finish_reason, entry->tenant, entry->content}) {
-        check_inside(part, stored);
+        check_inside(part, stored, room);
     }
     for (Bytes tag : entry->tags) {
-        check_inside(tag, stored);
+        check_inside(tag, stored, room);
     }
     std::string header;
     auto encoded = encode(*entry, header);
@@ -65,9 +81,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         check(encoded.error().code == llm::Errc::kTooLarge, "encodes");
         return 0;
     }
-    std::string again = header + std::string(entry->content);
+    auto pieces = entry->pieces(header);
+    std::string again = std::string(pieces[0]) + std::string(pieces[1]);
     auto second = llm::cache::decode(again);
     check(second.ok(), "what was encoded is decoded");
+    std::string second_room;
+    check(unpack_into(*second, second_room), "what was packed is unpacked");
     check_same(*entry, *second);
     return 0;
 }

@@ -36,7 +36,7 @@ uint64_t stamp(uint64_t partition, uint64_t text, uint64_t version) {
 }
 
 bool genuine(const Candidate& found, uint64_t partition, uint64_t text) {
-    uint64_t entry = found.mark / 3;
+    uint64_t entry = found.entry.slot;
     return found.entry == entry_of(entry) && entry % kTexts == text
            && entry / kTexts % 100 == partition && found.cosine > 0.999f;
 }

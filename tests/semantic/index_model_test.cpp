@@ -106,7 +106,6 @@ private:
             ASSERT_EQ(known->partition, partition);
             ASSERT_EQ(known->place, found[i].place);
             ASSERT_GT(known->expires_s, now_s_);
-            ASSERT_EQ(found[i].mark, known->entry * 3);
             ASSERT_EQ(found[i].cosine > 0.9999f, known->center == center);
             ASSERT_TRUE(i == 0 || found[i].cosine <= found[i - 1].cosine);
         }

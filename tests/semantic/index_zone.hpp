@@ -121,7 +121,6 @@ inline InsertResult add(Index& index, uint64_t partition, const Code& code,
     NewVector vector;
     vector.partition = partition_of(partition);
     vector.entry = entry_of(entry);
-    vector.mark = entry * 3;
     vector.ttl_s = ttl_s;
     return index.insert(vector, code, now);
 }
