@@ -117,7 +117,7 @@ std::optional<Target> target_of(ngx_http_request_t* r, const Context& ctx) {
 
 void settle(const Run& run, exchange::Agreed agreed) {
     running()--;
-    exchange::settle_audit(worker_services(), run.audit, agreed);
+    exchange::settle_audit(worker_services(), run.audit, agreed, now());
     if (agreed == exchange::Agreed::kNo) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "llm_semantic: an audited hit was wrong; its pair is "

@@ -1,6 +1,7 @@
 #include "ngx_llm_module/curl.hpp"
 
 #include <curl/curl.h>
+#include <openssl/err.h>
 
 #include <algorithm>
 #include <deque>

@@ -6,6 +6,7 @@
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/threads.hpp"
+#include "ngx_llm_module/zone.hpp"
 
 namespace llm::door {
 namespace {
@@ -52,6 +53,7 @@ void forget(void* data) {
 void wake(const std::shared_ptr<Waiter>& waiter,
           const std::shared_ptr<exchange::NearJob>& job) {
     job->finished = true;
+    exchange::store_late(worker_services(), *job, now());
     if (waiter->ctx != nullptr && waiter->ctx->wait) {
         waiter->ctx->wait->resume();
     }

@@ -61,6 +61,7 @@ $t->start(<<'END');
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
         location = /metrics { llm_metrics; }
+        location = /purge { allow 127.0.0.1; llm_purge; }
     }
 END
 
@@ -128,6 +129,30 @@ subtest 'disagreement' => sub {
     is word(ask($other[0], in => '/blind')), 'HIT',
         'the first answer itself does';
     like $t->log, qr/an audited hit was wrong/, 'logged';
+};
+
+# Whichever of the two is stored next.
+subtest 'a pair that was found wrong does not come back' => sub {
+    $case++;
+    my @apart = ('How much is a bag of 30 kg of salt?',
+        'How much is a bag of 35 kg of salt?');
+    my $no    = audited('no');
+    my $first = ask($apart[0], in => '/blind');
+    is word(ask($apart[1], in => '/blind')), 'SEMANTIC', 'a wrong hit';
+    ok wait_until { audited('no') == $no + 1 }, 'is found out';
+    is word(ask($apart[1], in => '/blind')), 'MISS',
+        'the new wording gets an answer of its own';
+    is word(ask($apart[1], in => '/blind')), 'HIT', 'which stands';
+    my $entry = ask($apart[0], in => '/blind')->header('x-llm-entry');
+    is $t->post('/purge', { id => $entry })->status, 200,
+        'the first answer goes';
+    my $r = ask($apart[0], in => '/blind');
+    is $r->header('x-c'), 'MISS veto:audited',
+        'it is not answered from the second one either';
+    is audited('no'), $no + 1, 'nothing more to audit';
+    like $t->get('/metrics')->body,
+        qr/^llm_semantic_vetoes_total\{reason="audited"\} 1$/m, 'counted';
+    is word(ask($apart[0], in => '/blind')), 'HIT', 'it has its own again';
 };
 
 subtest 'at the provider, with its key' => sub {

@@ -1,5 +1,7 @@
 #include "src/exchange/audit.hpp"
 
+#include <utility>
+
 #include "src/api/reader.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/metrics/families.hpp"
@@ -59,6 +61,29 @@ std::string audit_text(const api::Answer& answer) {
     return text;
 }
 
+Digest apart_key(Bytes tenant, Bytes one, Bytes other) {
+    if (other < one) {
+        std::swap(one, other);
+    }
+    Hasher hasher;
+    hasher.update("llm-apart 1");
+    for (Bytes part : {tenant, one, other}) {
+        std::string size = " ";
+        append_number(size, static_cast<int64_t>(part.size()));
+        hasher.update(size);
+        hasher.update("\n");
+        hasher.update(part);
+    }
+    return hasher.finish();
+}
+
+bool is_apart(cache::Store& store, const Digest& key, Now now) {
+    char none = 0;
+    return store.lookup(key, now, [&none](size_t size) {
+        return size == 0 ? &none : nullptr;
+    }).hit();
+}
+
 // Precondition: the request was answered by a near match, and is not
 // released.
 std::optional<Audit> Exchange::audit(Bytes body) {
@@ -95,6 +120,11 @@ std::optional<Audit> Exchange::audit(Bytes body) {
     audit.place = near_place_;
     audit.entry = near_entry_;
     audit.alias = alias_entry_;
+    audit.tenant = storing_.tenant;
+    std::string scratch;
+    audit.apart =
+        apart_key(storing_.tenant, entry_.prompt,
+                  document_->string(request_.last_user_text, scratch));
     return audit;
 }
 
@@ -144,7 +174,8 @@ float cosine_of(const semantic::Code& a, const semantic::Code& b) {
     return static_cast<float>(sum) * a.inverse * b.inverse;
 }
 
-void settle_audit(Services& services, const Audit& audit, Agreed agreed) {
+void settle_audit(Services& services, const Audit& audit, Agreed agreed,
+                  Now now) {
     services.metrics
         .counter(metrics::kSemanticAudited, {label_of(agreed)})
         .add();
@@ -156,6 +187,11 @@ void settle_audit(Services& services, const Audit& audit, Agreed agreed) {
     }
     (void) services.store->purge(cache::PurgeBy::kEntry,
                                  services.store->id_text(audit.alias));
+    cache::EntryMeta mark;
+    mark.tenant = audit.tenant;
+    mark.ttl_s = kApartS;
+    mark.born = services.store->sequence();
+    (void) services.store->put(audit.apart, mark, {}, now);
 }
 
 }  // namespace llm::exchange

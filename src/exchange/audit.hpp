@@ -7,7 +7,10 @@
 // is a disagreement. Answers are free in their words, so there is ground
 // between agreement and disagreement: unknown, as is a call that failed and
 // an answer without text. After a disagreement neither the pair's vector nor
-// the new wording's alias stands any more.
+// the new wording's alias stands any more, and the pair is marked: none of
+// the two wordings is answered from the other one's entry, whichever of them
+// is stored next. A mark is an entry of the store without bytes under a key
+// of its own, lives for kApartS and makes room like any other.
 //
 // What an audit costs is counted as money spent, on the tenant whose request
 // it was, but charged to no budget.
@@ -33,7 +36,14 @@ struct Audit {
     semantic::Place place = semantic::kNoPlace;
     cache::EntryId entry;
     cache::EntryId alias;
+    std::string tenant;
+    Digest apart;  // the pair's mark
 };
+
+constexpr int64_t kApartS = int64_t{30} * 86400;
+// Of two wordings, in either order.
+Digest apart_key(Bytes tenant, Bytes one, Bytes other);
+bool is_apart(cache::Store& store, const Digest& key, Now now);
 
 enum class Agreed : uint8_t { kYes, kNo, kUnknown };
 
@@ -59,7 +69,8 @@ Agreed compare(const semantic::Judge& facts, Bytes stored, Bytes fresh,
 // Of two vectors of one encoder; -1 where they cannot be compared.
 float cosine_of(const semantic::Code& a, const semantic::Code& b);
 
-// Counts, and after a disagreement forgets.
-void settle_audit(Services& services, const Audit& audit, Agreed agreed);
+// Counts, and after a disagreement forgets and marks.
+void settle_audit(Services& services, const Audit& audit, Agreed agreed,
+                  Now now);
 
 }  // namespace llm::exchange

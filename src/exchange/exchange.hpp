@@ -265,7 +265,9 @@ private:
                     bool search);
     bool find_normalised(const Policy& policy, Now now,
                          const Allocator& memory);
-    bool alias_stands(const Policy& policy, Bytes prompt, float cosine);
+    bool alias_stands(const Policy& policy, Bytes prompt, float cosine,
+                      Now now);
+    bool kept_apart(Bytes prompt, Bytes text, Now now);
     struct Best {
         const semantic::Candidate* candidate = nullptr;
         uint32_t probability = 0;

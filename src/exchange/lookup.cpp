@@ -259,7 +259,7 @@ bool Exchange::find(const Digest& key, const Policy& policy, Now now,
                     gone ? Bytes("no_entry") : Bytes("corrupt"));
         return false;
     }
-    if (aliased && !alias_stands(policy, entry->prompt, cosine)) {
+    if (aliased && !alias_stands(policy, entry->prompt, cosine, now)) {
         status_ = CacheStatus::kMiss;
         return false;
     }

@@ -130,7 +130,7 @@ bool Exchange::find_normalised(const Policy& policy, Now now,
 // Whether near matches by this policy may have what was one when it was
 // stored.
 bool Exchange::alias_stands(const Policy& policy, Bytes prompt,
-                            float cosine) {
+                            float cosine, Now now) {
     if (policy.near == nullptr || prompt.empty()) {
         reason_ = "no_entry";
         return false;
@@ -139,7 +139,19 @@ bool Exchange::alias_stands(const Policy& policy, Bytes prompt,
     Bytes text = document().string(request_.last_user_text, scratch);
     return judge(*policy.near, policy.near->judge->read(text), prompt, cosine,
                  policy.near->threshold)
-        .has_value();
+               .has_value()
+           && !kept_apart(prompt, text, now);
+}
+
+// Whether an audit has found that the two ask for different things.
+bool Exchange::kept_apart(Bytes prompt, Bytes text, Now now) {
+    if (!is_apart(*services_.store, apart_key(storing_.tenant, prompt, text),
+                  now)) {
+        return false;
+    }
+    reason_ = "veto:audited";
+    services_.metrics.counter(metrics::kSemanticVetoes, {"audited"}).add();
+    return true;
 }
 
 // The probability that the stored answer is right; empty: it may not be
@@ -190,7 +202,8 @@ void Exchange::consider(const semantic::Candidate& candidate,
     services_.metrics.counter(metrics::kSemanticCandidates).add();
     auto probability =
         judge(near_->policy, query, entry->prompt, candidate.cosine, floor);
-    if (probability && (!best.candidate || *probability > best.probability)) {
+    if (probability && (!best.candidate || *probability > best.probability)
+        && !kept_apart(entry->prompt, near_->text, now)) {
         best = {&candidate, *probability, std::move(entry).value(), found};
     }
 }
@@ -303,17 +316,31 @@ Step Exchange::near_hit(const semantic::Candidate& candidate, Now now) {
     return hit();
 }
 
-// The vector goes with the entry that was just stored.
+// The vector goes with the entry that was just stored, now or when it is
+// there: a request does not wait for it longer than its timeout says, which
+// is no reason to do without.
 void Exchange::store_near(const cache::EntryId& entry, Now now) {
-    if (!near_->job || !near_->job->finished || !near_->job->has_code()) {
+    if (!near_->job) {
+        return;
+    }
+    near_->job->stored = {entry, storing_.ttl_s};
+    if (near_->job->finished) {
+        store_late(services_, *near_->job, now);
+    }
+}
+
+void store_late(Services& services, NearJob& job, Now now) {
+    if (!job.stored || !job.has_code() || services.store == nullptr
+        || services.index == nullptr) {
         return;
     }
     semantic::NewVector vector;
-    vector.partition = near_->job->partition();
-    vector.entry = entry;
-    vector.ttl_s = storing_.ttl_s;
-    (void) semantic::insert_for_entry(*services_.store, *services_.index,
-                                      vector, near_->job->code(), now);
+    vector.partition = job.partition();
+    vector.entry = job.stored->entry;
+    vector.ttl_s = job.stored->ttl_s;
+    job.stored.reset();
+    (void) semantic::insert_for_entry(*services.store, *services.index,
+                                      vector, job.code(), now);
 }
 
 }  // namespace llm::exchange

@@ -74,6 +74,13 @@ public:
     // Set on the event loop once nobody works on it any more; before that
     // the request must not look at the rest.
     bool finished = false;
+    // What the vector is to stand for once it is there: an answer that was
+    // stored before. Event loop.
+    struct Stored {
+        cache::EntryId entry;
+        int64_t ttl_s = 0;
+    };
+    std::optional<Stored> stored;
 
 private:
     std::string text_;
@@ -86,6 +93,12 @@ private:
     bool has_code_ = false;
     std::vector<semantic::Candidate> candidates_;
 };
+
+struct Services;
+
+// The job has finished: its vector goes with the answer that was stored while
+// it was under way, if any was. Event loop.
+void store_late(Services& services, NearJob& job, Now now);
 
 struct Near {
     NearPolicy policy;

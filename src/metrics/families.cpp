@@ -29,7 +29,7 @@ constexpr Bytes kEnds[] = {"complete",       "client_abort", "upstream_cut",
 constexpr Bytes kAdmissions[] = {"admitted", "refused", "would_refuse"};
 constexpr Bytes kVetoes[] = {"number",   "unit",    "date",  "identifier",
                              "negation", "antonym", "order", "name",
-                             "rare_word", "term"};
+                             "rare_word", "term",  "audited"};
 constexpr Bytes kAgreed[] = {"yes", "no", "unknown"};
 constexpr Bytes kThresholds[] = {"0.70", "0.80", "0.85",
                                  "0.90", "0.95", "0.98"};
