@@ -1,5 +1,7 @@
 #include "ngx_llm_module/curl.hpp"
 
+#include <openssl/err.h>
+
 #include <curl/curl.h>
 #include <openssl/err.h>
 
@@ -191,6 +193,7 @@ std::unique_ptr<Job> take(Client& self, uint64_t id) {
         curl_multi_remove_handle(self.multi, job->easy.get());
         forget_starved(job->easy.get());
         job->easy.reset();
+        ERR_clear_error();  // as in act(): it may have ended a connection
         self.running--;
     } else {
         std::erase(self.waiting, id);

@@ -1,5 +1,7 @@
 #include "ngx_llm_module/curl_sockets.hpp"
 
+#include <openssl/err.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -25,6 +27,9 @@ void act(curl_socket_t fd, int mask) {
     Sockets& self = sockets();
     int running = 0;
     curl_multi_socket_action(self.multi, fd, mask, &running);
+    // What libcurl left in OpenSSL's queue, nginx would take for the error of
+    // whatever connection it works on next.
+    ERR_clear_error();
     self.acted();
 }
 

@@ -17,6 +17,7 @@ my @clients = (
     ['anthropic.mjs', 'anthropic-0'],
     ['ai.mjs'],
     ['ladder.mjs'],
+    ['near.mjs'],
 );
 
 my $direct = $ENV{LLM_SDK_DIRECT};
@@ -43,7 +44,7 @@ sub install {
             if $status;
         copy("$home/package.json", "$home/installed") or die $!;
     }
-    for my $script (qw(lib openai anthropic ai ladder)) {
+    for my $script (qw(lib openai anthropic ai ladder near)) {
         copy(root_dir . "/t/sdk/$script.mjs", $home) or die "$script: $!";
     }
     return '';
@@ -68,6 +69,7 @@ chmod 0600, $t->write_file('key', "sk-ours\n");
 $t->start(<<'END' =~ s/%%RUNGS%%/$rungs/r) unless $direct;
     llm_zone edge:32m;
     llm_prices prices.json;
+    llm_embedder near lexical;
     map $llm_upstream_model $at {
         volatile;
         "~^[a-z]+!(?<knobs>.*)$"  http://127.0.0.1:%%PORT:mock%%/mock/$knobs$uri;
@@ -93,6 +95,13 @@ $t->start(<<'END' =~ s/%%RUNGS%%/$rungs/r) unless $direct;
             proxy_set_header Connection "";
             proxy_set_header Accept-Encoding "";
         }
+        location /near/v1/ {
+            llm             on;
+            llm_cache       edge;
+            llm_cache_scope $http_x_scope;
+            llm_semantic    near audit=0%;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
+        }
         location /cut/v1/ {
             llm        on;
             llm_budget cut key=$http_x_team usd=0.1/month;
@@ -112,7 +121,7 @@ my $url = $direct ? $mock_url : 'http://127.0.0.1:' . $t->port('http');
 
 for my $client (@clients) {
     my ($script, @args) = @$client;
-    next if $direct && $script eq 'ladder.mjs';
+    next if $direct && $script =~ /^(?:ladder|near)\.mjs$/;
     local $ENV{LLM_URL}      = $url;
     local $ENV{LLM_MOCK_URL} = $mock_url;
     local $ENV{LLM_DIRECT}   = $direct ? 1 : '';
