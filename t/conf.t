@@ -191,7 +191,7 @@ for my $file (sort glob "$root/conf/*.conf") {
     my $text = slurp($file);
     next unless $text =~ /^\s*http\s*\{/m;
     $text =~ s{modules/ngx_llm_module\.so}{%%MODULE%%};
-    mkdir "$dir/tmp";
+    mkdir "$dir/$_" for qw(tmp logs);    # logs/: nginx.org's default
     my $path = $t->write_file(basename($file), $text);
     my ($ok, $said) = $t->check_file($path, '-g', $> ? '' : 'user root;');
     is $ok, 1, 'conf/' . basename($file) . ' passes nginx -t' or diag $said;
