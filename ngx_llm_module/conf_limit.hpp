@@ -8,15 +8,26 @@
 
 namespace llm::door {
 
+// key=, looked through once: most of them are one variable, which need not be
+// put together like a text.
+struct LimitKey {
+    ngx_http_complex_value_t* text;
+    ngx_int_t variable;  // its index when it is all of the text, else -1
+    bool is_key;         // $llm_key
+    bool is_tenant;      // $llm_tenant
+    bool of_body;        // names what is not known before the body is
+};
+LimitKey limit_key(ngx_conf_t* cf, ngx_http_complex_value_t* text);
+
 // One directive. The rule lives in the configuration's pool.
 struct LimitEntry {
     const limit::LimitRule* rule;
-    ngx_http_complex_value_t* key;
+    LimitKey key;
 };
 
 struct BudgetEntry {
     const limit::BudgetRule* rule;
-    ngx_http_complex_value_t* key;
+    LimitKey key;
     Place place;
 };
 

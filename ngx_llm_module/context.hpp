@@ -43,7 +43,6 @@ struct Context {
     // The key of llm_keys and the table that it stands in.
     std::shared_ptr<const limit::KeyTable> keys;
     const limit::Key* key = nullptr;
-    limit::KeyRules key_rules;
     std::optional<route::Assessment> assessment;  // conf_complexity.cpp
     bool tenant_scoped = true;
     RouteState route;            // route.cpp

@@ -1,5 +1,8 @@
 #include "ngx_llm_module/limits.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/identity.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -7,34 +10,33 @@
 namespace llm::door {
 namespace {
 
-// Variables that are not known before the body is.
-constexpr Bytes kOfBody[] = {
-    "llm_api",        "llm_operation",  "llm_stream",
-    "llm_model",      "llm_task",       "llm_complexity",
-    "llm_upstream_model", "llm_prefix", "llm_cache_key",
-    "llm_critical",   "llm_provider",   "request_body",
-};
-
-bool names_body(const ngx_http_complex_value_t& value) {
-    if (value.lengths == nullptr) {
-        return false;
-    }
-    for (Bytes name : kOfBody) {
-        if (view(value.value).find(name) != Bytes::npos) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Empty when memory is out too: the rule then does not apply, as when its
-// key is empty.
-std::string evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value) {
+// A view into the request's memory. Empty when memory is out too: the rule
+// then does not apply, as when its key is empty.
+Bytes evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value) {
     ngx_str_t text = ngx_null_string;
     if (ngx_http_complex_value(r, value, &text) != NGX_OK) {
         return {};
     }
-    return std::string(view(text));
+    return view(text);
+}
+
+Bytes evaluate(ngx_http_request_t* r, const Context& ctx,
+               const LimitKey& key) {
+    if (key.is_tenant) {
+        return ctx.tenant;
+    }
+    if (key.is_key) {
+        return ctx.key != nullptr ? Bytes(ctx.key->name) : Bytes{};
+    }
+    if (key.variable < 0) {
+        return evaluate(r, key.text);
+    }
+    ngx_http_variable_value_t* value = ngx_http_get_flushed_variable(
+        r, static_cast<ngx_uint_t>(key.variable));
+    if (value == nullptr || value->not_found) {
+        return {};
+    }
+    return {reinterpret_cast<char*>(value->data), value->len};
 }
 
 template <typename Entry>
@@ -46,16 +48,15 @@ std::span<Entry> entries_of(ngx_array_t* array) {
 }
 
 void add_key_rules(Context& ctx, exchange::Spending& spending) {
-    if (ctx.key == nullptr) {
+    if (ctx.key == nullptr || ctx.key->rules == nullptr) {
         return;
     }
-    ctx.key_rules = limit::rules_of(*ctx.key);
-    std::string value = ctx.key->hash.hex();
-    for (const limit::LimitRule& rule : ctx.key_rules.limits) {
-        spending.add(exchange::LimitAsk{&rule, value, false});
+    const limit::KeyRules& rules = *ctx.key->rules;
+    for (const limit::LimitRule& rule : rules.limits) {
+        spending.add(rule, rules.value);
     }
-    for (const limit::BudgetRule& rule : ctx.key_rules.budgets) {
-        spending.add(exchange::BudgetAsk{&rule, value});
+    for (const limit::BudgetRule& rule : rules.budgets) {
+        spending.add(rule, rules.value);
     }
 }
 
@@ -63,20 +64,22 @@ std::unique_ptr<exchange::Spending> make_spending(ngx_http_request_t* r,
                                                   Context& ctx) {
     const LimitLoc& conf = loc_conf(r).limit;
     if (conf.limits == nullptr && conf.budgets == nullptr
-        && ctx.key == nullptr) {
+        && (ctx.key == nullptr || ctx.key->rules == nullptr)) {
         return nullptr;
     }
     exchange::Services& services = worker_services();
-    auto spending = std::make_unique<exchange::Spending>(
-        services.ledger, services.owner, services.limits_fail_open,
-        ctx.exchange.observe());
+    auto spending = services.spendings.take(ctx.exchange.observe());
+    if (!spending) {
+        spending = std::make_unique<exchange::Spending>(
+            services.ledger, services.owner, services.limits_fail_open,
+            ctx.exchange.observe(), &services.accounts);
+    }
     for (const LimitEntry& entry : entries_of<LimitEntry>(conf.limits)) {
-        spending->add(exchange::LimitAsk{
-            entry.rule, evaluate(r, entry.key), names_body(*entry.key)});
+        spending->add(*entry.rule, evaluate(r, ctx, entry.key),
+                      entry.key.of_body);
     }
     for (const BudgetEntry& entry : entries_of<BudgetEntry>(conf.budgets)) {
-        spending->add(
-            exchange::BudgetAsk{entry.rule, evaluate(r, entry.key)});
+        spending->add(*entry.rule, evaluate(r, ctx, entry.key));
     }
     add_key_rules(ctx, *spending);
     return spending->empty() ? nullptr : std::move(spending);
@@ -98,13 +101,13 @@ void read_account(ngx_http_request_t* r, Context& ctx) {
         account.baseline = evaluate(r, conf.baseline);
     }
     for (const ngx_str_t& name : entries_of<ngx_str_t>(main.tag_names)) {
-        std::string value;
+        Bytes value;
         for (const TagEntry& tag : entries_of<TagEntry>(conf.tags)) {
             if (view(tag.name) == view(name)) {
                 value = evaluate(r, tag.value);
             }
         }
-        account.tags.push_back(std::move(value));
+        account.tags.emplace_back(value);
     }
     ctx.exchange.charge_to(std::move(account));
 }
@@ -123,20 +126,41 @@ ngx_int_t add_retry_headers(ngx_http_request_t* r,
     return failed ? NGX_ERROR : NGX_OK;
 }
 
+constexpr Bytes kPrefix = "x-ratelimit-";
+constexpr Bytes kRequests[] = {"x-ratelimit-limit-requests",
+                               "x-ratelimit-remaining-requests",
+                               "x-ratelimit-reset-requests"};
+constexpr Bytes kTokens[] = {"x-ratelimit-limit-tokens",
+                             "x-ratelimit-remaining-tokens",
+                             "x-ratelimit-reset-tokens"};
+
+bool is_one_of(Bytes key, const Bytes (&names)[3]) {
+    return std::any_of(std::begin(names), std::end(names), [key](Bytes name) {
+        return equals_ignore_case(key, name);
+    });
+}
+
+// False: the first eight letters are others. Most headers end here.
+bool may_begin(Bytes key, Bytes lower_prefix) {
+    constexpr uint64_t kLower = 0x2020202020202020;
+    uint64_t a = 0;
+    uint64_t b = 0;
+    std::memcpy(&a, key.data(), sizeof(a));
+    std::memcpy(&b, lower_prefix.data(), sizeof(b));
+    return (a | kLower) == (b | kLower);
+}
+
 // What the provider says of its own limits is not what ours are.
-void drop_foreign(ngx_http_request_t* r, const Bytes (&names)[3]) {
-    constexpr size_t kShortest = Bytes("x-ratelimit-limit-tokens").size();
+void drop_foreign(ngx_http_request_t* r, bool requests, bool tokens) {
     each_header(r->headers_out.headers, [&](ngx_table_elt_t& header) {
         Bytes key = view(header.key);
-        if (key.size() < kShortest || (key[2] | 0x20) != 'r') {
+        if (key.size() <= kPrefix.size() || !may_begin(key, kPrefix)) {
             return;
         }
-        for (Bytes name : names) {
-            if (equals_ignore_case(key, name)) {
-                header.hash = 0;
-                ngx_str_null(&header.key);
-                return;
-            }
+        if ((requests && is_one_of(key, kRequests))
+            || (tokens && is_one_of(key, kTokens))) {
+            header.hash = 0;
+            ngx_str_null(&header.key);
         }
     });
 }
@@ -146,10 +170,10 @@ ngx_int_t add_rate(ngx_http_request_t* r, const limit::RateHeaders& rate,
     if (rate.limit.empty()) {
         return NGX_OK;
     }
-    drop_foreign(r, names);
-    bool failed = add_header(r, names[0], rate.limit) != NGX_OK
-                  || add_header(r, names[1], rate.remaining) != NGX_OK
-                  || add_header(r, names[2], rate.reset) != NGX_OK;
+    bool failed =
+        add_header(r, names[0], rate.limit.view()) != NGX_OK
+        || add_header(r, names[1], rate.remaining.view()) != NGX_OK
+        || add_header(r, names[2], rate.reset.view()) != NGX_OK;
     return failed ? NGX_ERROR : NGX_OK;
 }
 
@@ -185,11 +209,14 @@ void read_late_keys(ngx_http_request_t* r, Context& ctx) {
     const LimitLoc& conf = loc_conf(r).limit;
     size_t i = 0;
     for (const LimitEntry& entry : entries_of<LimitEntry>(conf.limits)) {
-        spending->set_limit_value(i++, evaluate(r, entry.key));
+        if (spending->waits_for_value(i)) {
+            spending->set_limit_value(i, evaluate(r, ctx, entry.key));
+        }
+        i++;
     }
     i = 0;
     for (const BudgetEntry& entry : entries_of<BudgetEntry>(conf.budgets)) {
-        spending->set_budget_value(i++, evaluate(r, entry.key));
+        spending->set_budget_value(i++, evaluate(r, ctx, entry.key));
     }
 }
 
@@ -198,13 +225,9 @@ ngx_int_t add_limit_headers(ngx_http_request_t* r, Context& ctx) {
     if (spending == nullptr || ctx.exchange.observe()) {
         return NGX_OK;
     }
-    static constexpr Bytes kRequests[] = {"x-ratelimit-limit-requests",
-                                          "x-ratelimit-remaining-requests",
-                                          "x-ratelimit-reset-requests"};
-    static constexpr Bytes kTokens[] = {"x-ratelimit-limit-tokens",
-                                        "x-ratelimit-remaining-tokens",
-                                        "x-ratelimit-reset-tokens"};
     limit::LimitHeaders headers = spending->headers();
+    drop_foreign(r, !headers.requests.limit.empty(),
+                 !headers.tokens.limit.empty());
     if (add_rate(r, headers.requests, kRequests) != NGX_OK
         || add_rate(r, headers.tokens, kTokens) != NGX_OK) {
         return NGX_ERROR;

@@ -16,6 +16,9 @@ Exchange::Exchange(Services& services, api::Endpoint endpoint, bool observe,
 
 Exchange::~Exchange() {
     release();
+    if (spending_) {
+        services_.spendings.give_back(std::move(spending_));
+    }
 }
 
 std::optional<api::ApiError> Exchange::read(Bytes body,

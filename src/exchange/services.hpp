@@ -13,6 +13,7 @@
 #include "src/exchange/billing.hpp"
 #include "src/exchange/counting.hpp"
 #include "src/exchange/readings.hpp"
+#include "src/exchange/spending.hpp"
 #include "src/exchange/upstream_series.hpp"
 #include "src/json/document.hpp"
 #include "src/limit/ledger.hpp"
@@ -70,6 +71,8 @@ struct Services {
     limit::Ledger ledger;  // empty: nothing is limited
     limit::Owner owner;
     limit::WorkerList workers;
+    limit::AccountMemo accounts;  // of the ledger
+    Spendings spendings;
     bool limits_fail_open = false;
     std::unique_ptr<Billing> billing = std::make_unique<Billing>();
     // A budget may not be spent on what has no price.

@@ -16,12 +16,19 @@ int64_t most_for(const Need& need, int64_t output) {
     if (need.price == nullptr) {
         return 0;
     }
+    const price::Tier* tier = need.price->tier(need.prompt);
+    bool same = tier == nullptr
+                || tier->rates[price::kReasoning]
+                       == tier->rates[price::kOutput];
     int64_t most = 0;
     for (bool written : {false, true}) {
         if (written && need.cache_write == price::kInput) {
             break;
         }
         for (bool reasoned : {false, true}) {
+            if (reasoned && same) {
+                break;
+            }
             api::Usage usage;
             usage.input = need.prompt;
             usage.output = output;
@@ -64,41 +71,89 @@ Bytes name_of(BudgetState state) {
     return "";
 }
 
-void Spending::set_limit_value(size_t i, std::string value) {
+void Spending::Part::clear() {
+    demands.clear();
+    standings.clear();
+    rules.clear();
+    reservation = {};
+}
+
+Demand& Spending::Part::add(size_t rule) {
+    rules.push_back(static_cast<uint16_t>(rule));
+    return demands.emplace_back();
+}
+
+void Spending::clear() {
+    limits_.clear();
+    budgets_.clear();
+    early_.clear();
+    late_.clear();
+    asked_.clear();
+    over_ = false;
+    need_ = {};
+    output_ = 0;
+    cap_ = false;
+    degrade_to_ = {};
+    degraded_ = false;
+    kept_ns_ = 0;
+    crossings_.clear();
+    would_refuse_ = false;
+}
+
+void Spending::add(const limit::LimitRule& rule, Bytes value, bool late) {
+    LimitAsk& ask = limits_.add();
+    ask.rule = &rule;
+    ask.value = value;
+    ask.late = late;
+}
+
+void Spending::add(const limit::BudgetRule& rule, Bytes value) {
+    BudgetAsk& ask = budgets_.add();
+    ask.rule = &rule;
+    ask.value = value;
+}
+
+void Spending::set_limit_value(size_t i, Bytes value) {
     LimitAsk& ask = limits_[i];
     ask.late = ask.late || ask.value.empty();
     if (ask.late) {
-        ask.value = std::move(value);
+        ask.value = value;
     }
 }
 
-void Spending::set_budget_value(size_t i, std::string value) {
-    budgets_[i].value = std::move(value);
+void Spending::set_budget_value(size_t i, Bytes value) {
+    budgets_[i].value = value;
+}
+
+limit::AccountKey Spending::key(Kind kind, Bytes name, Bytes value,
+                                int64_t window_start_s) const {
+    return memo_ != nullptr
+               ? memo_->key(ledger_, kind, name, value, window_start_s)
+               : ledger_.key(kind, name, value, window_start_s);
 }
 
 // Request rate and concurrency of one rule.
-void Spending::ask_requests(size_t i, Part& part) const {
+void Spending::ask_requests(size_t i, Part& part) {
     const limit::LimitRule& rule = *limits_[i].rule;
-    if (limits_[i].value.empty()) {
+    Bytes value = limits_[i].value;
+    if (value.empty()) {
         return;
     }
-    Demand demand;
-    demand.dry_run = rule.dry_run || observe_;
+    bool dry_run = rule.dry_run || observe_;
     if (rule.requests) {
+        Demand& demand = part.add(i);
         demand.kind = Kind::kRequests;
+        demand.dry_run = dry_run;
         demand.rate = *rule.requests;
         demand.limit = rule.requests_burst;
-        demand.key = ledger_.key(demand.kind, rule.name, limits_[i].value);
-        part.demands.push_back(demand);
-        part.rules.push_back(static_cast<uint16_t>(i));
+        demand.key = key(demand.kind, rule.name, value);
     }
     if (rule.concurrency) {
+        Demand& demand = part.add(i);
         demand.kind = Kind::kConcurrency;
-        demand.rate = {};
+        demand.dry_run = dry_run;
         demand.limit = *rule.concurrency;
-        demand.key = ledger_.key(demand.kind, rule.name, limits_[i].value);
-        part.demands.push_back(demand);
-        part.rules.push_back(static_cast<uint16_t>(i));
+        demand.key = key(demand.kind, rule.name, value);
     }
 }
 
@@ -110,16 +165,16 @@ void Spending::ask_early() {
     }
 }
 
-Demand Spending::budget_demand(const BudgetAsk& ask, Now now) const {
-    const limit::BudgetRule& rule = *ask.rule;
-    Demand demand;
+Demand& Spending::ask_budget(size_t i, Part& part, Now now) {
+    const limit::BudgetRule& rule = *budgets_[i].rule;
+    Demand& demand = part.add(i);
     demand.kind = Kind::kBudget;
     demand.dry_run = rule.dry_run || observe_;
     demand.limit = rule.nano;
     demand.soft = rule.soft;
     demand.window = limit::window_of(rule, now.wall_s());
-    demand.key = ledger_.key(demand.kind, rule.name, ask.value,
-                             demand.window.start_s);
+    demand.key = key(demand.kind, rule.name, budgets_[i].value,
+                     demand.window.start_s);
     demand.amount = 0;
     return demand;
 }
@@ -136,39 +191,40 @@ void Spending::ask_tokens(const Need& need) {
         if (!rule.tokens || limits_[i].value.empty()) {
             continue;
         }
-        Demand demand;
+        Demand& demand = late_.add(i);
         demand.kind = Kind::kTokens;
         demand.dry_run = rule.dry_run || observe_;
         demand.rate = *rule.tokens;
         demand.limit = rule.tokens_burst;
-        demand.key = ledger_.key(demand.kind, rule.name, limits_[i].value);
+        demand.key = key(demand.kind, rule.name, limits_[i].value);
         demand.amount = need.prompt + need.output;
         if (rule.cap) {
             demand.least = least;
         }
-        late_.demands.push_back(demand);
-        late_.rules.push_back(static_cast<uint16_t>(i));
     }
 }
 
 void Spending::ask_late(const Need& need, Now now) {
-    late_ = {};
-    asked_ = {};
+    late_.clear();
+    asked_.clear();
     over_ = false;
     if (!ledger_) {
         return;
     }
     ask_tokens(need);
+    if (budgets_.empty()) {
+        return;
+    }
     int64_t least = std::min(need.output, limit::kLeastOutput * need.choices);
+    int64_t most_nano = most_for(need, need.output);
+    int64_t least_nano = most_for(need, least);
     for (size_t i = 0; i < budgets_.size(); i++) {
         if (budgets_[i].value.empty()) {
             continue;
         }
-        Demand demand = budget_demand(budgets_[i], now);
-        demand.amount = most_for(need, need.output);
-        demand.least = most_for(need, least);
-        late_.demands.push_back(demand);
-        late_.rules.push_back(static_cast<uint16_t>(i));
+        Demand& demand = ask_budget(i, late_, now);
+        demand.amount = most_nano;
+        demand.least = least_nano;
     }
 }
 
@@ -211,8 +267,9 @@ Denial Spending::denial_of(const Part& part,
     return denial;
 }
 
-void Spending::note_crossings(const Part& part) {
+void Spending::note_standings(const Part& part) {
     for (size_t i = 0; i < part.demands.size(); i++) {
+        would_refuse_ = would_refuse_ || part.standings[i].would_refuse;
         if (part.demands[i].kind != Kind::kBudget) {
             continue;
         }
@@ -230,20 +287,18 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
     if (part.demands.empty() || !ledger_) {
         return std::nullopt;
     }
-    auto reserved = ledger_.reserve(part.demands, owner_, kLease, now);
-    if (!reserved.ok()) {
-        part = {};
+    part.standings.resize(part.demands.size());
+    auto taken = ledger_.reserve(part.demands, part.standings, owner_, kLease,
+                                 now);
+    if (!taken.ok()) {
+        part.clear();
         return fail_open_ ? std::nullopt : std::optional(unavailable());
     }
-    part.standings.assign(
-        reserved->standings.begin(),
-        reserved->standings.begin()
-            + static_cast<ptrdiff_t>(part.demands.size()));
-    note_crossings(part);
-    if (reserved->refusal) {
-        return denial_of(part, *reserved->refusal);
+    note_standings(part);
+    if (taken->refusal) {
+        return denial_of(part, *taken->refusal);
     }
-    part.reservation = reserved->reservation;
+    part.reservation = taken->reservation;
     kept_ns_ = now.mono_ns;
     return std::nullopt;
 }
@@ -277,18 +332,19 @@ int64_t Spending::affordable(const Need& need) const {
     return std::max<int64_t>(output, 0);
 }
 
-std::vector<int64_t> Spending::amounts_for(int64_t output) const {
-    std::vector<int64_t> amounts;
+std::span<const int64_t> Spending::amounts_for(int64_t output,
+                                               Amounts& out) const {
     int64_t nano = most_for(need_, output);
+    size_t count = 0;
     for (const Demand& demand : late_.demands) {
         constexpr int64_t kAsBefore = -1;
         switch (demand.kind) {
-        case Kind::kBudget: amounts.push_back(nano); break;
-        case Kind::kTokens: amounts.push_back(need_.prompt + output); break;
-        default: amounts.push_back(kAsBefore);
+        case Kind::kBudget: out[count++] = nano; break;
+        case Kind::kTokens: out[count++] = need_.prompt + output; break;
+        default: out[count++] = kAsBefore;
         }
     }
-    return amounts;
+    return {out.data(), count};
 }
 
 // One scope granted less than the others: none holds more than the answer
@@ -297,8 +353,9 @@ void Spending::narrow(const Need& need, Now now) {
     output_ = affordable(need);
     output_ -= output_ % std::max<int64_t>(need.choices, 1);
     if (output_ < need.output && late_.reservation) {
+        Amounts amounts;
         (void) ledger_.extend(late_.reservation, kLease,
-                              amounts_for(output_), now);
+                              amounts_for(output_, amounts), now);
     }
     cap_ = output_ < need.output;
     for (size_t i = 0; i < late_.demands.size(); i++) {
@@ -349,9 +406,9 @@ int64_t Spending::expected_output(const Need& need) const {
 }
 
 std::optional<Denial> Spending::reserve(const Need& wanted, Now now) {
-    Need need = wanted;
-    need.output = expected_output(wanted);
-    need_ = need;
+    need_ = wanted;
+    need_.output = expected_output(wanted);
+    const Need& need = need_;
     degrade_to_ = {};
     ask_late(need, now);
     std::optional<Denial> denial = take(late_, now);
@@ -373,8 +430,9 @@ bool Spending::extend(int64_t output, Now now) {
     if (!late_.reservation || output <= output_) {
         return true;
     }
+    Amounts amounts;
     auto taken = ledger_.extend(late_.reservation, kLease,
-                                amounts_for(output), now);
+                                amounts_for(output, amounts), now);
     // Forgotten: it settles to nothing, so nothing can be held.
     if (!taken.ok() || !*taken) {
         return !taken.ok() && fail_open_;
@@ -406,11 +464,13 @@ int64_t Spending::settle(int64_t tokens, int64_t nano, Now now) {
     if (!late_.reservation) {
         return 0;
     }
-    std::vector<int64_t> actual;
+    Amounts amounts;
+    size_t count = 0;
     for (const Demand& demand : late_.demands) {
-        actual.push_back(demand.kind == Kind::kBudget ? nano : tokens);
+        amounts[count++] = demand.kind == Kind::kBudget ? nano : tokens;
     }
-    auto settled = ledger_.settle(late_.reservation, actual, now);
+    auto settled = ledger_.settle(late_.reservation,
+                                  std::span(amounts).first(count), now);
     late_.reservation = {};
     over_ = true;
     if (!settled.ok()) {
@@ -440,20 +500,19 @@ void Spending::end(bool refused, Now now) {
     if (refused) {
         (void) ledger_.release(early_.reservation, now);
     } else {
-        const std::vector<int64_t> none(early_.demands.size(), 0);
-        (void) ledger_.settle(early_.reservation, none, now);
+        static constexpr Amounts kNone{};
+        (void) ledger_.settle(early_.reservation,
+                              std::span(kNone).first(early_.demands.size()),
+                              now);
     }
     early_.reservation = {};
 }
 
 limit::LimitHeaders Spending::headers() const {
-    std::vector<Demand> demands = early_.demands;
-    std::vector<Standing> standings = early_.standings;
-    demands.insert(demands.end(), late_.demands.begin(),
-                   late_.demands.end());
-    standings.insert(standings.end(), late_.standings.begin(),
-                     late_.standings.end());
-    return limit::limit_headers(demands, standings);
+    limit::Tightest tightest;
+    tightest.add(early_.demands, early_.standings);
+    tightest.add(late_.demands, late_.standings);
+    return tightest.headers();
 }
 
 // Before anything is reserved, after a hit and after the settlement the
@@ -469,12 +528,11 @@ const Spending::Part& Spending::money(Now now) {
         if (budgets_[i].value.empty()) {
             continue;
         }
-        asked_.demands.push_back(budget_demand(budgets_[i], now));
-        asked_.rules.push_back(static_cast<uint16_t>(i));
+        ask_budget(i, asked_, now);
     }
     auto peeked = ledger_.peek(asked_.demands, now);
     if (!peeked.ok()) {
-        asked_ = {};
+        asked_.clear();
         return asked_;
     }
     asked_.standings.assign(
@@ -519,6 +577,9 @@ std::vector<Crossing> Spending::take_crossings() {
 
 std::vector<Bytes> Spending::take_would_refuse() {
     std::vector<Bytes> names;
+    if (!std::exchange(would_refuse_, false)) {
+        return names;
+    }
     for (Part* part : {&early_, &late_}) {
         for (size_t i = 0; i < part->standings.size(); i++) {
             if (!std::exchange(part->standings[i].would_refuse, false)) {

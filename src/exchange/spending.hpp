@@ -13,12 +13,16 @@
 // ledger everything is admitted. One thread.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "src/api/protocol.hpp"
+#include "src/base/kept_list.hpp"
+#include "src/limit/account_memo.hpp"
 #include "src/limit/ledger.hpp"
 #include "src/limit/ratelimit_headers.hpp"
 #include "src/limit/rules.hpp"
@@ -30,12 +34,12 @@ namespace llm::exchange {
 // none of its business. `late`: the key names what stands in the body, so
 // that all of the rule waits for it.
 struct LimitAsk {
-    const limit::LimitRule* rule;
+    const limit::LimitRule* rule = nullptr;
     std::string value;
     bool late = false;
 };
 struct BudgetAsk {
-    const limit::BudgetRule* rule;
+    const limit::BudgetRule* rule = nullptr;
     std::string value;
 };
 
@@ -72,24 +76,32 @@ class Spending {
 public:
     static constexpr int64_t kLease = int64_t{600} * 1000000000;
 
-    // `observe`: every rule is a dry run.
+    // `observe`: every rule is a dry run. `memo` outlives this; nullptr: the
+    // accounts are worked out anew.
     Spending(limit::Ledger ledger, limit::Owner owner, bool fail_open,
-             bool observe)
+             bool observe, limit::AccountMemo* memo = nullptr)
         : ledger_(ledger),
           owner_(owner),
+          memo_(memo),
           fail_open_(fail_open),
           observe_(observe) {}
+    // As new, for another request of the same worker; memory is kept.
+    void clear();
+    void observe(bool observe) { observe_ = observe; }
 
     // The rules that apply to this request; before admit().
-    void add(LimitAsk ask) { limits_.push_back(std::move(ask)); }
-    void add(BudgetAsk ask) { budgets_.push_back(std::move(ask)); }
+    void add(const limit::LimitRule& rule, Bytes value, bool late = false);
+    void add(const limit::BudgetRule& rule, Bytes value);
     // Values that are known only now, in the order of add(); a rule whose
     // key was empty before is taken with the late ones.
-    void set_limit_value(size_t i, std::string value);
-    void set_budget_value(size_t i, std::string value);
+    void set_limit_value(size_t i, Bytes value);
+    void set_budget_value(size_t i, Bytes value);
+    // set_limit_value() would change something.
+    bool waits_for_value(size_t i) const {
+        return limits_[i].late || limits_[i].value.empty();
+    }
     bool empty() const { return limits_.empty() && budgets_.empty(); }
     bool has_budgets() const { return !budgets_.empty(); }
-    const std::vector<BudgetAsk>& budgets() const { return budgets_; }
 
     std::optional<Denial> admit(Now now);
     std::optional<Denial> reserve(const Need& wanted, Now now);
@@ -135,30 +147,38 @@ private:
         std::vector<limit::Standing> standings;
         std::vector<uint16_t> rules;  // index of each demand's rule
         limit::Reservation reservation;
-    };
 
-    limit::Demand budget_demand(const BudgetAsk& ask, Now now) const;
-    void ask_requests(size_t i, Part& part) const;
+        void clear();
+        limit::Demand& add(size_t rule);
+    };
+    using Amounts = std::array<int64_t, limit::kMaxDemands>;
+
+    limit::AccountKey key(limit::Kind kind, Bytes name, Bytes value,
+                          int64_t window_start_s = 0) const;
+    limit::Demand& ask_budget(size_t i, Part& part, Now now);
+    void ask_requests(size_t i, Part& part);
     void ask_early();
     void ask_tokens(const Need& need);
     void ask_late(const Need& need, Now now);
     std::optional<Denial> take(Part& part, Now now);
     Denial denial_of(const Part& part, const limit::Refusal& refusal) const;
     Denial unavailable() const;
-    void note_crossings(const Part& part);
+    void note_standings(const Part& part);
     int64_t expected_output(const Need& need) const;
     int64_t affordable(const Need& need) const;
-    std::vector<int64_t> amounts_for(int64_t output) const;
+    std::span<const int64_t> amounts_for(int64_t output,
+                                         Amounts& out) const;
     void narrow(const Need& need, Now now);
     bool degrade(Now now);
     const Part& money(Now now);
 
     limit::Ledger ledger_;
     limit::Owner owner_;
+    limit::AccountMemo* memo_;
     bool fail_open_;
     bool observe_;
-    std::vector<LimitAsk> limits_;
-    std::vector<BudgetAsk> budgets_;
+    KeptList<LimitAsk> limits_;
+    KeptList<BudgetAsk> budgets_;
     Part early_;
     Part late_;
     Part asked_;  // budgets that were only looked at
@@ -170,6 +190,32 @@ private:
     bool degraded_ = false;
     int64_t kept_ns_ = 0;
     std::vector<Crossing> crossings_;
+    bool would_refuse_ = false;
+};
+
+// A worker's Spendings keep their memory from one request to the next.
+class Spendings {
+public:
+    // nullptr: none is spare.
+    std::unique_ptr<Spending> take(bool observe) {
+        if (spare_.empty()) {
+            return nullptr;
+        }
+        std::unique_ptr<Spending> spending = std::move(spare_.back());
+        spare_.pop_back();
+        spending->observe(observe);
+        return spending;
+    }
+    void give_back(std::unique_ptr<Spending> spending) {
+        if (spare_.size() < kMax) {
+            spending->clear();
+            spare_.push_back(std::move(spending));
+        }
+    }
+
+private:
+    static constexpr size_t kMax = 64;
+    std::vector<std::unique_ptr<Spending>> spare_;
 };
 
 }  // namespace llm::exchange

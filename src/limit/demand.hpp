@@ -99,9 +99,12 @@ struct Reservation {
     explicit operator bool() const { return serial != 0; }
 };
 
-struct Reserved {
+struct Taken {
     Reservation reservation;  // empty when refused
     std::optional<Refusal> refusal;
+};
+
+struct Reserved : Taken {
     std::array<Standing, kMaxDemands> standings;  // one a demand
 };
 

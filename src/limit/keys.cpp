@@ -92,6 +92,12 @@ Result<KeyTable> KeyTable::parse(Bytes text, Bytes zones) {
     }
     KeyTable table;
     table.keys_ = std::move(keys).value();
+    for (Key& key : table.keys_) {
+        KeyRules rules = rules_of(key);
+        if (!rules.value.empty()) {
+            key.rules = std::make_shared<const KeyRules>(std::move(rules));
+        }
+    }
     std::sort(table.keys_.begin(), table.keys_.end(),
               [](const Key& a, const Key& b) {
                   return before(a.hash, b.hash);

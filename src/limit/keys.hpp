@@ -27,7 +27,8 @@
 // whatever differs. An unknown, an expired and a disabled key cost the same
 // as a good one. Empty credentials are unknown.
 //
-// A value for watch::Watched<KeyTable>; const use from any thread.
+// A value for watch::Watched<KeyTable>; const use from any thread, but for
+// the rules of its keys (rules.hpp).
 #pragma once
 
 #include <memory>
@@ -40,6 +41,7 @@
 #include "src/base/digest.hpp"
 #include "src/base/result.hpp"
 #include "src/limit/calendar.hpp"
+#include "src/limit/rules.hpp"
 
 namespace llm::limit {
 
@@ -69,6 +71,8 @@ struct Key {
     std::string zone_name;                 // of the budgets; "" is UTC
     std::shared_ptr<const TimeZone> zone;  // nullptr is UTC
     std::vector<std::pair<std::string, std::string>> tags;
+    // Of `limits` and `budgets`; nullptr: it has none.
+    std::shared_ptr<const KeyRules> rules;
 
     bool allows(Bytes model) const;
 };

@@ -111,6 +111,10 @@ public:
 
     Result<Reserved> reserve(std::span<const Demand> demands,
                              const Owner& owner, int64_t lease_ns, Now now);
+    // The same, and the standings where there is room for one a demand.
+    Result<Taken> reserve(std::span<const Demand> demands,
+                          std::span<Standing> standings, const Owner& owner,
+                          int64_t lease_ns, Now now);
 
     // The lease runs for `lease_ns` from now. `amounts`: what each demand is
     // to hold from now on (requests: not looked at; negative: as before);

@@ -24,14 +24,16 @@ private:
 };
 
 struct Ledger::Asked {
-    explicit Asked(const Parts& parts, std::span<const Demand> all)
-        : demands(all), transaction(parts) {}
+    Asked(const Parts& parts, std::span<const Demand> all,
+          std::span<Standing> standings_of_all)
+        : demands(all), standings(standings_of_all), transaction(parts) {}
 
     std::span<const Demand> demands;
+    std::span<Standing> standings;
     Transaction transaction;
-    std::array<uint32_t, kMaxDemands> accounts{};
+    std::array<uint32_t, kMaxDemands> accounts;  // of the first so many
     uint32_t refused = 0;  // bit i: demand i
-    Reserved out;
+    Taken out;
 };
 
 }  // namespace llm::limit

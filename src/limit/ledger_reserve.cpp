@@ -22,8 +22,9 @@ bool valid(const Demand& demand) {
            && demand.kind <= Kind::kBudget;
 }
 
-Result<void> check_demands(std::span<const Demand> demands) {
-    if (demands.size() > kMaxDemands) {
+Result<void> check_demands(std::span<const Demand> demands,
+                           std::span<const Standing> standings) {
+    if (demands.size() > kMaxDemands || standings.size() < demands.size()) {
         return Error{Errc::kInvalid, "more than 16 limits at once"};
     }
     if (!std::all_of(demands.begin(), demands.end(), valid)) {
@@ -42,7 +43,20 @@ int64_t end_of_lease(int64_t lease_ns, Now now) {
 Result<Reserved> Ledger::reserve(std::span<const Demand> demands,
                                  const Owner& owner, int64_t lease_ns,
                                  Now now) {
-    Result<void> checked = check_demands(demands);
+    Reserved out;
+    auto taken = reserve(demands, out.standings, owner, lease_ns, now);
+    if (!taken.ok()) {
+        return taken.error();
+    }
+    static_cast<Taken&>(out) = *taken;
+    return out;
+}
+
+Result<Taken> Ledger::reserve(std::span<const Demand> demands,
+                              std::span<Standing> standings,
+                              const Owner& owner, int64_t lease_ns,
+                              Now now) {
+    Result<void> checked = check_demands(demands, standings);
     if (!checked) {
         return checked.error();
     }
@@ -54,7 +68,7 @@ Result<Reserved> Ledger::reserve(std::span<const Demand> demands,
     if (!make_room(now)) {
         return Error{Errc::kNoSpace, "the ledger is full of reservations"};
     }
-    Asked asked(parts_, demands);
+    Asked asked(parts_, demands, standings);
     for (size_t i = 0; i < demands.size(); i++) {
         asked.accounts[i] = stage(demands[i], asked.transaction, now);
         if (asked.accounts[i] == kNone) {
@@ -75,7 +89,7 @@ Result<Reserved> Ledger::reserve(std::span<const Demand> demands,
 void Ledger::admit(Asked& asked, size_t i, Now now) {
     const Demand& demand = asked.demands[i];
     Account& account = asked.transaction.account(asked.accounts[i]);
-    Standing& standing = asked.out.standings[i];
+    Standing& standing = asked.standings[i];
     // Two demands on one account may name two limits.
     account.limit = demand.limit;
     account.soft = demand.soft;
@@ -113,7 +127,7 @@ void Ledger::admit(Asked& asked, size_t i, Now now) {
 // still there. The mark of a refusing budget is one byte, set in place.
 void Ledger::mark_refused(Asked& asked) {
     for (size_t i = 0; i < asked.demands.size(); i++) {
-        Standing& standing = asked.out.standings[i];
+        Standing& standing = asked.standings[i];
         standing.remaining = std::min(standing.limit,
                                       standing.remaining + standing.granted);
         standing.granted = 0;
@@ -144,7 +158,7 @@ void Ledger::open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,
     image.lease_end_ns = end_of_lease(lease_ns, now);
     image.reserved_ns = now.mono_ns;
     for (size_t i = 0; i < asked.demands.size(); i++) {
-        const Standing& standing = asked.out.standings[i];
+        const Standing& standing = asked.standings[i];
         image.holds[i] = standing.would_refuse
                              ? Hold{kNone, 0, 0}
                              : Hold{asked.accounts[i], 0, standing.granted};

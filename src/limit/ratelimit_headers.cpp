@@ -1,6 +1,7 @@
 #include "src/limit/ratelimit_headers.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace llm::limit {
 namespace {
@@ -17,29 +18,87 @@ bool tighter(const Standing& a, const Standing& b) {
     return left < right || (left == right && a.remaining < b.remaining);
 }
 
-RateHeaders tightest(Kind kind, std::span<const Demand> demands,
-                     std::span<const Standing> standings) {
-    const Standing* found = nullptr;
-    size_t count = std::min(demands.size(), standings.size());
-    for (size_t i = 0; i < count; i++) {
-        if (demands[i].kind == kind && !demands[i].dry_run
-            && (found == nullptr || tighter(standings[i], *found))) {
-            found = &standings[i];
-        }
-    }
-    if (found == nullptr) {
+RateHeaders headers_of(const Standing* standing) {
+    if (standing == nullptr) {
         return {};
     }
-    return {std::to_string(found->limit), std::to_string(found->remaining),
-            go_duration(found->reset_ns)};
+    return {ShortText(standing->limit), ShortText(standing->remaining),
+            ShortText::duration(standing->reset_ns)};
+}
+
+// No more than `max` digits; returns where they end.
+char* write_number(char* to, int64_t value, size_t max) {
+    return std::to_chars(to, to + max, value).ptr;
+}
+
+char* write_duration(char* to, int64_t ns) {
+    int64_t ms = round_up(ns, kMilli);
+    if (ms > 0 && ms < 1000) {
+        to = write_number(to, ms, 3);
+        *to++ = 'm';
+        *to++ = 's';
+        return to;
+    }
+    int64_t seconds = ms / 1000;
+    if (seconds >= 3600) {
+        to = write_number(to, seconds / 3600, 7);
+        *to++ = 'h';
+    }
+    if (seconds >= 60) {
+        to = write_number(to, seconds / 60 % 60, 2);
+        *to++ = 'm';
+    }
+    to = write_number(to, seconds % 60, 2);
+    if (ms % 1000 != 0) {
+        *to++ = '.';
+        for (int64_t rest = ms % 1000; rest != 0; rest = rest % 100 * 10) {
+            *to++ = static_cast<char>('0' + rest / 100);
+        }
+    }
+    *to++ = 's';
+    return to;
 }
 
 }  // namespace
 
+ShortText::ShortText(int64_t number) {
+    char* end = write_number(text_, number, kMax);
+    size_ = static_cast<uint32_t>(end - text_);
+}
+
+ShortText ShortText::duration(int64_t ns) {
+    ShortText text;
+    char* end = write_duration(text.text_, ns);
+    text.size_ = static_cast<uint32_t>(end - text.text_);
+    return text;
+}
+
+void Tightest::add(std::span<const Demand> demands,
+                   std::span<const Standing> standings) {
+    size_t count = std::min(demands.size(), standings.size());
+    for (size_t i = 0; i < count; i++) {
+        Kind kind = demands[i].kind;
+        if (demands[i].dry_run
+            || (kind != Kind::kRequests && kind != Kind::kTokens)) {
+            continue;
+        }
+        const Standing*& found =
+            kind == Kind::kRequests ? requests_ : tokens_;
+        if (found == nullptr || tighter(standings[i], *found)) {
+            found = &standings[i];
+        }
+    }
+}
+
+LimitHeaders Tightest::headers() const {
+    return {headers_of(requests_), headers_of(tokens_)};
+}
+
 LimitHeaders limit_headers(std::span<const Demand> demands,
                            std::span<const Standing> standings) {
-    return {tightest(Kind::kRequests, demands, standings),
-            tightest(Kind::kTokens, demands, standings)};
+    Tightest tightest;
+    tightest.add(demands, standings);
+    return tightest.headers();
 }
 
 RetryHeaders retry_headers(const Refusal& refusal) {
@@ -49,28 +108,7 @@ RetryHeaders retry_headers(const Refusal& refusal) {
 }
 
 std::string go_duration(int64_t ns) {
-    int64_t ms = round_up(ns, kMilli);
-    if (ms == 0) {
-        return "0s";
-    }
-    if (ms < 1000) {
-        return std::to_string(ms) + "ms";
-    }
-    int64_t seconds = ms / 1000;
-    std::string out;
-    if (seconds >= 3600) {
-        out += std::to_string(seconds / 3600) + "h";
-    }
-    if (seconds >= 60) {
-        out += std::to_string(seconds / 60 % 60) + "m";
-    }
-    out += std::to_string(seconds % 60);
-    if (ms % 1000 != 0) {
-        std::string fraction = std::to_string(1000 + ms % 1000).substr(1);
-        fraction.erase(fraction.find_last_not_of('0') + 1);
-        out += "." + fraction;
-    }
-    return out + "s";
+    return std::string(ShortText::duration(ns).view());
 }
 
 }  // namespace llm::limit

@@ -14,14 +14,35 @@
 #include <span>
 #include <string>
 
+#include "src/base/bytes.hpp"
 #include "src/limit/demand.hpp"
 
 namespace llm::limit {
 
+// A number or a duration, in place.
+class ShortText {
+public:
+    static constexpr size_t kMax = 24;  // "-9223372036854775808", with room
+
+    ShortText() {}
+    explicit ShortText(int64_t number);
+    static ShortText duration(int64_t ns);  // go_duration()
+
+    Bytes view() const { return {text_, size_}; }
+    bool empty() const { return size_ == 0; }
+    friend bool operator==(const ShortText& a, Bytes b) {
+        return a.view() == b;
+    }
+
+private:
+    char text_[kMax];
+    uint32_t size_ = 0;
+};
+
 struct RateHeaders {
-    std::string limit;      // x-ratelimit-limit-…
-    std::string remaining;  // x-ratelimit-remaining-…
-    std::string reset;      // x-ratelimit-reset-…
+    ShortText limit;      // x-ratelimit-limit-…
+    ShortText remaining;  // x-ratelimit-remaining-…
+    ShortText reset;      // x-ratelimit-reset-…
 };
 
 struct LimitHeaders {
@@ -29,8 +50,20 @@ struct LimitHeaders {
     RateHeaders tokens;
 };
 
-// The tightest is the one with the smallest share left; of equal ones the
-// one with the fewest left. Dry runs are not told.
+// Finds the tightest: the one with the smallest share left; of equal ones the
+// one with the fewest left. Dry runs are not told. What is added lives as
+// long as this.
+class Tightest {
+public:
+    void add(std::span<const Demand> demands,
+             std::span<const Standing> standings);
+    LimitHeaders headers() const;
+
+private:
+    const Standing* requests_ = nullptr;
+    const Standing* tokens_ = nullptr;
+};
+
 LimitHeaders limit_headers(std::span<const Demand> demands,
                            std::span<const Standing> standings);
 

@@ -30,6 +30,9 @@ KeyRules rules_of(const Key& key) {
         rule.zone = key.zone;
         rules.budgets.push_back(std::move(rule));
     }
+    if (!rules.limits.empty() || !rules.budgets.empty()) {
+        rules.value = key.hash.hex();
+    }
     return rules;
 }
 

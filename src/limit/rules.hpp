@@ -64,6 +64,7 @@ inline Window window_of(const BudgetRule& rule, int64_t wall_s) {
 struct KeyRules {
     std::vector<LimitRule> limits;
     std::vector<BudgetRule> budgets;
+    std::string value;  // whose accounts they are: the key's hash
 };
 KeyRules rules_of(const Key& key);
 

@@ -49,7 +49,10 @@ Counts counts_of(const api::Usage& usage) {
 std::optional<Wide> pico(const Tier& tier, const Counts& counts) {
     Wide sum = 0;
     for (size_t i = 0; i < kRates; i++) {
-        if (counts[i] > 0 && tier.rates[i] == Tier::kUnset) {
+        if (counts[i] == 0) {
+            continue;
+        }
+        if (tier.rates[i] == Tier::kUnset) {
             return std::nullopt;
         }
         sum += Wide{counts[i]} * tier.rates[i];

@@ -44,7 +44,7 @@ protected:
                                                1 << 16, at(0));
         auto spending = std::make_unique<Spending>(zone_.ledger, limit::kMe,
                                                    false, false);
-        spending->add(BudgetAsk{&rule_, std::to_string(++count_)});
+        spending->add(rule_, std::to_string(++count_));
         exchange_->limit_by(std::move(spending));
         EXPECT_FALSE(exchange_->admit(at(0)));
         EXPECT_FALSE(exchange_->read(body_));
@@ -162,7 +162,7 @@ TEST_F(LimitsTest, TheProvidersCacheOfOurOwnAskingIsHeldToo) {
         services_, api::Endpoint::kMessages, false, 1 << 16, at(2));
     auto spending = std::make_unique<Spending>(zone_.ledger, limit::kMe,
                                                false, false);
-    spending->add(BudgetAsk{&rule_, "other"});
+    spending->add(rule_, "other");
     ours->limit_by(std::move(spending));
     ASSERT_FALSE(ours->read(body));
     ours->plan().provider_cache = true;

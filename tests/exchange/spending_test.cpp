@@ -42,10 +42,10 @@ protected:
                       bool observe = false, bool fail_open = false) {
         Spending made(zone_.ledger, limit::kMe, fail_open, observe);
         for (const limit::LimitRule* rule : limits) {
-            made.add(LimitAsk{rule, "v"});
+            made.add(*rule, "v");
         }
         for (const limit::BudgetRule* rule : budgets) {
-            made.add(BudgetAsk{rule, "v"});
+            made.add(*rule, "v");
         }
         return made;
     }
@@ -74,8 +74,8 @@ protected:
 
 TEST_F(SpendingTest, WithoutALedgerAllPasses) {
     Spending none(limit::Ledger(), limit::kMe, false, false);
-    none.add(LimitAsk{&requests_, "v"});
-    none.add(BudgetAsk{&budget_, "v"});
+    none.add(requests_, "v");
+    none.add(budget_, "v");
     EXPECT_FALSE(none.admit(at(0)));
     EXPECT_FALSE(none.reserve(need(5, 1000), at(0)));
     EXPECT_EQ(none.output(), 1000);
@@ -245,7 +245,7 @@ TEST_F(SpendingTest, ADryRunIsCountedOnceAndTakesNothing) {
 
 TEST_F(SpendingTest, ALateKeyIsAskedWithTheBody) {
     Spending one(zone_.ledger, limit::kMe, false, false);
-    one.add(LimitAsk{&requests_, "", true});
+    one.add(requests_, "", true);
     ASSERT_FALSE(one.admit(at(0)));
     one.set_limit_value(0, "model");
     ASSERT_FALSE(one.reserve(need(1, 1), at(0)));
@@ -253,7 +253,7 @@ TEST_F(SpendingTest, ALateKeyIsAskedWithTheBody) {
     (void) one.settle(2, 0, at(1));
     one.end(false, at(1));
     Spending empty(zone_.ledger, limit::kMe, false, false);
-    empty.add(LimitAsk{&requests_, "", true});
+    empty.add(requests_, "", true);
     empty.set_limit_value(0, "");
     ASSERT_FALSE(empty.reserve(need(1, 1), at(1)));
     EXPECT_EQ(empty.headers().requests.limit, "");
@@ -267,7 +267,7 @@ TEST_F(SpendingTest, NoRoomIsRefusedOrNot) {
         for (int i = 0; i < 10 && !denial; i++) {
             auto one = std::make_unique<Spending>(full.ledger, limit::kMe,
                                                   open, false);
-            one->add(LimitAsk{&requests_, "v" + std::to_string(i)});
+            one->add(requests_, "v" + std::to_string(i));
             denial = one->admit(at(0));
             held.push_back(std::move(one));
         }
