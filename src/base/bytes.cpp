@@ -81,15 +81,40 @@ void append_escape(std::string& out, unsigned char c) {
     }
 }
 
+// Eight bytes, A to Z as a to z, all others as they are.
+uint64_t lower_word(const char* bytes) {
+    constexpr uint64_t kOnes = 0x0101010101010101;
+    constexpr uint64_t kHigh = 0x80 * kOnes;
+    uint64_t word;
+    std::memcpy(&word, bytes, sizeof(word));
+    uint64_t low = word & ~kHigh;
+    uint64_t from_a = low + (0x80 - 'A') * kOnes;
+    uint64_t past_z = low + (0x80 - 'Z' - 1) * kOnes;
+    uint64_t upper = (from_a ^ past_z) & ~word & kHigh;
+    return word | upper >> 2;
+}
+
 }  // namespace
 
+// Names of headers are compared many times a request: eight letters at once,
+// the last eight of an odd size over some that were compared already.
 bool same_letters(Bytes a, Bytes b) {
-    for (size_t i = 0; i < a.size(); i++) {
-        if (ascii_lower(a[i]) != ascii_lower(b[i])) {
+    size_t size = a.size();
+    if (size < sizeof(uint64_t)) {
+        for (size_t i = 0; i < size; i++) {
+            if (ascii_lower(a[i]) != ascii_lower(b[i])) {
+                return false;
+            }
+        }
+        return true;
+    }
+    for (size_t i = 0; i + sizeof(uint64_t) < size; i += sizeof(uint64_t)) {
+        if (lower_word(a.data() + i) != lower_word(b.data() + i)) {
             return false;
         }
     }
-    return true;
+    size_t last = size - sizeof(uint64_t);
+    return lower_word(a.data() + last) == lower_word(b.data() + last);
 }
 
 char* write_hex(Bytes bytes, char* to) {
@@ -129,10 +154,9 @@ void append_percent_encoded(std::string& out, Bytes value) {
         if (kUnreserved.is[c]) {
             continue;
         }
+        const char code[] = {'%', kHex[c >> 4], kHex[c & 15]};
         out.append(value.substr(start, i - start));
-        out += '%';
-        out += kHex[c >> 4];
-        out += kHex[c & 15];
+        out.append(code, sizeof(code));
         start = i + 1;
     }
     out.append(value.substr(start));

@@ -66,5 +66,24 @@ TEST(IgnoreCase, AsciiAlone) {
     EXPECT_FALSE(equals_ignore_case("\xc3\x89", "\xc3\xa9"));
 }
 
+// Every byte against every other, at each place of texts of each size.
+TEST(IgnoreCase, IsThatOfEachByte) {
+    auto lower = [](int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+    for (size_t size : {1, 7, 8, 9, 15, 16, 17}) {
+        for (size_t place = 0; place < size; place++) {
+            std::string a(size, 'K');
+            std::string b(size, 'k');
+            for (int x = 0; x < 256; x++) {
+                for (int y = 0; y < 256; y++) {
+                    a[place] = static_cast<char>(x);
+                    b[place] = static_cast<char>(y);
+                    ASSERT_EQ(equals_ignore_case(a, b), lower(x) == lower(y))
+                        << size << ' ' << place << ' ' << x << ' ' << y;
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace llm
