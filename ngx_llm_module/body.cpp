@@ -69,9 +69,7 @@ ngx_int_t ask_for_body(ngx_http_request_t* r, Context& ctx) {
     return NGX_DONE;
 }
 
-Result<Bytes> gather_body(ngx_http_request_t* r, std::string& scratch) {
-    ngx_chain_t* chain =
-        r->request_body == nullptr ? nullptr : r->request_body->bufs;
+Result<Bytes> gather_body(ngx_chain_t* chain, std::string& scratch) {
     if (chain == nullptr) {
         return Bytes{};
     }

@@ -12,10 +12,15 @@ namespace llm::door {
 // what the phase handler returns.
 ngx_int_t ask_for_body(ngx_http_request_t* r, Context& ctx);
 
-// All bytes of the body, from memory or from nginx's temporary file: a view
+// All bytes of a body, from memory or from nginx's temporary file: a view
 // into the request's own buffer where it is one piece, otherwise into
 // `scratch`. Errc::kIo when the file cannot be read.
-Result<Bytes> gather_body(ngx_http_request_t* r, std::string& scratch);
+Result<Bytes> gather_body(ngx_chain_t* chain, std::string& scratch);
+
+// The client's own, or what has replaced it; nullptr: there is none.
+inline ngx_chain_t* body_of(ngx_http_request_t* r) {
+    return r->request_body == nullptr ? nullptr : r->request_body->bufs;
+}
 
 // The upstream gets body with `edits` applied instead. NGX_OK or NGX_ERROR.
 ngx_int_t replace_body(ngx_http_request_t* r, Bytes body,

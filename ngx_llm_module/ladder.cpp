@@ -233,13 +233,19 @@ ngx_int_t refuse_attempt(ngx_http_request_t* r, Context& ctx) {
 ngx_int_t next_attempt(ngx_http_request_t* r, Context& ctx) {
     clean(r, ctx);
     ctx.rung.retry = false;
+    std::string scratch;
+    Result<Bytes> body = gather_body(ctx.rung.body, scratch);
+    if (!body.ok()) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "llm: %s failed",
+                      body.error().message.c_str());
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
     Result<const route::Edits*> edits =
-        ctx.exchange.forward_again(ctx.rung.body, now());
+        ctx.exchange.forward_again(*body, now());
     if (!edits.ok() && ctx.exchange.denial()) {
         return refuse_attempt(r, ctx);
     }
-    if (!edits.ok()
-        || replace_body(r, ctx.rung.body, **edits) != NGX_OK) {
+    if (!edits.ok() || replace_body(r, *body, **edits) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return start_attempt(r, ctx);
@@ -380,6 +386,7 @@ ngx_int_t evaluate_models(ngx_http_request_t* r, const LadderLoc& conf,
     }
     auto* values =
         static_cast<ngx_http_complex_value_t*>(conf.models->elts);
+    models.reserve(conf.models->nelts);
     for (ngx_uint_t i = 0; i < conf.models->nelts; i++) {
         ngx_str_t model;
         if (ngx_http_complex_value(r, &values[i], &model) != NGX_OK) {
@@ -408,7 +415,8 @@ ngx_int_t begin_ladder(ngx_http_request_t* r, Context& ctx) {
     ladder.own_model = ctx.exchange.asked_model();
     ladder.on = conf.on;
     ladder.store_fallback = conf.cache;
-    ladder.client_credential = sends_credential(r);
+    bool providers = main_conf(r).provider.setup != nullptr;
+    ladder.client_credential = providers && sends_credential(r);
     ladder.required = loc_conf(r).provider.required == 1;
     Now at = now();
     if (conf.deadline > 0) {
@@ -422,11 +430,7 @@ ngx_int_t begin_ladder(ngx_http_request_t* r, Context& ctx) {
                                                             : NGX_DECLINED;
 }
 
-bool may_climb(ngx_http_request_t* r, const Context& ctx) {
-    return r->content_handler != nullptr && ctx.exchange.rungs().more();
-}
-
-void mount_ladder(ngx_http_request_t* r, Context& ctx, Bytes body) {
+void mount_ladder(ngx_http_request_t* r, Context& ctx, ngx_chain_t* body) {
     const LadderLoc& conf = loc_conf(r).ladder;
     const exchange::Rungs& rungs = ctx.exchange.rungs();
     bool timed = conf.deadline > 0 || conf.first_byte > 0 || conf.idle > 0;

@@ -35,10 +35,10 @@ namespace llm::door {
 // now, the exchange's refusal() says so; NGX_ERROR.
 ngx_int_t begin_ladder(ngx_http_request_t* r, Context& ctx);
 
-// After them: the location's content handler climbs. `body`, the client's,
-// must live as long as the request where may_climb() says so.
-bool may_climb(ngx_http_request_t* r, const Context& ctx);
-void mount_ladder(ngx_http_request_t* r, Context& ctx, Bytes body);
+// After them: the location's content handler climbs. `body`, the client's
+// own, is put together again for each further attempt: the edits have left
+// it where it was, in the request's memory or file.
+void mount_ladder(ngx_http_request_t* r, Context& ctx, ngx_chain_t* body);
 
 // The request was sent elsewhere: whatever answers there is no rung.
 void leave_ladder(Context& ctx);

@@ -105,7 +105,7 @@ struct Decision {
     std::optional<api::ApiError> error;
 };
 
-// The body as it came, for further attempts. A view into the request's own
+// The body as it came, for who waits. A view into the request's own
 // memory stays; the copy in `scratch` is the next request's.
 Bytes keep_body(ngx_http_request_t* r, Bytes body) {
     bool copied = body.data() == scratch().data();
@@ -139,15 +139,12 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     }
     ctx.forwarded = true;
     ask_for_plain_answer(r);
-    Bytes kept = may_climb(r, ctx) ? keep_body(r, body) : body;
-    if (kept.data() == nullptr && !body.empty()) {
-        return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
-    }
+    ngx_chain_t* client = body_of(r);
     const route::Edits& edits = ctx.exchange.forward();
     if (!edits.empty() && replace_body(r, body, edits) != NGX_OK) {
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
-    mount_ladder(r, ctx, kept);
+    mount_ladder(r, ctx, client);
     return {};
 }
 
@@ -248,7 +245,7 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
 Decision decide(ngx_http_request_t* r, Context& ctx) {
     Overhead overhead(ctx);
     ctx.looked_up = true;
-    Result<Bytes> body = gather_body(r, fresh_scratch());
+    Result<Bytes> body = gather_body(body_of(r), fresh_scratch());
     if (!body.ok()) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "llm: %s failed",
                       body.error().message.c_str());

@@ -255,7 +255,7 @@ void on_body(ngx_http_request_t* r) noexcept {
     ngx_int_t rc = guard(
         r->connection->log, ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR}, [r] {
             std::string scratch;
-            Result<Bytes> body = gather_body(r, scratch);
+            Result<Bytes> body = gather_body(body_of(r), scratch);
             if (!body.ok()) {
                 return ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR};
             }

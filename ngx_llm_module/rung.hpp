@@ -25,7 +25,7 @@ private:
 struct RungState {
     // The location's own handler, proxy_pass or its kin; nullptr: no ladder.
     ngx_http_handler_pt client = nullptr;
-    Bytes body;       // the client's; only where another attempt may need it
+    ngx_chain_t* body = nullptr;  // the client's own, for further attempts
     SavedHead head;
     std::optional<Clocks> clocks;
 

@@ -1,6 +1,7 @@
 #include "src/exchange/opening.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "src/api/reader.hpp"
 #include "src/base/inflate.hpp"
@@ -98,7 +99,10 @@ bool first_event(sse::Parser& parser, Bytes text, bool whole,
 
 // A word that every error has, so that good answers are not parsed.
 bool may_be_error(Bytes text) {
-    return text.find("\"error\"") != Bytes::npos;
+    constexpr Bytes kWord = "\"error\"";
+    // Not find(): that stops at each quote, of which JSON is full.
+    return memmem(text.data(), text.size(), kWord.data(), kWord.size())
+           != nullptr;
 }
 
 Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {

@@ -37,14 +37,8 @@ Rungs::Begun Rungs::begin(Ladder ladder, Bytes own_model,
     ladder_ = std::move(ladder);
     family_ = family;
     last_ = now;
-    models_.emplace_back(own_model);
-    for (std::string& model : ladder_.models) {
-        models_.push_back(std::move(model));
-    }
-    ladder_.models.clear();
-    for (const std::string& model : models_) {
-        contexts_.push_back(context_of(model));
-    }
+    own_ = own_model;
+    begun_ = true;
     if (ladder_.required && !is_served(0)) {
         return Begun::kUnknown;
     }
@@ -57,16 +51,23 @@ int64_t Rungs::context_of(Bytes model) const {
     int64_t tokens = services_.registry == nullptr
                          ? 0
                          : services_.registry->max_context(model, family_);
-    if (tokens > 0 || models_.size() < 2) {
+    if (tokens > 0 || count_of_models() < 2) {
         return tokens;
     }
     auto price = services_.billing->find(model);
     return price == nullptr ? 0 : std::max<int64_t>(price->max_input, 0);
 }
 
+const std::vector<int64_t>& Rungs::contexts() const {
+    for (size_t i = contexts_.size(); i < count_of_models(); i++) {
+        contexts_.push_back(context_of(model_of(i)));
+    }
+    return contexts_;
+}
+
 bool Rungs::is_served(size_t rung) const {
     return services_.registry != nullptr
-           && services_.registry->can_serve(models_[rung], family_);
+           && services_.registry->can_serve(model_of(rung), family_);
 }
 
 // Somebody on a further rung, as nobody can be asked on this one. The rung
@@ -88,7 +89,7 @@ bool Rungs::choose(Now now) {
 }
 
 bool Rungs::choose_from(size_t rung, Now now) {
-    const std::string& model = models_[rung];
+    Bytes model = model_of(rung);
     const route::Registry* registry = services_.registry;
     if (!is_served(rung)) {
         if (ladder_.required) {
@@ -209,7 +210,7 @@ void Rungs::report(Fault fault, std::optional<int64_t> wait_ns, Now now) {
 
 // Where there is nothing to choose there is nothing to count.
 void Rungs::count(Bytes outcome) {
-    bool chosen = models_.size() > 1 || choice_.provider != nullptr;
+    bool chosen = count_of_models() > 1 || choice_.provider != nullptr;
     if (counted_ == attempts_ || !chosen) {
         return;
     }
@@ -225,7 +226,7 @@ bool Rungs::has_more_providers() const {
         return false;
     }
     for (const route::Provider* provider :
-         registry->candidates(models_[rung_], family_)) {
+         registry->candidates(model_of(rung_), family_)) {
         auto index = static_cast<size_t>(
             provider - registry->providers().data());
         if (provider->weight > 0 && !tried_.has(index)) {
@@ -239,20 +240,23 @@ bool Rungs::more() const {
     if (!begun()) {
         return false;
     }
+    if (ladder_.on != 0) {
+        return rung_ + 1 < count_of_models() || has_more_providers();
+    }
     // A larger context is gone to whatever on= says.
-    for (size_t i = rung_ + 1; i < contexts_.size(); i++) {
-        if (ladder_.on != 0 || contexts_[i] > contexts_[rung_]) {
+    for (size_t i = rung_ + 1; i < count_of_models(); i++) {
+        if (contexts()[i] > contexts()[rung_]) {
             return true;
         }
     }
-    return ladder_.on != 0 && has_more_providers();
+    return false;
 }
 
 route::LadderState Rungs::state() const {
     route::LadderState state;
     state.on = ladder_.on;
     state.rung = rung_;
-    state.contexts = contexts_;
+    state.contexts = contexts();
     state.more_providers = has_more_providers();
     state.deadline_ns = ladder_.deadline_ns;
     return state;

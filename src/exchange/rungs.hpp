@@ -62,12 +62,12 @@ public:
     void broke(route::Fault fault, Now now);
     void leave();
 
-    bool begun() const { return !models_.empty(); }
+    bool begun() const { return begun_; }
     // Whether a failure can lead to another attempt.
     bool more() const;
     size_t rung() const { return rung_; }
     size_t attempts() const { return attempts_; }
-    Bytes model() const { return begun() ? Bytes(models_[rung_]) : Bytes(); }
+    Bytes model() const { return begun() ? model_of(rung_) : Bytes(); }
     // nullptr: the location says where.
     const route::Provider* provider() const { return choice_.provider; }
     bool has_fallen_back() const { return rung_ > 0; }
@@ -78,7 +78,13 @@ public:
     int64_t retry_ns() const { return retry_ns_; }
 
 private:
+    // The ladder's own list lacks the first one, and stays where it is.
+    size_t count_of_models() const { return ladder_.models.size() + 1; }
+    Bytes model_of(size_t rung) const {
+        return rung == 0 ? Bytes(own_) : Bytes(ladder_.models[rung - 1]);
+    }
     int64_t context_of(Bytes model) const;
+    const std::vector<int64_t>& contexts() const;
     bool is_served(size_t rung) const;
     bool choose(Now now);
     bool choose_from(size_t rung, Now now);
@@ -91,8 +97,10 @@ private:
     Services& services_;
     Ladder ladder_;
     api::Family family_ = api::Family::kOpenai;
-    std::vector<std::string> models_;
-    std::vector<int64_t> contexts_;
+    bool begun_ = false;
+    std::string own_;  // the model of rung 0
+    // Of each rung; only a failure asks, so they are looked up by the first.
+    mutable std::vector<int64_t> contexts_;
     size_t rung_ = 0;
     size_t attempts_ = 0;
     size_t counted_ = 0;    // the attempt that was counted last

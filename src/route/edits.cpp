@@ -12,9 +12,22 @@ using json::Type;
 
 Error invalid(const char* message) { return {Errc::kInvalid, message}; }
 
+// What a usual list takes, so that it grows once.
+constexpr size_t kUsualSplices = 4;
+constexpr size_t kUsualText = 128;
+
 }  // namespace
 
-Result<void> Edits::add(size_t body_size, Splice splice) {
+Edits::Piece Edits::keep(Bytes text) {
+    if (text_.capacity() < kUsualText) {
+        text_.reserve(kUsualText);
+    }
+    Piece piece{text_.size(), text.size()};
+    text_ += text;
+    return piece;
+}
+
+Result<void> Edits::add(size_t body_size, const Splice& splice) {
     size_t offset = splice.offset;
     size_t end = offset + splice.remove;
     if (offset > body_size || splice.remove > body_size - offset) {
@@ -36,7 +49,12 @@ Result<void> Edits::add(size_t body_size, Splice splice) {
     if (place != splices_.end() && end > place->offset) {
         return invalid("an edit around another");
     }
-    splices_.insert(place, std::move(splice));
+    if (splices_.empty()) {
+        splices_.reserve(kUsualSplices);
+        splices_.push_back(splice);
+    } else {
+        splices_.insert(place, splice);
+    }
     return {};
 }
 
@@ -53,7 +71,7 @@ Edits::Splice* Edits::find(size_t offset, size_t remove) {
 Edits::Splice* Edits::find_member(size_t offset, Bytes key) {
     for (Splice& splice : splices_) {
         if (splice.offset == offset && splice.is_member
-            && splice.key == key) {
+            && text_of(splice.key) == key) {
             return &splice;
         }
     }
@@ -65,18 +83,17 @@ Result<void> Edits::splice(size_t body_size, size_t offset, size_t remove,
     if (remove == 0 && insert.empty() && offset <= body_size) {
         return {};
     }
-    return add(body_size, {offset, remove, std::string(insert), false, {}});
+    return add(body_size, {offset, remove, keep(insert), false, {}});
 }
 
 Result<void> Edits::replace(const Document& doc, NodeId value, Bytes raw) {
     size_t offset = doc.offset(value);
     size_t remove = doc.raw(value).size();
     if (Splice* earlier = find(offset, remove)) {
-        earlier->insert = raw;
+        earlier->insert = keep(raw);
         return {};
     }
-    return add(doc.text().size(),
-               {offset, remove, std::string(raw), false, {}});
+    return add(doc.text().size(), {offset, remove, keep(raw), false, {}});
 }
 
 Result<void> Edits::set_member(const Document& doc, NodeId object, Bytes key,
@@ -97,21 +114,21 @@ Result<void> Edits::set_member(const Document& doc, NodeId object, Bytes key,
                                          && splice.is_member;
                               });
     if (earlier != nullptr) {
-        first = earlier->insert[0] != ',';
+        first = text_of(earlier->insert)[0] != ',';
     }
-    std::string insert = alone && !first ? "," : "";
-    append_json_string(insert, key);
-    insert += ':';
-    insert += raw;
+    Piece insert = keep(alone && !first ? "," : "");
+    append_json_string(text_, key);
+    text_ += ':';
+    text_ += raw;
     if (!alone) {
-        insert += ',';
+        text_ += ',';
     }
+    insert.size = text_.size() - insert.at;
     if (earlier != nullptr) {
-        earlier->insert = std::move(insert);
+        earlier->insert = insert;
         return {};
     }
-    return add(doc.text().size(),
-               {offset, 0, std::move(insert), true, std::string(key)});
+    return add(doc.text().size(), {offset, 0, insert, true, keep(key)});
 }
 
 Result<void> Edits::set_include_usage(const Document& doc) {
@@ -133,7 +150,7 @@ Result<void> Edits::set_include_usage(const Document& doc) {
 TextSize Edits::put_in() const {
     TextSize size;
     for (const Splice& splice : splices_) {
-        size += TextSize::of(splice.insert);
+        size += TextSize::of(text_of(splice.insert));
     }
     return size;
 }
@@ -148,7 +165,7 @@ TextSize Edits::taken_out(Bytes body) const {
 
 size_t Edits::size_after(size_t body_size) const {
     for (const Splice& splice : splices_) {
-        body_size += splice.insert.size();
+        body_size += splice.insert.size;
         body_size -= splice.remove;
     }
     return body_size;
@@ -164,7 +181,7 @@ void Edits::apply(Bytes body, char* out) const {
     };
     for (const Splice& splice : splices_) {
         copy(body.substr(from, splice.offset - from));
-        copy(splice.insert);
+        copy(text_of(splice.insert));
         from = splice.offset + splice.remove;
     }
     copy(body.substr(from));

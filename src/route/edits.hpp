@@ -45,7 +45,10 @@ public:
 
     // A list without splices: the body passes as it is.
     bool empty() const { return splices_.empty(); }
-    void clear() { splices_.clear(); }
+    void clear() {
+        splices_.clear();
+        text_.clear();
+    }
 
     size_t size_after(size_t body_size) const;
 
@@ -59,20 +62,30 @@ public:
     std::string apply(Bytes body) const;
 
 private:
+    // A part of text_.
+    struct Piece {
+        size_t at = 0;
+        size_t size = 0;
+    };
     struct Splice {
         size_t offset;
         size_t remove;
-        std::string insert;
-        bool is_member;   // insert is a new member of the object before it
-        std::string key;  // of that member
+        Piece insert;
+        bool is_member;  // insert is a new member of the object before it
+        Piece key;       // of that member
     };
 
-    Result<void> add(size_t body_size, Splice splice);
+    Piece keep(Bytes text);
+    Bytes text_of(Piece piece) const {
+        return Bytes(text_).substr(piece.at, piece.size);
+    }
+    Result<void> add(size_t body_size, const Splice& splice);
     // A replacement of exactly these bytes, or the insertion of this member.
     Splice* find(size_t offset, size_t remove);
     Splice* find_member(size_t offset, Bytes key);
 
     std::vector<Splice> splices_;  // by offset, not overlapping
+    std::string text_;  // of all insertions; what was replaced stays, unused
 };
 
 }  // namespace llm::route

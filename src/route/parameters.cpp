@@ -308,6 +308,11 @@ Result<void> Parameters::write(Edits& edits, std::string* effective,
     std::sort(changed.begin(), changed.end(),
               [](const Slot* a, const Slot* b) { return *a->path < *b->path; });
     if (effective != nullptr) {
+        constexpr size_t kUsualLine = 64;
+        if (!changed.empty()) {
+            effective->reserve(effective->size()
+                               + changed.size() * kUsualLine);
+        }
         for (const Slot* slot : changed) {
             effective->append("set ");
             // No name has a space, no JSON text a line end.
