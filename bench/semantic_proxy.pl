@@ -11,6 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Bench::Processes;
+use Cwd qw(abs_path);
 use Getopt::Long qw(GetOptions);
 use IO::Socket::INET;
 
@@ -22,6 +23,7 @@ GetOptions(\%option, 'seconds=i', 'connections=s', 'model=s')
 my ($wrk) = grep { -x } map { "$_/wrk" } split /:/, $ENV{PATH};
 die "wrk is not installed\n" if !$wrk;
 die "$skipped\n" if $skipped;
+$option{model} = abs_path($option{model}) // $option{model};
 
 my %embedder = (lexical => 'lexical');
 $embedder{minilm} = "minilm path=$option{model} timeout=2s"
