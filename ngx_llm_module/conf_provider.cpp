@@ -1,6 +1,8 @@
 // Where models live: llm_provider, and whether a location needs one.
 #include "ngx_llm_module/conf_provider.hpp"
 
+#include <algorithm>
+
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/provider.hpp"
@@ -39,7 +41,67 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
     });
 }
 
+constexpr ngx_int_t kMaxFails = 1000;
+constexpr ngx_int_t kMaxCooldown = 24 * 3600 * 1000;  // milliseconds
+
+bool set_cooldown_time(Bytes value, ngx_msec_t& time) {
+    ngx_str_t text = immortal(value);
+    ngx_int_t parsed = ngx_parse_time(&text, 0);
+    time = static_cast<ngx_msec_t>(parsed);
+    return parsed > 0 && parsed <= kMaxCooldown;
+}
+
+bool set_max_fails(Bytes value, uint32_t& fails) {
+    ngx_str_t text = immortal(value);
+    ngx_int_t parsed = ngx_atoi(text.data, text.len);
+    fails = static_cast<uint32_t>(parsed);
+    return parsed > 0 && parsed <= kMaxFails;
+}
+
+// False: it is unknown, stands twice or has no such value.
+bool set_cooldown_parameter(Bytes text, CooldownMain& cooldown) {
+    size_t end = std::min(text.find('='), text.size() - 1) + 1;
+    Bytes name = text.substr(0, end);
+    Bytes value = text.substr(end);
+    if (name == "max_fails=") {
+        return cooldown.max_fails == 0
+               && set_max_fails(value, cooldown.max_fails);
+    }
+    if (name == "fail_timeout=") {
+        return cooldown.fail_timeout == 0
+               && set_cooldown_time(value, cooldown.fail_timeout);
+    }
+    return name == "max_time=" && cooldown.max_time == 0
+           && set_cooldown_time(value, cooldown.max_time);
+}
+
+// llm_cooldown [max_fails=n] [fail_timeout=time] [max_time=time]
+char* set_cooldown(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
+    CooldownMain& cooldown =
+        static_cast<MainConf*>(conf)->provider.cooldown;
+    if (cooldown.max_fails != 0 || cooldown.fail_timeout != 0
+        || cooldown.max_time != 0) {
+        return const_cast<char*>("is duplicate");
+    }
+    auto* args = static_cast<ngx_str_t*>(cf->args->elts);
+    for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+        if (args[i].len == 0
+            || !set_cooldown_parameter(view(args[i]), cooldown)) {
+            ngx_conf_log_error(
+                NGX_LOG_EMERG, cf, 0,
+                "\"llm_cooldown\": \"%V\" is none of max_fails=1 to %i, "
+                "fail_timeout= and max_time= of 1ms to 24h, each once",
+                &args[i], kMaxFails);
+            return conf_error();
+        }
+    }
+    return NGX_CONF_OK;
+}
+
 ngx_command_t commands[] = {
+    {ngx_string("llm_cooldown"),
+     NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_cooldown,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     {ngx_string("llm_provider"),
      NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1, set_provider,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},

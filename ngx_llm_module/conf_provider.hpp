@@ -12,8 +12,16 @@ namespace llm::door {
 
 struct ProviderSetup;  // provider_setup.hpp
 
+// llm_cooldown; 0: the default of route::CooldownOptions.
+struct CooldownMain {
+    uint32_t max_fails;
+    ngx_msec_t fail_timeout;
+    ngx_msec_t max_time;
+};
+
 struct ProviderMain {
     ProviderSetup* setup;  // nullptr: there is no llm_provider
+    CooldownMain cooldown;
 };
 
 struct ProviderLoc {

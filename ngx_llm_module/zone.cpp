@@ -123,9 +123,27 @@ Result<void> open_ledger(shm::Directory& directory, Open& open,
     return region->fresh ? directory.ready(kLedger) : Result<void>{};
 }
 
-Result<void> open_cooldown(shm::Directory& directory, Open& open,
-                           size_t zone_size) {
+route::CooldownOptions cooldown_options(const CooldownMain& conf) {
+    constexpr int64_t kMillisecond = 1000000;
     route::CooldownOptions options;
+    if (conf.max_fails != 0) {
+        options.failures = conf.max_fails;
+    }
+    if (conf.fail_timeout != 0) {
+        options.window_ns =
+            static_cast<int64_t>(conf.fail_timeout) * kMillisecond;
+        options.base_ns = options.window_ns;
+    }
+    if (conf.max_time != 0) {
+        options.cap_ns = static_cast<int64_t>(conf.max_time) * kMillisecond;
+    }
+    options.cap_ns = std::max(options.cap_ns, options.base_ns);
+    return options;
+}
+
+Result<void> open_cooldown(shm::Directory& directory, Open& open,
+                           size_t zone_size, const CooldownMain& conf) {
+    route::CooldownOptions options = cooldown_options(conf);
     options.entries = static_cast<uint32_t>(
         std::clamp(std::bit_floor(zone_size / kCooldownShare),
                    kMinCooldowns, kMaxCooldowns));
@@ -247,7 +265,8 @@ Result<Open> open_regions(void* base, size_t size, const MainConf& conf) {
         done = open_ledger(*directory, open, size);
     }
     if (done.ok()) {
-        done = open_cooldown(*directory, open, size);
+        done = open_cooldown(*directory, open, size,
+                             conf.provider.cooldown);
     }
     if (done.ok()) {
         done = open_workers(*directory, open);

@@ -1,0 +1,113 @@
+# llm_cooldown: after how many failures a provider is left alone, and for how
+# long; what nginx -t says to it; llm_cache_valid by $llm_task.
+
+use lib 't/lib';
+use LLM::Test;
+use LLM::Edge;
+
+my $t = LLM::Edge->new(workers => 2);
+$t->mock;
+$t->allow(qr/llm: attempt \d+ failed/);
+my $key = $t->write_file('key', "sk-ours\n");
+chmod 0600, $key;
+my $proxy = slurp(root_dir . '/conf/llm_proxy.conf');
+$proxy =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mg;
+$t->write_file('llm_proxy.conf', $proxy);
+
+sub conf {
+    my ($cooldown) = @_;
+    my $mock = 'http://127.0.0.1:%%PORT:mock%%';
+    return $t->head . <<"END";
+    $cooldown
+    llm_provider broken { api openai; url $mock/mock/status=500/v1;
+        key key; models m; }
+    llm_provider lame { api openai; url $mock/mock/status=502/v1;
+        key key; models later; }
+    map \$llm_task \$kept { volatile; code 0s; default 1h; }
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        access_log %%DIR%%/access.log llm;
+        llm on;
+        location / { include %%DIR%%/llm_proxy.conf; }
+        location /kept/ {
+            llm_cache edge;
+            llm_cache_scope "";
+            llm_cache_valid \$kept;
+            proxy_pass $mock/;
+        }
+    }
+END
+}
+
+# How many of the next requests ask the provider before it is left alone.
+sub asked_before_rest {
+    my ($model, $most) = @_;
+    my $asked = 0;
+    for (1 .. $most) {
+        $t->mock_reset;
+        my ($r) = $t->ask('chat', '', model => $model);
+        my $count = () = $t->mock_log;
+        if ($r->status == 503) {
+            is $count, 0, 'nobody is asked while it is left alone';
+            is $r->json->{error}{code}, 'upstream_cooldown', 'told so';
+            return $asked;
+        }
+        $asked += $count;
+    }
+    return $asked;
+}
+
+$t->start(conf('llm_cooldown max_fails=2 fail_timeout=400ms max_time=800ms;'));
+is asked_before_rest('m', 6), 2, 'two failures, whoever of the workers saw them';
+wait_until {
+    $t->mock_reset;
+    $t->ask('chat', '', model => 'm');
+    scalar(() = $t->mock_log);
+};
+ok scalar(() = $t->mock_log), 'asked again after its time';
+
+$t->reload(conf('llm_cooldown max_fails=1000;'));
+is asked_before_rest('later', 8), 8, 'a reload changes the numbers';
+
+# ---- llm_cache_valid by $llm_task -------------------------------------------
+
+sub twice {
+    my ($text) = @_;
+    my $body = to_json({ model => 'x', messages => [
+        { role => 'user', content => $text } ] });
+    my @status;
+    for (1, 2) {
+        my $r = $t->post('/kept/v1/chat/completions', $body);
+        push @status, $r->header('cache-status') =~ /; hit/ ? 'hit' : 'miss';
+    }
+    return join ' ', @status;
+}
+is twice('Write a Python function that sorts a list of dictionaries by a key'
+    . ' and add unit tests for it.'), 'miss miss', 'code is not kept';
+is twice('What are your opening hours?'), 'miss hit', 'all else is';
+
+# ---- what nginx -t says -----------------------------------------------------
+
+for my $case (
+    ['', ''], ['llm_cooldown max_time=1m;', ''],
+    ['llm_cooldown fail_timeout=1s max_fails=1000;', ''],
+    ['llm_cooldown;', qr/number of arguments/],
+    ['llm_cooldown max_fails=0;', qr/"max_fails=0" is none of/],
+    ['llm_cooldown max_fails=1001;', qr/"max_fails=1001" is none of/],
+    ['llm_cooldown max_fails=x;', qr/"max_fails=x" is none of/],
+    ['llm_cooldown fail_timeout=;', qr/"fail_timeout=" is none of/],
+    ['llm_cooldown fail_timeout=0;', qr/"fail_timeout=0" is none of/],
+    ['llm_cooldown max_time=25h;', qr/"max_time=25h" is none of/],
+    ['llm_cooldown max_time=1s max_time=2s;', qr/"max_time=2s" is none of/],
+    ['llm_cooldown fast;', qr/"fast" is none of/],
+    ['llm_cooldown "";', qr/"" is none of/],
+    ['llm_cooldown max_fails=1; llm_cooldown max_fails=2;', qr/is duplicate/],
+) {
+    my ($lines, $expected) = @$case;
+    my ($ok, $said) = $t->check(conf($lines));
+    $expected eq '' ? ok($ok, "good: $lines") || diag($said)
+                    : like($said, $expected, "told: $lines");
+}
+
+$t->finish;
+done_testing;
