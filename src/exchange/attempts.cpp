@@ -71,6 +71,7 @@ Step Exchange::reserve_again(Now now) {
 }
 
 Result<const route::Edits*> Exchange::forward_again(Bytes body, Now now) {
+    bytes_ = body;
     document_ = services_.documents.take();
     if (Result<void> parsed = document_->parse(body); !parsed.ok()) {
         release();
@@ -103,10 +104,10 @@ void Exchange::measure_texts() {
         return;
     }
     route::Edits texts;
-    (void) route::apply_system(*document_, request_, plan_.texts, texts,
+    (void) route::apply_system(document(), request_, plan_.texts, texts,
                                nullptr);
     put_in_ = texts.put_in();
-    taken_out_ = texts.taken_out(document_->text());
+    taken_out_ = texts.taken_out(bytes_);
 }
 
 std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {

@@ -124,7 +124,7 @@ std::optional<Audit> Exchange::audit(Bytes body) {
     std::string scratch;
     audit.apart =
         apart_key(storing_.tenant, entry_.prompt,
-                  document_->string(request_.last_user_text, scratch));
+                  document().string(request_.last_user_text, scratch));
     return audit;
 }
 

@@ -58,12 +58,12 @@ price::Rate Exchange::cache_write(
         || std::none_of(price->tiers.begin(), price->tiers.end(), dearer)) {
         return price::kInput;
     }
-    if (document_->text().find("\"cache_control\"") == Bytes::npos) {
+    if (bytes_.find("\"cache_control\"") == Bytes::npos) {
         bool ours = plan_.provider_cache
                     && endpoint_ == api::Endpoint::kMessages;
         return ours ? price::kCacheWrite : price::kInput;
     }
-    return document_->text().find("\"1h\"") == Bytes::npos
+    return bytes_.find("\"1h\"") == Bytes::npos
                ? price::kCacheWrite
                : price::kCacheWrite1h;
 }

@@ -291,8 +291,13 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
     auto taken = ledger_.reserve(part.demands, part.standings, owner_, kLease,
                                  now);
     if (!taken.ok()) {
+        // What only watches refuses nobody, whatever becomes of the ledger.
+        bool watched = std::all_of(
+            part.demands.begin(), part.demands.end(),
+            [](const limit::Demand& demand) { return demand.dry_run; });
         part.clear();
-        return fail_open_ ? std::nullopt : std::optional(unavailable());
+        return fail_open_ || watched ? std::nullopt
+                                     : std::optional(unavailable());
     }
     note_standings(part);
     if (taken->refusal) {
@@ -435,7 +440,7 @@ bool Spending::extend(int64_t output, Now now) {
                                 amounts_for(output, amounts), now);
     // Forgotten: it settles to nothing, so nothing can be held.
     if (!taken.ok() || !*taken) {
-        return !taken.ok() && fail_open_;
+        return !taken.ok() && (fail_open_ || observe_);
     }
     output_ = output;
     kept_ns_ = now.mono_ns;
