@@ -291,13 +291,11 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
     auto taken = ledger_.reserve(part.demands, part.standings, owner_, kLease,
                                  now);
     if (!taken.ok()) {
-        // What only watches refuses nobody, whatever becomes of the ledger.
-        bool watched = std::all_of(
-            part.demands.begin(), part.demands.end(),
-            [](const limit::Demand& demand) { return demand.dry_run; });
+        bool open = fail_open_  // or nothing but watched
+                    || std::ranges::all_of(part.demands,
+                                           &limit::Demand::dry_run);
         part.clear();
-        return fail_open_ || watched ? std::nullopt
-                                     : std::optional(unavailable());
+        return open ? std::nullopt : std::optional(unavailable());
     }
     note_standings(part);
     if (taken->refusal) {

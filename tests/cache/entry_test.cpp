@@ -247,7 +247,8 @@ TEST(Entry, WithAPromptOfAnyTexts) {
 
 TEST(Entry, WithAPromptAndNoContent) {
     Entry entry = near_sample("");
-    auto back = decode(stored(entry));
+    std::string bytes = stored(entry);
+    auto back = decode(bytes);
     ASSERT_TRUE(back.ok());
     EXPECT_EQ(back->packed.size, 0u);
     EXPECT_EQ(back->prompt, entry.prompt);
