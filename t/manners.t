@@ -168,7 +168,7 @@ sub raw {
     my $all = do { local $/; <$c> } // '';
     alarm 0;
     $all =~ s/^Date: [^\r\n]*\r\n//mg;
-    $all =~ s/\Q@{[$s->port($port)]}\E/PORT/g;
+    $all =~ s/(?<!\d)\Q@{[$s->port($port)]}\E(?!\d)/PORT/g;
     return $all;
 }
 
@@ -281,7 +281,7 @@ wait_until {
     %copied = ();
     for my $copy (split /\n--\n/, slurp($copies)) {
         my ($port) = $copy =~ m{^\S+ /(\d+)} or next;
-        push @{ $copied{$port} }, $copy =~ s/$port/PORT/gr;
+        push @{ $copied{$port} }, $copy =~ s/(?<!\d)$port(?!\d)/PORT/gr;
     }
     my %count = map { $_ => scalar @{ $copied{$_} } } keys %copied;
     ($count{ $plain->port('http') } // 0) == 8
@@ -322,7 +322,7 @@ SKIP: {
                     map { ('-H', "Content-Type: $_") }
                     $o{headers} ? 'text/plain' : ()]);
             return ($r->{raw_head} =~ s/^date: [^\n]*\n//mir) . $r->body
-                =~ s/\Q@{[$s->port("h2$port")]}\E/PORT/gr;
+                =~ s/(?<!\d)\Q@{[$s->port("h2$port")]}\E(?!\d)/PORT/gr;
         };
         my $want = $h2->($plain, 'http');
         for my $mode ($o{off} ? 'off' : @modes) {
