@@ -33,6 +33,7 @@ struct Bench {
     Vectors vectors;
     double floor;
     std::FILE* misses;  // false hits, for reading; may be null
+    const WordCounts* counts = nullptr;  // of what a stream has stored
 };
 
 struct Tally {
@@ -64,7 +65,8 @@ long serve(Bench& b, const std::string& query, const std::vector<Near>& near,
         if (n.cosine < b.floor) {
             break;
         }
-        Verdict v = b.judge.judge(facts, text_of(n.row), n.cosine, b.kind);
+        Verdict v = b.judge.judge(facts, text_of(n.row), n.cosine, b.kind,
+                                  b.counts);
         if (v.veto.empty() && v.probability_ppm >= precision
             && v.probability_ppm > best) {
             best = v.probability_ppm;
@@ -73,6 +75,26 @@ long serve(Bench& b, const std::string& query, const std::vector<Near>& near,
     }
     return served;
 }
+
+// What the edge has counted once it has stored all these.
+class Traffic {
+public:
+    Traffic()
+        : memory_(WordCounts::size_needed(kCounters) / sizeof(uint64_t)),
+          counts_(*WordCounts::attach({reinterpret_cast<char*>(memory_.data()),
+                                       memory_.size() * sizeof(uint64_t),
+                                       true})) {}
+
+    void add(const Judge& judge, const std::string& text) {
+        counts_.add(judge.read(text));
+    }
+    const WordCounts* counts() const { return &counts_; }
+
+private:
+    static constexpr size_t kCounters = 16384;
+    std::vector<uint64_t> memory_;
+    WordCounts counts_;
+};
 
 void note(Bench& b, const char* set, const std::string& query,
           const std::string& stored) {
@@ -84,9 +106,12 @@ void note(Bench& b, const char* set, const std::string& query,
 
 Tally published(Bench& b, uint32_t precision, bool print) {
     std::vector<const float*> rows;
+    Traffic traffic;
     for (const bench::Pair& pair : b.data.published) {
         rows.push_back(b.vectors.of(pair.left));
+        traffic.add(b.judge, pair.left);
     }
+    b.counts = traffic.counts();
     Tally tally;
     auto text = [&](size_t row) -> const std::string& {
         return b.data.published[row].left;
@@ -115,9 +140,12 @@ Tally stream(Bench& b, const char* set, const std::vector<Labelled>& stored,
              size_t count, const std::vector<Labelled>& queries,
              uint32_t precision) {
     std::vector<const float*> rows;
+    Traffic traffic;
     for (size_t i = 0; i < std::min(count, stored.size()); i++) {
         rows.push_back(b.vectors.of(stored[i].text));
+        traffic.add(b.judge, stored[i].text);
     }
+    b.counts = traffic.counts();
     Tally tally;
     auto text = [&](size_t row) -> const std::string& {
         return stored[row].text;

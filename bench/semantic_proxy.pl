@@ -1,10 +1,11 @@
 #!/usr/bin/perl
 # Whole semantic hits through nginx, one worker: encode, search, judge, answer,
 # nothing of it remembered as an alias. Beside them an exact hit, an alias and
-# `return 200`, and how long the worker's event loop kept a plain request
-# waiting meanwhile. See bench/README.md.
+# `return 200`, how long the turns of the worker's event loop were, and how
+# long it kept a plain request waiting meanwhile. See bench/README.md.
 #
 #   LLM_MODULE, LLM_NGINX, LLM_MOCK  as for proxy.pl
+#   LLM_LOOP_TURNS_SO  the library that measures turns (loop_turns.cpp)
 use strict;
 use warnings;
 
@@ -80,11 +81,43 @@ sub load {
     return @figures[0 .. 3];
 }
 
-printf "%-8s %-14s %5s %9s %9s %9s %12s %12s\n", 'encoder', 'what', 'conn',
-    'req/s', 'p50 us', 'p99 us', 'ping p99 us', 'ping max us';
+# The counters of loop_turns.cpp, and what they say about the time since they
+# were zeroed.
+my $turns_size  = 2003 * 8;
+my $loop_turns  = $ENV{LLM_LOOP_TURNS_SO}
+    // "$FindBin::Bin/../build/core/libloop_turns.so";
+my $turns_file  = -r $loop_turns ? "$dir/turns" : '';
+my @turns_names = ('evts/turn', 'turn p99', 'turn max');
+$ENV{LLM_LOOP_TURNS} = $turns_file;
+spew($turns_file, "\0" x $turns_size) if $turns_file;
+
+# In place: the worker has the file mapped.
+sub zero_turns {
+    open my $out, '+<:raw', $turns_file or die "$turns_file: $!";
+    print $out "\0" x $turns_size;
+    close $out or die "$turns_file: $!";
+    return;
+}
+
+sub turns {
+    open my $in, '<:raw', $turns_file or die "$turns_file: $!";
+    read $in, my $bytes, $turns_size;
+    my ($turns, $events, $longest, @buckets) = unpack 'Q*', $bytes;
+    die "no turn was counted by $loop_turns\n" if !$turns;
+    my ($seen, $p99) = (0, 0);
+    while (($seen += $buckets[$p99]) < 0.99 * $turns) {
+        $p99++;
+    }
+    return (sprintf('%.1f', $events / $turns), $p99 + 1,
+        sprintf '%d', $longest / 1000);
+}
+
+printf '%-8s %-14s %5s %9s %9s %9s %9s %9s' . ' %9s' x @turns_names . "\n", 'encoder',
+    'what', 'conn', 'req/s', 'p50 us', 'p99 us', 'ping p99', 'ping max',
+    @turns_names;
 for my $name (sort keys %embedder) {
     my $port = free_port();
-    start_nginx($name, <<"END");
+    my $conf = <<"END";
 llm_zone edge:64m;
 llm_embedder near $embedder{$name};
 llm on;
@@ -101,6 +134,10 @@ server {
     location /ping { llm off; return 200 "pong"; }
 }
 END
+    {
+        local $ENV{LD_PRELOAD} = $turns_file ? $loop_turns : '';
+        start_nginx($name, $conf);
+    }
     my $exact = body_of($stored);
     my $near  = body_of($asked{$name});
     status_of($port, $exact);
@@ -124,13 +161,15 @@ END
 
 sub report {
     my ($name, $what, $port, $script, $connections, $ping) = @_;
+    zero_turns() if $turns_file;
     open my $beside, '-|', "$wrk -t1 -c1 -d$option{seconds}s -s $ping"
         . " http://127.0.0.1:$port/ 2>&1" or die "wrk: $!";
     my @figures = load($port, $script, $connections, $option{seconds});
     my $said = do { local $/; <$beside> };
     close $beside;
     my @pings = $said =~ /^PING (\d+) (\d+)/m;
-    printf "%-8s %-14s %5d %9d %9d %9d %12s %12s\n", $name, $what,
-        $connections, @figures[0 .. 2], @pings;
+    my @turns = $turns_file ? turns() : ('-') x @turns_names;
+    printf '%-8s %-14s %5d %9d %9d %9d %9s %9s' . ' %9s' x @turns . "\n",
+        $name, $what, $connections, @figures[0 .. 2], @pings, @turns;
     return;
 }

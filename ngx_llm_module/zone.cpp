@@ -21,6 +21,7 @@ constexpr Bytes kCooldown = "cooldown";
 constexpr Bytes kWorkers = "workers";
 constexpr Bytes kMetrics = "metrics";
 constexpr Bytes kTokens = "tokens";
+constexpr Bytes kWords = "words";
 constexpr Bytes kVectors = "vectors";
 constexpr Bytes kCache = "cache";
 
@@ -39,6 +40,9 @@ constexpr size_t kMinReservations = 96;
 constexpr size_t kMaxReservations = 1 << 16;
 // A vector of 384 dimensions beside an answer of 1 KB.
 constexpr size_t kVectorShare = 4;
+constexpr size_t kWordShare = 4096;  // for each of a row's counters of words
+constexpr size_t kMinWords = 1024;
+constexpr size_t kMaxWords = 16384;
 constexpr size_t kCooldownShare = 32768;
 constexpr size_t kMinCooldowns = 64;
 constexpr size_t kMaxCooldowns = 4096;
@@ -53,6 +57,7 @@ struct Open {
     bool ledger_fresh = false;
     route::Cooldown cooldown;
     limit::WorkerList workers;
+    semantic::WordCounts words;
     std::optional<semantic::Index> index;
     bool no_vectors = false;
 };
@@ -208,6 +213,29 @@ Result<void> open_tokens(shm::Directory& directory, Open& open) {
     return region->fresh ? directory.ready(kTokens) : Result<void>{};
 }
 
+// What near matches know of the traffic's words. A zone that was made without
+// it has no room for it: the background's table stands alone.
+Result<void> open_words(shm::Directory& directory, Open& open,
+                        size_t zone_size, const MainConf& conf) {
+    if (conf.semantic.embedders == nullptr) {
+        return {};
+    }
+    size_t counters = std::clamp(std::bit_floor(zone_size / kWordShare),
+                                 kMinWords, kMaxWords);
+    auto region = directory.open(
+        {kWords, semantic::WordCounts::kVersion, semantic::WordCounts::layout(),
+         semantic::WordCounts::size_needed(counters), false});
+    if (!region.ok()) {
+        return {};
+    }
+    auto words = semantic::WordCounts::attach(*region);
+    if (!words.ok()) {
+        return words.error();
+    }
+    open.words = *words;
+    return region->fresh ? directory.ready(kWords) : Result<void>{};
+}
+
 // Where near matches are wanted, before the cache takes the rest. A zone
 // that was made without them has no room for it: they are off until nginx is
 // started anew.
@@ -276,6 +304,9 @@ Result<Open> open_regions(void* base, size_t size, const MainConf& conf) {
     }
     if (done.ok()) {
         done = open_tokens(*directory, open);
+    }
+    if (done.ok()) {
+        done = open_words(*directory, open, size, conf);
     }
     if (done.ok()) {
         done = open_vectors(*directory, open, size, conf);
@@ -497,6 +528,7 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
         services.index = &*self.open.index;
         semantic::join(*services.store, *services.index);
     }
+    services.words = self.open.words;
     services.estimator = &*self.open.estimator;
     services.metrics = self.open.metrics;
     services.ledger = self.open.ledger;

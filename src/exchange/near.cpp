@@ -165,7 +165,8 @@ std::optional<uint32_t> Exchange::judge(const NearPolicy& policy,
         return std::nullopt;
     }
     semantic::Verdict verdict = policy.judge->judge(
-        query, prompt, static_cast<double>(cosine), policy.kind);
+        query, prompt, static_cast<double>(cosine), policy.kind,
+        &services_.words);
     if (!verdict.veto.empty()) {
         reason_ = verdict.veto;
         services_.metrics
@@ -318,11 +319,12 @@ Step Exchange::near_hit(const semantic::Candidate& candidate, Now now) {
 
 // The vector goes with the entry that was just stored, now or when it is
 // there: a request does not wait for it longer than its timeout says, which
-// is no reason to do without.
+// is no reason to do without. Its words count from now on.
 void Exchange::store_near(const cache::EntryId& entry, Now now) {
     if (!near_->job) {
         return;
     }
+    services_.words.add(near_->policy.judge->read(near_->text));
     near_->job->stored = {entry, storing_.ttl_s};
     if (near_->job->finished) {
         store_late(services_, *near_->job, now);

@@ -22,6 +22,7 @@
 #include "src/metrics/table.hpp"
 #include "src/route/registry.hpp"
 #include "src/semantic/index.hpp"
+#include "src/semantic/word_counts.hpp"
 #include "src/tokens/estimator.hpp"
 
 namespace llm::exchange {
@@ -63,6 +64,7 @@ struct Alert {
 struct Services {
     cache::Store* store = nullptr;
     semantic::Index* index = nullptr;  // of its entries' vectors
+    semantic::WordCounts words;        // of its prompts; empty: not counted
     tokens::Estimator* estimator = nullptr;
     Counting counting;  // llm_tokens; where it knows the model, not estimated
     metrics::Table metrics;

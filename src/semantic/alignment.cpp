@@ -122,7 +122,8 @@ bool share_sense(const Fact& a, const Fact& b) {
 
 }  // namespace
 
-Alignment::Alignment(const Facts& left, const Facts& right) {
+Alignment::Alignment(const Facts& left, const Facts& right,
+                     const WordCounts* counts) {
     const Facts* facts[] = {&left, &right};
     for (size_t i = 0; i < 2; i++) {
         sides_[i].facts = facts[i];
@@ -135,8 +136,8 @@ Alignment::Alignment(const Facts& left, const Facts& right) {
     match_initials(sides_[1], sides_[0]);
     match_spellings();
     match_senses();
-    sum(sides_[0]);
-    sum(sides_[1]);
+    sum(sides_[0], counts);
+    sum(sides_[1], counts);
 }
 
 bool Alignment::exclude(const Fact& a, const Fact& b) {
@@ -289,14 +290,13 @@ void Alignment::match_senses() {
                 && (content(a[i]) || content(b[j]))
                 && share_sense(a[i], b[j])) {
                 join(i, j);
-                alike_ += std::min(a[i].idf, b[j].idf);
                 break;
             }
         }
     }
 }
 
-void Alignment::sum(Side& side) {
+void Alignment::sum(Side& side, const WordCounts* counts) {
     const std::vector<Fact>& items = side.facts->items();
     for (size_t i = 0; i < items.size(); i++) {
         if (!content(items[i])) {
@@ -307,6 +307,10 @@ void Alignment::sum(Side& side) {
         if (side.other[i] == kNone) {
             side.missing += items[i].idf;
             side.lacked.push_back(static_cast<uint16_t>(i));
+        } else {
+            side.shared += counts == nullptr || items[i].known
+                               ? items[i].idf
+                               : counts->weight(items[i].key, items[i].idf);
         }
     }
 }

@@ -12,10 +12,12 @@
 // Facts::kMaxFacts on each side. Threads: a plain value.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "src/semantic/facts.hpp"
+#include "src/semantic/word_counts.hpp"
 
 namespace llm::semantic {
 
@@ -23,8 +25,10 @@ class Alignment {
 public:
     static constexpr uint16_t kNone = UINT16_MAX;
 
-    // Left is the query, right what is stored.
-    Alignment(const Facts& left, const Facts& right);
+    // Left is the query, right what is stored. `counts`: of the traffic, for
+    // what a shared word is worth; nullptr: as the background says.
+    Alignment(const Facts& left, const Facts& right,
+              const WordCounts* counts = nullptr);
 
     struct Side {
         const Facts* facts;
@@ -32,6 +36,7 @@ public:
         std::vector<uint16_t> lacked;  // content that the other side lacks
         double rarity = 0;             // sum over content
         double missing = 0;            // sum over lacked
+        double shared = 0;             // what the others are worth here
         size_t words = 0;              // of content
     };
 
@@ -44,11 +49,13 @@ public:
                || fact.kind != FactKind::kWord;
     }
 
+    // What the texts have in common, summed by rarity.
+    double shared() const {
+        return std::min(sides_[0].shared, sides_[1].shared);
+    }
+
     // Whether the two exclude one another: one set, two members.
     static bool exclude(const Fact& a, const Fact& b);
-
-    // The summed rarity of words that only share a sense.
-    double alike() const { return alike_; }
 
 private:
     void match_keys();
@@ -58,10 +65,9 @@ private:
     void match_senses();
     bool same_word(const Fact& a, const Fact& b) const;
     void join(size_t left, size_t right);
-    void sum(Side& side);
+    void sum(Side& side, const WordCounts* counts);
 
     Side sides_[2];
-    double alike_ = 0;
 };
 
 }  // namespace llm::semantic

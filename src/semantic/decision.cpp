@@ -34,14 +34,14 @@ Facts Judge::read(Bytes text) const {
 }
 
 Verdict Judge::judge(Bytes query, Bytes stored, double cosine,
-                     EncoderKind kind) const {
-    return judge(read(query), stored, cosine, kind);
+                     EncoderKind kind, const WordCounts* counts) const {
+    return judge(read(query), stored, cosine, kind, counts);
 }
 
 Verdict Judge::judge(const Facts& query, Bytes stored, double cosine,
-                     EncoderKind kind) const {
+                     EncoderKind kind, const WordCounts* counts) const {
     Facts facts = Facts::read(stored, *lists_, *idf_, query.language());
-    Alignment alignment(query, facts);
+    Alignment alignment(query, facts, counts);
     Veto veto = find_veto(alignment, *lists_, vetoes_);
     if (veto != Veto::kNone) {
         return {0, name_of(veto)};

@@ -17,6 +17,7 @@
 
 #include "src/semantic/calibration.hpp"
 #include "src/semantic/guards.hpp"
+#include "src/semantic/word_counts.hpp"
 
 namespace llm::semantic {
 
@@ -40,12 +41,13 @@ public:
     // Errors are of the operator's list: file and line.
     static Result<Judge> create(const JudgeOptions& options);
 
-    Verdict judge(Bytes query, Bytes stored, double cosine,
-                  EncoderKind kind) const;
+    // `counts`: of the traffic (word_counts.hpp); nullptr: none were kept.
+    Verdict judge(Bytes query, Bytes stored, double cosine, EncoderKind kind,
+                  const WordCounts* counts = nullptr) const;
     // The same with the query read once for all its candidates.
     Facts read(Bytes text) const;
     Verdict judge(const Facts& query, Bytes stored, double cosine,
-                  EncoderKind kind) const;
+                  EncoderKind kind, const WordCounts* counts = nullptr) const;
 
     // Of the lists, for gate() and normalised_key_text().
     const Lists& lists() const { return *lists_; }

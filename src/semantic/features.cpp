@@ -18,7 +18,8 @@ constexpr Bytes kNames[kFeatures] = {
     "shared",     "vague"};
 
 double share(const Side& side) {
-    return side.rarity > 0 ? side.missing / side.rarity : 0;
+    double all = side.missing + side.shared;
+    return all > 0 ? side.missing / all : 0;
 }
 
 double rarest(const Side& side) {
@@ -112,8 +113,7 @@ Features features_of(const Alignment& alignment, double cosine) {
             ? 1
             : 0;
     f[Feature::kSlot] = slot_rarity(alignment) / 1000.0;
-    double shared = std::min(left.rarity - left.missing,
-                             right.rarity - right.missing);
+    double shared = alignment.shared();
     f[Feature::kShared] = std::log(std::clamp(shared, 300.0, 8000.0) / 1000);
     f[Feature::kVague] = std::clamp((1300 - shared) / 1000, 0.0, 1.0);
     f[Feature::kLong] = std::clamp((shared - 1800) / 2200, 0.0, 1.0);

@@ -156,13 +156,6 @@ bool says_against(const Side& side) {
                        });
 }
 
-double shared_rarity(const Alignment& alignment) {
-    const Side& left = alignment.left();
-    const Side& right = alignment.right();
-    return std::min(left.rarity - left.missing,
-                    right.rarity - right.missing);
-}
-
 // Negations cancel out by two. What one side denies may be said by a word of
 // the other; long texts that both deny something may deny it more than once.
 // There the probability alone decides.
@@ -180,7 +173,7 @@ bool negation_differs(const Alignment& alignment, const Lists& lists) {
         return true;
     }
     if (in_left > 0 && in_right > 0) {
-        return shared_rarity(alignment) < kMuchShared;
+        return alignment.shared() < kMuchShared;
     }
     return !says_against(in_left > in_right ? right : left);
 }
@@ -237,7 +230,7 @@ bool rare_word_differs(const Alignment& alignment) {
         && left.facts->language() != right.facts->language()) {
         return true;
     }
-    double shared = shared_rarity(alignment);
+    double shared = alignment.shared();
     uint16_t rare = std::min(rarest_left_over(left), rarest_left_over(right));
     bool slot = left.lacked.size() == 1 && right.lacked.size() == 1
                 && rare > 0 && slot_rarity(alignment) >= kSlotIdf;

@@ -170,9 +170,7 @@ bool order_differs(const Alignment& alignment) {
     if (left.facts->rest() != right.facts->rest()) {
         return true;
     }
-    double shared = std::min(left.rarity - left.missing,
-                             right.rarity - right.missing);
-    double most = shared < kLong ? kMostMissing : kMostMissingOfLong;
+    double most = alignment.shared() < kLong ? kMostMissing : kMostMissingOfLong;
     if (left.missing > most * left.rarity
         || right.missing > most * right.rarity) {
         return false;
