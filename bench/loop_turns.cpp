@@ -42,6 +42,9 @@ uint64_t* map_counters() {
     return bytes == MAP_FAILED ? nullptr : static_cast<uint64_t*>(bytes);
 }
 
+// When the library is loaded: nginx's workers have an environment of their own.
+uint64_t* const kCounters = map_counters();
+
 uint64_t thread_ns() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -65,13 +68,12 @@ extern "C" __attribute__((visibility("default"))) int epoll_wait(
     int epoll, epoll_event* events, int size, int timeout) {
     static const auto next =
         reinterpret_cast<EpollWait>(dlsym(RTLD_NEXT, "epoll_wait"));
-    static uint64_t* const counters = map_counters();
     thread_local uint64_t start = 0;
     thread_local int brought = 0;
-    if (counters != nullptr && brought > 0) {
-        add(counters, thread_ns() - start, brought);
+    if (kCounters != nullptr && brought > 0) {
+        add(kCounters, thread_ns() - start, brought);
     }
     brought = next(epoll, events, size, timeout);
-    start = counters != nullptr ? thread_ns() : 0;
+    start = kCounters != nullptr ? thread_ns() : 0;
     return brought;
 }

@@ -101,7 +101,7 @@ sub zero_turns {
 
 sub turns {
     open my $in, '<:raw', $turns_file or die "$turns_file: $!";
-    read $in, my $bytes, $turns_size;
+    read $in, my ($bytes), $turns_size;
     my ($turns, $events, $longest, @buckets) = unpack 'Q*', $bytes;
     die "no turn was counted by $loop_turns\n" if !$turns;
     my ($seen, $p99) = (0, 0);
