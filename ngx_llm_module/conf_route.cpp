@@ -5,6 +5,7 @@
 
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/route.hpp"
+#include "src/metrics/label.hpp"
 #include "src/route/model_name.hpp"
 
 namespace llm::door {
@@ -251,6 +252,90 @@ char* set_system(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+// How a name stands that is a label, or a place in a list.
+bool is_name(Bytes name, size_t max_size) {
+    return !name.empty() && name.size() <= max_size
+           && metrics::is_clean_value(name);
+}
+
+char* refuse_name(ngx_conf_t* cf, ngx_str_t* name, const char* why) {
+    auto* directive = static_cast<ngx_str_t*>(cf->args->elts);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" %s", directive,
+                       name, why);
+    return conf_error();
+}
+
+// The arguments from `first` on, each a name and there once.
+char* add_names(ngx_conf_t* cf, ngx_uint_t first, size_t max_size,
+                ngx_array_t*& list) {
+    ngx_str_t* args = arguments(cf);
+    list = ngx_array_create(cf->pool, cf->args->nelts, sizeof(ngx_str_t));
+    for (ngx_uint_t i = first; list != nullptr && i < cf->args->nelts; i++) {
+        if (!is_name(view(args[i]), max_size)) {
+            return refuse_name(cf, &args[i], "is no name");
+        }
+        for (const ngx_str_t& other : elements<ngx_str_t>(list)) {
+            if (view(other) == view(args[i])) {
+                return refuse_name(cf, &args[i], "is named twice");
+            }
+        }
+        *static_cast<ngx_str_t*>(ngx_array_push(list)) = args[i];
+    }
+    return list == nullptr ? conf_error() : NGX_CONF_OK;
+}
+
+// llm_variant value [name ...]
+char* set_variant(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    constexpr size_t kMaxNames = 16;
+    constexpr size_t kMaxSize = 64;
+    RouteVariant& variant = static_cast<LocConf*>(conf)->route.variant;
+    ngx_str_t* value = &arguments(cf)[1];
+    if (variant.value != NGX_CONF_UNSET_PTR) {
+        return conf_text("is duplicate");
+    }
+    ngx_uint_t names = cf->args->nelts - 2;
+    variant.value = nullptr;
+    if (value->len == 0 && names == 0) {
+        return NGX_CONF_OK;
+    }
+    bool varies = has_variables(value);
+    if (varies && names == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"llm_variant\": the names that \"%V\" may come "
+                           "to are missing: they are labels of metrics",
+                           value);
+        return conf_error();
+    }
+    if (!varies && !is_name(view(*value), kMaxSize)) {
+        return refuse_name(cf, value, "is no name");
+    }
+    if (!varies && names > 0) {
+        return refuse_name(cf, value, "is one name already, no more are "
+                                      "needed");
+    }
+    if (names > kMaxNames) {
+        return conf_text("takes 16 names at the most");
+    }
+    variant.value = compile(cf, value);
+    if (variant.value == nullptr) {
+        return conf_error();
+    }
+    return varies ? add_names(cf, 2, kMaxSize, variant.names) : NGX_CONF_OK;
+}
+
+// llm_model_list name ...; llm_model_list off
+char* set_model_list(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    RouteLoc& loc = static_cast<LocConf*>(conf)->route;
+    if (loc.listed != NGX_CONF_UNSET_PTR) {
+        return conf_text("is duplicate");
+    }
+    if (cf->args->nelts == 2 && view(arguments(cf)[1]) == "off") {
+        loc.listed = nullptr;
+        return NGX_CONF_OK;
+    }
+    return add_names(cf, 1, api::Request::kMaxModel, loc.listed);
+}
+
 using Setter = char*(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);
 
 template <Setter set>
@@ -275,6 +360,10 @@ ngx_command_t commands[] = {
     {ngx_string("llm_model_response"), kEverywhere | NGX_CONF_TAKE1,
      ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConf, route.model_response), model_responses},
+    {ngx_string("llm_variant"), kEverywhere | NGX_CONF_1MORE,
+     guarded<set_variant>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("llm_model_list"), kEverywhere | NGX_CONF_1MORE,
+     guarded<set_model_list>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("llm_provider_cache"), kEverywhere | NGX_CONF_FLAG,
      ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConf, route.provider_cache), nullptr},
@@ -287,6 +376,9 @@ void create_loc(LocConf& conf) {
     loc.system = static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
     loc.model_response = NGX_CONF_UNSET_UINT;
     loc.provider_cache = NGX_CONF_UNSET;
+    loc.variant.value =
+        static_cast<ngx_http_complex_value_t*>(NGX_CONF_UNSET_PTR);
+    loc.listed = static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
 }
 
 char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
@@ -301,6 +393,13 @@ char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     ngx_conf_merge_uint_value(conf.model_response, prev.model_response,
                               kModelServed);
     ngx_conf_merge_value(conf.provider_cache, prev.provider_cache, 0);
+    if (conf.variant.value == NGX_CONF_UNSET_PTR) {
+        conf.variant = prev.variant;
+    }
+    if (conf.variant.value == NGX_CONF_UNSET_PTR) {
+        conf.variant.value = nullptr;
+    }
+    ngx_conf_merge_ptr_value(conf.listed, prev.listed, nullptr);
     return NGX_CONF_OK;
 }
 

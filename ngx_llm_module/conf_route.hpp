@@ -1,5 +1,6 @@
 // What the upstream is asked instead: llm_model, llm_set, llm_system,
-// llm_model_response, llm_provider_cache.
+// llm_model_response, llm_provider_cache, llm_variant,
+// llm_model_list.
 //
 // The texts and paths below are C++ objects that the configuration's pool
 // destroys; the structs only point to them.
@@ -26,6 +27,12 @@ struct RouteSystem {
     ngx_http_complex_value_t* when;   // if=; nullptr: always
 };
 
+// llm_variant; no value: there is none.
+struct RouteVariant {
+    ngx_http_complex_value_t* value;
+    ngx_array_t* names;               // ngx_str_t; nullptr: a literal
+};
+
 enum : ngx_uint_t { kModelServed, kModelRequested };
 
 struct RouteMain {
@@ -39,6 +46,8 @@ struct RouteLoc {
     ngx_array_t* system;              // RouteSystem; nullptr: none
     ngx_uint_t model_response;
     ngx_flag_t provider_cache;
+    RouteVariant variant;
+    ngx_array_t* listed;              // ngx_str_t, llm_model_list; nullptr: no
 };
 
 }  // namespace llm::door

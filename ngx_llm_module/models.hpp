@@ -7,7 +7,8 @@
 namespace llm::door {
 
 // A GET or HEAD for the list or one of it, in a location that goes to
-// providers (llm_provider_required).
+// providers (llm_provider_required) or has a list of its own
+// (llm_model_list).
 bool asks_for_models(ngx_http_request_t* r);
 
 // The content handler of such a request; the caller is known by then.

@@ -1,6 +1,9 @@
 #include "ngx_llm_module/plan.hpp"
 
+#include <algorithm>
+
 #include "ngx_llm_module/zone.hpp"
+#include "src/metrics/family.hpp"
 #include "src/route/model_name.hpp"
 #include "src/route/provider_cache.hpp"
 
@@ -13,23 +16,6 @@ std::span<const T> elements(const ngx_array_t* list) {
         return {};
     }
     return {static_cast<const T*>(list->elts), list->nelts};
-}
-
-ngx_int_t read_model(ngx_http_request_t* r, const RouteLoc& conf,
-                     std::string& model) {
-    ngx_str_t text = ngx_null_string;
-    if (conf.model != nullptr
-        && ngx_http_complex_value(r, conf.model, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-    if (text.len > 0 && !route::is_model_name(view(text))) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "llm: \"llm_model\" came out as what is no model's "
-                      "name; the client's own is kept");
-        return NGX_OK;
-    }
-    model = view(text);
-    return NGX_OK;
 }
 
 // nginx's way: "" and "0" are no.
@@ -83,10 +69,46 @@ ngx_int_t read_parameter(ngx_http_request_t* r,
 
 }  // namespace
 
+ngx_int_t read_model(ngx_http_request_t* r, std::string& model) {
+    ngx_http_complex_value_t* value = loc_conf(r).route.model;
+    ngx_str_t text = ngx_null_string;
+    if (value != nullptr
+        && ngx_http_complex_value(r, value, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (text.len > 0 && !route::is_model_name(view(text))) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "llm: \"llm_model\" came out as what is no model's "
+                      "name; the client's own is kept");
+        return NGX_OK;
+    }
+    model = view(text);
+    return NGX_OK;
+}
+
+ngx_int_t read_variant(ngx_http_request_t* r, Bytes& variant) {
+    const RouteVariant& conf = loc_conf(r).route.variant;
+    ngx_str_t text = ngx_null_string;
+    if (conf.value != nullptr
+        && ngx_http_complex_value(r, conf.value, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    variant = view(text);
+    if (text.len == 0 || conf.names == nullptr) {
+        return NGX_OK;
+    }
+    auto names = elements<ngx_str_t>(conf.names);
+    bool named = std::ranges::any_of(names, [&](const ngx_str_t& name) {
+        return view(name) == view(text);
+    });
+    variant = named ? variant : metrics::kOther;
+    return NGX_OK;
+}
+
 ngx_int_t read_plan(ngx_http_request_t* r, Bytes tenant, Bytes prefix,
                     route::Plan& plan, std::string& model) {
     const RouteLoc& conf = loc_conf(r).route;
-    if (read_model(r, conf, model) != NGX_OK
+    if (read_model(r, model) != NGX_OK
         || read_texts(r, conf, plan) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -16,6 +16,20 @@ bool may_use(const Context& ctx, Bytes routed) {
            || (!routed.empty() && key->allows(routed));
 }
 
+// Once: a budget that degrades does not change sides.
+ngx_int_t judge_variant(ngx_http_request_t* r, Context& ctx) {
+    if (ctx.route.judged) {
+        return NGX_OK;
+    }
+    ctx.route.judged = true;
+    Bytes variant;
+    if (read_variant(r, variant) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    ctx.exchange.belong_to(variant);
+    return NGX_OK;
+}
+
 // The words of a provider that has no such model.
 api::ApiError no_such_model() {
     api::ApiError error;
@@ -31,6 +45,10 @@ api::ApiError no_such_model() {
 std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
                                         Bytes model, ngx_int_t& rc) {
     exchange::Exchange& exchange = ctx.exchange;
+    if (judge_variant(r, ctx) != NGX_OK) {
+        rc = NGX_ERROR;
+        return std::nullopt;
+    }
     if (!exchange.has_document()) {
         return exchange.route(model);
     }
@@ -79,10 +97,17 @@ bool get_system_version(ngx_http_request_t* r, Context& ctx,
     return !version.empty() && give(r, v, version);
 }
 
+bool get_variant(ngx_http_request_t* r, Context& ctx,
+                 ngx_http_variable_value_t* v) {
+    Bytes variant = ctx.exchange.account().variant;
+    return !variant.empty() && give(r, v, variant);
+}
+
 constexpr Variable variables[] = {
     {"llm_route", get_route},
     {"llm_prefix", get_prefix},
     {"llm_system_version", get_system_version},
+    {"llm_variant", get_variant},
 };
 
 }  // namespace

@@ -50,7 +50,9 @@ bool get_stream(ngx_http_request_t* r, Context& ctx,
 
 bool get_model(ngx_http_request_t* r, Context& ctx,
                ngx_http_variable_value_t* v) {
-    return give(r, v, ctx.exchange.request().model);
+    Bytes listed = ctx.route.listed;
+    return give(r, v,
+                listed.empty() ? Bytes(ctx.exchange.request().model) : listed);
 }
 
 bool get_served_model(ngx_http_request_t* r, Context& ctx,

@@ -142,8 +142,11 @@ sub split_test {
     is join(' ', sort keys %seen), 'gpt-4o-mini gpt-5-mini', 'both variants';
     ok $seen{'gpt-5-mini'} < 25, 'the new one is the rarer';
     log_line($s, qr/ new [0-9a-f]{32} gpt-5-mini \d+\+\d+ tokens 0\.\d+ USD/);
-    ok $s->metric('llm_cost_usd_total', variant => $_) > 0,
-        "money of the $_ one" for qw(new old);
+    for my $side (qw(new old)) {
+        ok $s->metric($_, variant => $side) > 0, "$_ of the $side one"
+            for qw(llm_requests_total gen_ai_client_token_usage_sum
+            llm_cost_usd_total gen_ai_server_request_duration_seconds_count);
+    }
     return $s;
 }
 
@@ -165,6 +168,8 @@ sub aliases {
     delete $nameless->{model};
     my ($r, $body) = ask($s, chat => $nameless);
     is $body->{model}, 'gpt-4o-mini', 'who names none gets the usual one';
+    is join(' ', map { $_->{id} } @{ $s->get('/v1/models')->json->{data} }),
+        'fast deep gpt-4o-mini o3', 'the list tells the names';
     return $s;
 }
 

@@ -115,9 +115,12 @@ is sorted(@reasons), sorted(keys %reason), 'every cache reason, no other';
 my $families = code('src/metrics/families.cpp');
 my %common   = map { $_ => 1 }
     $families =~ /constexpr Label k\w+\{"(gen_ai_\w+)"/g;
+my %named    = $families =~ /constexpr Label (k\w+)\{("\w+")/g;
+delete @named{ grep { $common{ $named{$_} =~ tr/"//dr } } keys %named };
 my %labels;
 while ($families =~ /constexpr Label (k\w+)\[\] = \{(.*?)\};/gs) {
     my ($name, $list) = ($1, $2);
+    $list =~ s/\b$_\b/$named{$_}/g for keys %named;
     $labels{$name} = [grep { !$common{$_} } $list =~ /"(\w+)"/g];
 }
 my (%family, %row);
@@ -128,12 +131,13 @@ while ($families =~ /=\s*(counter|gauge|histogram)\(\s*"(\w+)"(.*?)\);/gs) {
 }
 $family{$1} = 'counter'
     while $families =~ /= \{\s*"(\w+)",[^}]*?Type::kCounter, \{\}/g;
-# Those of money have a label for each llm_tag.
+# Those of money have a label for each llm_tag, and then the variant.
 my $money = code('src/exchange/billing.cpp');
 while ($money =~ /(\w+)_ = money\("(\w+)"/g) {
     my ($which, $name) = ($1, $2);
     my ($list) = $money =~ /${which}_labels_\{(.*?\})\}/s;
-    $family{$name} = join ' ', 'counter', $list =~ /\{"(\w+)"/g, 'llm_tag';
+    $family{$name} = join ' ', 'counter', $list =~ /\{"(\w+)"/g, 'llm_tag',
+        'variant';
 }
 for my $row (rows(section(2, 'Metrics'))) {
     my ($name, $type, $labels, $what) = @$row;

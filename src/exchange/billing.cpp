@@ -9,6 +9,7 @@ constexpr int kNanoDecimals = 9;
 constexpr Bytes kHit = "hit";
 constexpr Bytes kRoute = "route";
 constexpr Bytes kEdit = "edit";
+constexpr Bytes kVariant = "variant";
 constexpr Bytes kKinds[] = {kHit, kRoute, kEdit};
 
 metrics::Family money(Bytes name, Bytes help,
@@ -45,6 +46,12 @@ Billing::Billing(std::vector<std::string> tag_names)
     saved_ = money("llm_saved_usd_total",
                    "Dollars not spent, against the baseline model.",
                    saved_labels_);
+    if (std::ranges::find(names_, kVariant) == names_.end()) {
+        cost_labels_.push_back({kVariant});
+        saved_labels_.push_back({kVariant});
+        cost_.labels = cost_labels_;
+        saved_.labels = saved_labels_;
+    }
 }
 
 std::optional<int64_t> Billing::cost_of(Bytes model, Bytes provider,
@@ -104,6 +111,7 @@ void Billing::count(metrics::Table& table, const Account& account,
         values.push_back(i < account.tags.size() ? Bytes(account.tags[i])
                                                  : Bytes());
     }
+    values.push_back(account.variant);
     if (bill.known() && bill.cost > 0) {
         table.counter(cost_, metrics::Values(values).subspan(1))
             .add(static_cast<uint64_t>(bill.cost));

@@ -31,6 +31,7 @@ struct Account {
     std::string tenant;             // as a label: a configured name, or ""
     std::string baseline;           // llm_baseline; "": the requested model
     std::vector<std::string> tags;  // values, in the order of the names
+    std::string variant;            // llm_variant: a label, one of few
 };
 
 // What is known of one answer's money; kUnknown without a price.
@@ -80,7 +81,8 @@ public:
     Bill bill(const Account& account, const Models& models,
               const api::Usage& usage, int64_t taken_out, bool hit) const;
 
-    // `model` is a label already.
+    // `model` is a label already. A tag that is named "variant" stands for
+    // the account's.
     void count(metrics::Table& table, const Account& account, Bytes model,
                const Bill& bill, bool hit) const;
 

@@ -105,6 +105,8 @@ public:
     std::optional<api::ApiError> admit(Now now);
     void charge_to(Account account) { account_ = std::move(account); }
     const Account& account() const { return account_; }
+    // After charge_to(): which side of an experiment it is on.
+    void belong_to(Bytes variant) { account_.variant = variant; }
 
     // What the upstream is asked for instead of the client's words: plan()
     // is filled first, then route() applies it for `model` ("": the client's

@@ -470,32 +470,33 @@ void Exchange::count_upstream(Bytes kind, Now now) {
     if (!served.empty()) {
         served = services_.label_of(served);
     }
+    Bytes variant = account_.variant;
     UpstreamSeries& kept =
-        services_.upstream_series.of(endpoint_, asked, served);
-    // `last`: the label beside those of every family here.
+        services_.upstream_series.of(endpoint_, asked, served, variant);
+    // `more`: the labels behind those that every family here has.
     auto observe = [&](metrics::Histogram& handle,
-                       const metrics::Family& family, Bytes last,
-                       int64_t value) {
+                       const metrics::Family& family,
+                       std::array<Bytes, 2> more, int64_t value) {
         if (!handle) {
-            handle = table.histogram(
-                family, {operation, provider, asked, served, last});
+            handle = table.histogram(family, {operation, provider, asked,
+                                              served, more[0], more[1]});
         }
         handle.observe(value);
     };
     auto count_type = [&](Bytes type, int64_t tokens) {
         metrics::Histogram handle;
         if (tokens > 0) {
-            observe(handle, metrics::kTokenUsage, type, tokens);
+            observe(handle, metrics::kTokenUsage, {type, variant}, tokens);
         }
     };
     metrics::Histogram of_error;
     observe(kind.empty() ? kept.took : of_error, metrics::kRequestDuration,
-            kind, now.mono_ns - start_.mono_ns);
+            {kind, variant}, now.mono_ns - start_.mono_ns);
     if (usage_.known()) {
-        observe(kept.input, metrics::kTokenUsage, metrics::kInput,
-                usage_.input);
-        observe(kept.output, metrics::kTokenUsage, metrics::kOutput,
-                usage_.output);
+        observe(kept.input, metrics::kTokenUsage,
+                {metrics::kInput, variant}, usage_.input);
+        observe(kept.output, metrics::kTokenUsage,
+                {metrics::kOutput, variant}, usage_.output);
     }
     count_type(metrics::kCachedInput, usage_.cached_input);
     count_type(metrics::kCacheWrite, usage_.cache_write);
@@ -503,9 +504,10 @@ void Exchange::count_upstream(Bytes kind, Now now) {
     if (form_ != Form::kStream || ttft_ns_ < 0) {
         return;
     }
-    observe(kept.first_token, metrics::kTimeToFirstToken, {}, ttft_ns_);
+    observe(kept.first_token, metrics::kTimeToFirstToken, {variant},
+            ttft_ns_);
     if (usage_.output > 1) {
-        observe(kept.per_token, metrics::kTimePerOutputToken, {},
+        observe(kept.per_token, metrics::kTimePerOutputToken, {variant},
                 (last_token_ns_ - ttft_ns_) / (usage_.output - 1));
     }
 }
@@ -520,7 +522,8 @@ void Exchange::log(int status) {
     Bytes api = endpoint_ == api::Endpoint::kNone ? Bytes("none")
                                                   : api::name_of(endpoint_);
     table.counter(metrics::kRequests, {api, status_class,
-                                       cache.empty() ? Bytes("none") : cache})
+                                       cache.empty() ? Bytes("none") : cache,
+                                       account_.variant})
         .add();
     table.histogram(metrics::kOverhead).observe(overhead_ns_);
     Bytes kind = refused_ ? refusal_kind(status) : Bytes{};

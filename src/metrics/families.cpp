@@ -57,18 +57,22 @@ constexpr Label kOperation{"gen_ai_operation_name", kOperations};
 constexpr Label kProvider{"gen_ai_provider_name"};
 constexpr Label kRequestModel{"gen_ai_request_model"};
 constexpr Label kResponseModel{"gen_ai_response_model"};
+constexpr Label kVariant{"variant"};
 
 constexpr Label kUsageLabels[] = {kOperation, kProvider, kRequestModel,
                                   kResponseModel,
-                                  {"gen_ai_token_type", kTokenTypes}};
+                                  {"gen_ai_token_type", kTokenTypes},
+                                  kVariant};
 constexpr Label kDurationLabels[] = {kOperation, kProvider, kRequestModel,
                                      kResponseModel,
-                                     {"error_type", kErrorKinds}};
+                                     {"error_type", kErrorKinds},
+                                     kVariant};
 constexpr Label kServerLabels[] = {kOperation, kProvider, kRequestModel,
-                                   kResponseModel};
+                                   kResponseModel, kVariant};
 constexpr Label kRequestLabels[] = {{"api", kApis},
                                     {"status_class", kStatusClasses},
-                                    {"cache", kCacheStatuses}};
+                                    {"cache", kCacheStatuses},
+                                    kVariant};
 constexpr Label kVersionLabels[] = {{"version"}};
 constexpr Label kCacheLabels[] = {{"status", kCacheStatuses}, {"reason"}};
 constexpr Label kStoreLabels[] = {{"result", kStoreResults}};

@@ -34,7 +34,8 @@ inline constexpr Bytes kCacheWrite = "cache_write";
 inline constexpr Bytes kReasoning = "reasoning";
 
 // OTel, labels gen_ai_operation_name, gen_ai_provider_name,
-// gen_ai_request_model, gen_ai_response_model (may be empty), then:
+// gen_ai_request_model, gen_ai_response_model (may be empty), then what is
+// said below, then variant (llm_variant; mostly empty):
 //
 // + gen_ai_token_type. Billable tokens of one upstream answer, observed once
 // a type. `input` holds cached_input and cache_write too, `output` reasoning.
@@ -48,8 +49,8 @@ extern const Family kTimeToFirstToken;
 // with more than one token. Nanoseconds.
 extern const Family kTimePerOutputToken;
 
-// Requests answered, by {api, status_class, cache}: api is the endpoint's
-// name, cache is $llm_cache_status or "none".
+// Requests answered, by {api, status_class, cache, variant}: api is the
+// endpoint's name, cache is $llm_cache_status or "none".
 extern const Family kRequests;
 // Of those, each text of the operator's that the model was given, by
 // {version}: a request with two texts counts in both. Texts are the

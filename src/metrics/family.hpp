@@ -37,7 +37,7 @@ constexpr Bytes name_of(Type type) {
 // The value for whatever has no place of its own.
 inline constexpr Bytes kOther = "other";
 
-inline constexpr size_t kMaxLabels = 8;
+inline constexpr size_t kMaxLabels = 9;
 inline constexpr size_t kMaxLabelBytes = 128;
 inline constexpr size_t kMaxBuckets = 32;
 

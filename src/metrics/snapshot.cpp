@@ -58,11 +58,13 @@ Snapshot collect(const Table& table, std::span<const Family* const> families,
         }
         const Family& family = *families[place->second];
         if (view.cell_count != family.cells()
-            || view.value_count != family.labels.size()) {
+            || view.value_count > family.labels.size()) {
             return;
         }
+        // A build that knew fewer labels may have left it in the table.
         std::vector<std::string> values(
             view.values.begin(), view.values.begin() + view.value_count);
+        values.resize(family.labels.size());
         std::vector<uint64_t> cells;
         for (size_t at = 0; at < view.cell_count; ++at) {
             cells.push_back(view.cell(at));

@@ -16,8 +16,24 @@ bool is_listed(std::span<const ListedModel> models, Bytes id) {
                        });
 }
 
-bool is_allowed(const limit::Key* key, Bytes model) {
-    return key == nullptr || key->allows(model);
+bool is_allowed(const limit::Key* key, const ListedModel& model) {
+    return key == nullptr || key->allows(model.id)
+           || (!model.routed.empty() && key->allows(model.routed));
+}
+
+// Whose the model is that this name comes out as; nullptr: nobody's.
+const Provider* owner_of(const Registry* registry, const ListedModel& model,
+                         api::Family family) {
+    if (registry == nullptr) {
+        return nullptr;
+    }
+    Bytes name = model.routed.empty() ? model.id : model.routed;
+    for (const Provider* provider : registry->candidates(name, family)) {
+        if (provider->weight > 0) {
+            return provider;
+        }
+    }
+    return nullptr;
 }
 
 void append_rfc3339(std::string& out, int64_t utc_s) {
@@ -64,23 +80,35 @@ void append_id(std::string& out, const ListedModel* model) {
     }
 }
 
-}  // namespace
-
-std::vector<ListedModel> listed_models(const Registry& registry,
-                                       std::span<const std::string> aliases,
-                                       api::Family family) {
-    std::vector<ListedModel> out;
+void add_literals(const Registry& registry, api::Family family,
+                  std::vector<ListedModel>& out) {
     for (const Provider& provider : registry.providers()) {
         for (const std::string& glob : provider.models) {
             if (provider.weight > 0 && provider.api == family
                 && is_literal_model(glob) && !is_listed(out, glob)) {
-                out.push_back({glob, provider.name});
+                out.push_back({glob, provider.name, {}});
             }
         }
     }
-    for (const std::string& alias : aliases) {
-        if (!is_listed(out, alias)) {
-            out.push_back({alias, {}});
+}
+
+}  // namespace
+
+std::vector<ListedModel> listed_models(const Registry* registry,
+                                       std::span<const ListedModel> further,
+                                       api::Family family, bool required) {
+    std::vector<ListedModel> out;
+    if (registry != nullptr) {
+        add_literals(*registry, family, out);
+    }
+    for (const ListedModel& model : further) {
+        const Provider* owner = owner_of(registry, model, family);
+        if ((owner == nullptr && required) || is_listed(out, model.id)) {
+            continue;
+        }
+        out.push_back(model);
+        if (owner != nullptr && model.routed.empty()) {
+            out.back().owner = owner->name;
         }
     }
     return out;
@@ -92,7 +120,7 @@ std::string model_list(api::Family form, std::span<const ListedModel> models,
     const ListedModel* first = nullptr;
     const ListedModel* last = nullptr;
     for (const ListedModel& model : models) {
-        if (!is_allowed(key, model.id)) {
+        if (!is_allowed(key, model)) {
             continue;
         }
         data += first == nullptr ? "" : ",";
@@ -116,7 +144,7 @@ std::optional<std::string> model_entry(api::Family form,
                                        Bytes id, const limit::Key* key,
                                        int64_t created_s) {
     for (const ListedModel& model : models) {
-        if (model.id == id && is_allowed(key, id)) {
+        if (model.id == id && is_allowed(key, model)) {
             std::string out;
             append_model(out, form, model, created_s);
             return out;

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "src/metrics/snapshot.hpp"
 #include "tests/metrics/region.hpp"
 
 namespace llm::exchange {
@@ -119,6 +120,7 @@ TEST_F(BillingTest, WithoutAPriceNothingIsKnown) {
 TEST_F(BillingTest, EachKindIsCountedForItself) {
     account_.tenant = "acme";
     account_.tags = {"search"};
+    account_.variant = "new";
     auto count = [&](const Bill& bill, bool hit) {
         billing_.count(table_, account_, "small", bill, hit);
     };
@@ -127,15 +129,16 @@ TEST_F(BillingTest, EachKindIsCountedForItself) {
     count(bill({"small", "large", "large", ""}, -50), false);  // saves nothing
     account_.tenant = "";
     account_.tags = {};
+    account_.variant = "";
     count(bill({"large", "small", "small", ""}), false);
     EXPECT_EQ(series(1), (std::map<std::string, uint64_t>{
-                             {"edit,acme,small,search", 100000},
-                             {"hit,acme,small,search", 300000},
-                             {"route,acme,small,search", 190000},
-                             {"route,other,small,", 190000}}));
+                             {"edit,acme,small,search,new", 100000},
+                             {"hit,acme,small,search,new", 300000},
+                             {"route,acme,small,search,new", 190000},
+                             {"route,other,small,,", 190000}}));
     EXPECT_EQ(series(0), (std::map<std::string, uint64_t>{
-                             {"acme,small,search", 410000},
-                             {"other,small,", 110000}}));
+                             {"acme,small,search,new", 410000},
+                             {"other,small,,", 110000}}));
 }
 
 TEST_F(BillingTest, NoMoreSeriesThanItsBoundTheRestIsOther) {
@@ -156,6 +159,30 @@ TEST_F(BillingTest, NoMoreSeriesThanItsBoundTheRestIsOther) {
         counted += value;
     }
     EXPECT_EQ(counted, sum);
+}
+
+TEST_F(BillingTest, ATagThatIsNamedVariantStandsForIt) {
+    Billing tagged({"feature", "variant"});
+    account_.tags = {"search", "a"};
+    account_.variant = "b";
+    tagged.count(table_, account_, "small",
+                 bill({"large", "small", "small", ""}), false);
+    ASSERT_EQ(tagged.families()[0]->labels.size(), 4u);
+    metrics::Snapshot page = metrics::collect(table_, tagged.families());
+    ASSERT_EQ(page.groups.size(), 2u);
+    EXPECT_EQ(page.groups[0].series.at(0).values,
+              (std::vector<std::string>{"other", "small", "search", "a"}));
+}
+
+TEST_F(BillingTest, FiveTagsAndAVariantFit) {
+    Billing full({"a", "b", "c", "d", "e"});
+    account_.tags = {"1", "2", "3", "4", "5"};
+    account_.variant = "new";
+    full.count(table_, account_, "small",
+               bill({"large", "small", "small", ""}), false);
+    metrics::Snapshot page = metrics::collect(table_, full.families());
+    ASSERT_EQ(page.groups.size(), 2u);
+    EXPECT_EQ(page.groups[1].series.at(0).values.back(), "new");
 }
 
 }  // namespace

@@ -137,8 +137,9 @@ TEST(ModelList, NamesThatAreWritten) {
         {provider("openai", {"gpt-4o", "gpt-*", "o3"}),
          provider("azure", {"gpt-4o"}), provider("off", {"x"}, 0),
          provider("anthropic", {"claude-1"}, 1, Family::kAnthropic)});
-    std::vector<std::string> aliases = {"fast", "o3"};
-    auto models = listed_models(registry, aliases, Family::kOpenai);
+    std::vector<ListedModel> further = {
+        {"fast", "", "gpt-4o"}, {"o3", "", ""}, {"o3", "", "gpt-4o"}};
+    auto models = listed_models(&registry, further, Family::kOpenai, true);
     ASSERT_EQ(models.size(), 3u);
     EXPECT_EQ(models[0].id, "gpt-4o");
     EXPECT_EQ(models[0].owner, "openai");
@@ -152,7 +153,7 @@ TEST(ModelList, NamesThatAreWritten) {
               R"("owned_by":"openai"},)"
               R"({"id":"fast","object":"model","created":7,)"
               R"("owned_by":"alias"}]})");
-    auto theirs = listed_models(registry, {}, Family::kAnthropic);
+    auto theirs = listed_models(&registry, {}, Family::kAnthropic, true);
     EXPECT_EQ(model_list(Family::kAnthropic, theirs, nullptr, 0),
               R"({"data":[{"type":"model","id":"claude-1",)"
               R"("display_name":"claude-1",)"
@@ -162,7 +163,7 @@ TEST(ModelList, NamesThatAreWritten) {
 
 TEST(ModelList, OfAKeyIsWhatItMayUse) {
     Registry registry = made({provider("p", {"a", "b\"c", "d"})});
-    auto models = listed_models(registry, {}, Family::kOpenai);
+    auto models = listed_models(&registry, {}, Family::kOpenai, true);
     limit::Key key;
     key.any_model = false;
     key.models = {"b*", "d"};
@@ -183,6 +184,47 @@ TEST(ModelList, OfAKeyIsWhatItMayUse) {
     EXPECT_EQ(model_list(Family::kAnthropic, models, &key, 0),
               R"({"data":[],"has_more":false,"first_id":null,)"
               R"("last_id":null})");
+}
+
+TEST(ModelList, FurtherNamesAreThoseThatCanBeAskedFor) {
+    Registry registry =
+        made({provider("p", {"gpt-*"}), provider("off", {"x"}, 0)});
+    std::vector<ListedModel> further = {
+        {"gpt-9", "", ""},      {"fast", "", "gpt-1"}, {"x", "", ""},
+        {"gone", "", "claude"}, {"gpt-8", "", "nope"}, {"fast", "", "gpt-2"}};
+    auto ids = [](const std::vector<ListedModel>& models) {
+        std::string out;
+        for (const ListedModel& model : models) {
+            out += model.id + '(' + model.owner + ") ";
+        }
+        return out;
+    };
+    EXPECT_EQ(ids(listed_models(&registry, further, Family::kOpenai, true)),
+              "gpt-9(p) fast() ");
+    EXPECT_EQ(ids(listed_models(&registry, further, Family::kOpenai, false)),
+              "gpt-9(p) fast() x() gone() gpt-8() ");
+    EXPECT_EQ(ids(listed_models(&registry, further, Family::kAnthropic,
+                                true)),
+              "");
+    EXPECT_EQ(ids(listed_models(nullptr, further, Family::kAnthropic, false)),
+              "gpt-9() fast() x() gone() gpt-8() ");
+}
+
+TEST(ModelList, AnAliasIsForWhoMayUseWhatItStandsFor) {
+    std::vector<ListedModel> further = {{"fast", "", "small"},
+                                        {"deep", "", "large"}};
+    auto models = listed_models(nullptr, further, Family::kOpenai, false);
+    limit::Key key;
+    key.any_model = false;
+    auto listed = [&](std::vector<std::string> may, Bytes name) {
+        key.models = std::move(may);
+        return model_entry(Family::kOpenai, models, name, &key, 0)
+            .has_value();
+    };
+    EXPECT_TRUE(listed({"small"}, "fast"));
+    EXPECT_FALSE(listed({"small"}, "deep"));
+    EXPECT_TRUE(listed({"deep"}, "deep")) << "its own name is enough";
+    EXPECT_FALSE(listed({"gpt-*"}, "fast"));
 }
 
 }  // namespace
