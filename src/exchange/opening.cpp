@@ -14,6 +14,7 @@ namespace {
 using route::Fault;
 
 constexpr size_t kMaxOpening = 1024 * 1024;  // decoded
+constexpr int kOk = 200;
 constexpr int kMaxSizeDigits = 15;           // of a chunk
 
 int hex_digit(char c) {
@@ -105,6 +106,11 @@ bool may_be_error(Bytes text) {
            != nullptr;
 }
 
+// An answer that says nothing is none.
+bool is_blank(Bytes text) {
+    return text.find_first_not_of(" \t\r\n") == Bytes::npos;
+}
+
 Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
     sse::Parser parser(kMaxOpening);
     sse::Event event;
@@ -140,8 +146,12 @@ Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
         return {};
     }
     bool framed = head.chunked || head.content_length >= 0;
-    if (!body.whole && framed && !last) {
+    bool blank = head.status == kOk && is_blank(body.text);
+    if (!last && (framed ? !body.whole : blank)) {
         return {true, Fault::kNone};
+    }
+    if (blank && body.whole) {
+        return {false, Fault::kCut};
     }
     if (!may_be_error(body.text)) {
         return {};

@@ -5,7 +5,8 @@
 //   a stream     waits for the first event that has data; comments and
 //                Anthropic's pings say nothing. An error there is a fault.
 //   JSON, and    wait until the body is whole, where its end can be told from
-//   any error    its framing; otherwise what is there has to do.
+//   any error    its framing; otherwise what is there has to do. JSON of no
+//                byte with the status 200 is none: it was cut.
 //   all else     is good as it is.
 //
 // Whoever calls holds the bytes in a buffer of a fixed size: when that is

@@ -114,6 +114,31 @@ TEST(Opening, JsonWaitsUntilItIsWhole) {
               Fault::kNone);
 }
 
+TEST(Opening, JsonOfNothingIsNoAnswer) {
+    OpeningHead json = head(200, kJson);
+    auto read = [&](Bytes raw, bool last) {
+        return read_opening(json, Endpoint::kChat, raw, last);
+    };
+    json.content_length = 0;
+    EXPECT_EQ(read("", false).fault, Fault::kCut);
+    json.content_length = 3;
+    EXPECT_TRUE(read(" \n", false).wait);
+    EXPECT_EQ(read(" \n ", false).fault, Fault::kCut);
+    json.content_length = -1;
+    EXPECT_TRUE(read("", false).wait) << "it may still come";
+    EXPECT_FALSE(read("", true).wait);
+    EXPECT_EQ(read("", true).fault, Fault::kNone);
+    EXPECT_FALSE(read("{", false).wait);
+    json.chunked = true;
+    EXPECT_EQ(read("0\r\n\r\n", false).fault, Fault::kCut);
+    json = head(204, kJson);
+    json.content_length = 0;
+    EXPECT_EQ(read("", false).fault, Fault::kNone);
+    json = head(202, kJson);
+    json.content_length = 0;
+    EXPECT_EQ(read("", false).fault, Fault::kNone);
+}
+
 TEST(Opening, ErrorStatusIsReadToItsEnd) {
     Bytes body = "{\"error\":{\"message\":\"x\",\"type\":"
                  "\"invalid_request_error\",\"code\":"
