@@ -1,6 +1,7 @@
 #include "src/route/signals.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace llm::route {
@@ -98,6 +99,22 @@ bool is_code_pair(char a, char b) {
     }
 }
 
+// What a byte may have to do with the form of a text. Most have nothing.
+enum class Kind : uint8_t { kNothing, kLower, kSign };
+
+constexpr std::array<Kind, 256> kinds() {
+    std::array<Kind, 256> out{};
+    for (char c = 'a'; c <= 'z'; c++) {
+        out[static_cast<unsigned char>(c)] = Kind::kLower;
+    }
+    for (char c : Bytes("\n?_`,;:.!=-&|(<{}")) {
+        out[static_cast<unsigned char>(c)] = Kind::kSign;
+    }
+    return out;
+}
+
+constexpr std::array<Kind, 256> kKinds = kinds();
+
 bool parts_clauses(char c) {
     return c == ',' || c == ';' || c == ':' || c == '.' || c == '!'
            || c == '?';
@@ -153,31 +170,43 @@ int default_weight(Signal signal) {
 }
 
 void TextShape::add(Bytes text) {
-    bool line_start = true;
+    add_line_start(text, 0);
     for (size_t i = 0; i < text.size(); i++) {
-        char c = text[i];
-        char next = i + 1 < text.size() ? text[i + 1] : '\n';
-        if (line_start) {
-            list_items += is_list_item(text.substr(i, 16)) ? 1 : 0;
-            line_start = false;
-        }
-        clauses += parts_clauses(c) && next == ' ' ? 1 : 0;
-        if (is_lower(c)) {
-            code_marks += is_upper(next) ? 1 : 0;
-        } else if (c == '\n') {
-            line_start = true;
-        } else if (c == '?') {
-            questions += next == '?' ? 0 : 1;
-        } else if (c == '_') {
-            code_marks += i > 0 && is_word(text[i - 1]) && is_word(next);
-        } else if (c == '`' && text.substr(i, 3) == "```") {
-            fences++;
-            i += 2;
-        } else if (is_code_pair(c, next)
-                   || (ends_statement(c) && (next == '\n' || next == '\r'))) {
-            code_marks++;
+        switch (kKinds[static_cast<unsigned char>(text[i])]) {
+        case Kind::kNothing:
+            break;
+        case Kind::kLower:
+            code_marks += i + 1 < text.size() && is_upper(text[i + 1]);
+            break;
+        case Kind::kSign:
+            i += add_sign(text, i);
+            break;
         }
     }
+}
+
+void TextShape::add_line_start(Bytes text, size_t at) {
+    list_items += is_list_item(text.substr(at, 16)) ? 1 : 0;
+}
+
+size_t TextShape::add_sign(Bytes text, size_t at) {
+    char c = text[at];
+    char next = at + 1 < text.size() ? text[at + 1] : '\n';
+    clauses += parts_clauses(c) && next == ' ' ? 1 : 0;
+    if (c == '\n') {
+        add_line_start(text, at + 1);
+    } else if (c == '?') {
+        questions += next == '?' ? 0 : 1;
+    } else if (c == '_') {
+        code_marks += at > 0 && is_word(text[at - 1]) && is_word(next);
+    } else if (c == '`' && text.substr(at, 3) == "```") {
+        fences++;
+        return 2;
+    } else if (is_code_pair(c, next)
+               || (ends_statement(c) && (next == '\n' || next == '\r'))) {
+        code_marks++;
+    }
+    return 0;
 }
 
 void add_shape(const TextShape& shape, uint64_t words,

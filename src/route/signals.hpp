@@ -91,6 +91,11 @@ struct TextShape {
     uint32_t clauses = 0;
 
     void add(Bytes text);
+
+private:
+    void add_line_start(Bytes text, size_t at);
+    // Returns how many bytes behind it are spoken for.
+    size_t add_sign(Bytes text, size_t at);
 };
 
 // Adds to `values` what form and circumstances say. `words` of the text.

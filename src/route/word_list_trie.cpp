@@ -53,6 +53,7 @@ WordTrie::Tree WordTrie::Tree::build(std::vector<Term> terms) {
             tree.nodes.emplace_back();
             tree.letters.push_back(letter);
             node.children++;
+            node.classes |= class_of(letter);
             if (range.node == 0) {
                 tree.roots[static_cast<unsigned char>(letter)] = child;
             }

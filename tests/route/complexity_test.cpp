@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "src/base/clock.hpp"
+
 namespace llm::route {
 namespace {
 
@@ -207,6 +211,44 @@ TEST(Complexity, EscapesInALongBodyAreCutWell) {
                        + text + R"("}]})";
     Assessment said = assess_body(api::Endpoint::kChat, body);
     EXPECT_EQ(value(said, Signal::kLength), 1000);
+}
+
+// Nanoseconds of one text, the best of some rounds.
+int64_t time_of(Bytes text) {
+    Complexity::Scratch scratch;
+    int64_t best = INT64_MAX;
+    for (int round = 0; round < 20; round++) {
+        int64_t start = read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        (void) plain().assess(text, {}, scratch);
+        best = std::min(
+            best, read_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);
+    }
+    return best;
+}
+
+TEST(Complexity, TimeIsLinearWhateverTheTextSays) {
+    constexpr size_t kTimes = 16;
+    for (Bytes piece :
+         {Bytes("Compare the two designs, please, and say why. "),
+          Bytes("сравни два варианта, пожалуйста, и объясни. "),
+          Bytes("what is the best way to cannot compile transfer of "),
+          Bytes("a"), Bytes("\n- "), Bytes("\" : \""), Bytes("```"),
+          Bytes("?!_=>"), Bytes("\xd0"), Bytes("\xe5\xad\x97")}) {
+        std::string some;
+        while (some.size() < 2000) {
+            some += piece;
+        }
+        std::string many;
+        for (size_t i = 0; i < kTimes; i++) {
+            many += some;
+        }
+        int64_t one = time_of(some);
+        EXPECT_LT(time_of(many), 3 * static_cast<int64_t>(kTimes) * one)
+            << piece;
+        // Beyond what is read it costs nothing more.
+        std::string most = many + many + many + many;
+        EXPECT_LT(time_of(most), 3 * time_of(many)) << piece;
+    }
 }
 
 TEST(Critical, RuleBeatsScore) {
