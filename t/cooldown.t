@@ -23,12 +23,21 @@ sub conf {
         key key; models m; }
     llm_provider lame { api openai; url $mock/mock/status=502/v1;
         key key; models later; }
+    llm_provider own { api openai; upstream machines; models mine; }
+    upstream machines { server 127.0.0.1:%%PORT:mock%%; }
+    map \$llm_upstream_model \$where {
+        volatile; mine /mock/status=500; default "";
+    }
     map \$llm_task \$kept { volatile; code 0s; default 1h; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
         access_log %%DIR%%/access.log llm;
         llm on;
         location / { include %%DIR%%/llm_proxy.conf; }
+        location /own/ {
+            llm_fallback two;
+            proxy_pass http://machines\$where\$uri;
+        }
         location /kept/ {
             llm_cache edge;
             llm_cache_scope "";
@@ -85,6 +94,18 @@ sub twice {
 is twice('Write a Python function that sorts a list of dictionaries by a key'
     . ' and add unit tests for it.'), 'miss miss', 'code is not kept';
 is twice('What are your opening hours?'), 'miss hit', 'all else is';
+
+# ---- a proxy_pass of the operator's own ---------------------------------------
+
+# Its upstream has a name as a provider, and so a cooldown.
+$t->reload(conf('llm_cooldown max_fails=2;'));
+$t->mock_reset;
+for (1 .. 6) {
+    my ($r, $log) = $t->ask('chat', '', in => '/own', model => 'mine');
+    is "$log->{status} $log->{served}", '200 two', 'the next rung answers';
+}
+is scalar(grep { $_->{status} == 500 } $t->mock_log), 2,
+    'and after two failures it alone is asked';
 
 # ---- what nginx -t says -----------------------------------------------------
 
