@@ -4,28 +4,21 @@
 // Input: byte 0 modulo 10 is the endpoint and the form (body or stream),
 // byte 1 the size of the stream's chunks; the rest is the bytes.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "src/api/reader.hpp"
 #include "src/json/canonical.hpp"
 #include "src/json/document.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::api;
+using fuzz::check;
 
 constexpr size_t kMaxBytes = size_t{1} << 18;
-
-void check(bool ok, int line = __builtin_LINE()) {
-    if (!ok) {
-        std::fprintf(stderr, "check of line %d failed\n", line);
-        std::abort();
-    }
-}
 
 std::unique_ptr<StreamReader> follow(Endpoint endpoint, Bytes text,
                                      size_t chunk) {

@@ -2,23 +2,16 @@
 // anything else; a text falls into pieces that are the text, and has at
 // least one token a piece and at most one a byte, the same each time.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/tokens/counter.hpp"
 #include "src/tokens/prompt.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::tokens;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
+using fuzz::check;
 
 // Four digits of base64 and their padding for one byte or two.
 std::string line(Bytes token, size_t rank) {

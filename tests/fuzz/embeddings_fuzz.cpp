@@ -3,22 +3,15 @@
 // count and the dims.
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/semantic/remote_answer.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::semantic;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
+using fuzz::check;
 
 }  // namespace
 

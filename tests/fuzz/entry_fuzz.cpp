@@ -2,22 +2,15 @@
 // hand it over: decoded or refused, and what is decoded lies within the bytes
 // and survives being stored again.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/cache/entry.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using llm::Bytes;
 using llm::cache::Entry;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
+using llm::fuzz::check;
 
 bool lies_in(Bytes part, Bytes whole) {
     return part.data() >= whole.data()

@@ -2,24 +2,17 @@
 // same on every call, finds no veto between a text and itself; normalising
 // twice is normalising once for what has no courtesies left.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/semantic/decision.hpp"
 #include "src/semantic/gate.hpp"
 #include "src/semantic/normalise.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::semantic;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
+using fuzz::check;
 
 }  // namespace
 

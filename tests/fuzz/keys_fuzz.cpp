@@ -1,27 +1,16 @@
 // A key file: read or refused, never anything else; a key that was read is
 // found by nobody who does not have it. The words of directives beside it.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/limit/amount.hpp"
 #include "src/limit/glob.hpp"
 #include "src/limit/keys.hpp"
 #include "src/limit/rfc3339.hpp"
-
-namespace {
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
-
-}  // namespace
+#include "tests/fuzz/check.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace llm::limit;
+    using llm::fuzz::check;
     llm::Bytes text(reinterpret_cast<const char*>(data), size);
     auto count = parse_count(text);
     check(!count.ok() || *count > 0, "counts are positive");

@@ -1,24 +1,17 @@
 // A price file: parsed or refused, and whatever was parsed gives costs that
 // are not negative, never fall when more is used, and buy what they say.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "src/price/decimal.hpp"
 #include "src/price/table.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using llm::Bytes;
+using llm::fuzz::check;
 namespace price = llm::price;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
 
 llm::api::Usage usage(int64_t input, int64_t output) {
     llm::api::Usage u;

@@ -3,13 +3,13 @@
 // fingerprint, edited. What must hold is checked, not only that it ends.
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "src/api/request.hpp"
 #include "src/cache/fingerprint.hpp"
 #include "src/json/canonical.hpp"
 #include "src/route/edits.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
@@ -23,18 +23,12 @@ using llm::json::kNoNode;
 using llm::json::kRoot;
 using llm::json::NodeId;
 using llm::json::Type;
+using llm::fuzz::check;
 
 constexpr Endpoint kEndpoints[] = {
     Endpoint::kChat, Endpoint::kCompletions, Endpoint::kEmbeddings,
     Endpoint::kResponses, Endpoint::kMessages,
 };
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
 
 std::string canonical(const Document& doc) {
     std::string out;

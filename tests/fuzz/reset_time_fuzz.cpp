@@ -1,24 +1,17 @@
 // Headers of a refusal, one "name: value" a line: whatever they say, the
 // wait is none or within its bounds; dates and durations alone too.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/route/reset_time.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using llm::Bytes;
+using llm::fuzz::check;
 namespace route = llm::route;
 
 constexpr llm::Now kNow{77, int64_t{1755780000} * 1000000000};
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
 
 void check_bounds(std::optional<int64_t> ns) {
     check(!ns || (*ns >= 0 && *ns <= route::ResetTimes::kMax), "bounds");

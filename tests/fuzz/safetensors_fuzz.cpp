@@ -1,23 +1,16 @@
 // A .safetensors file of any bytes: refused, or every tensor lies inside the
 // file and can be read whole.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "src/semantic/safetensors.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::semantic;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
+using fuzz::check;
 
 }  // namespace
 

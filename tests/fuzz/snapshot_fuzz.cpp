@@ -3,26 +3,19 @@
 // takes it and stays sound. Each input is tried as it is, and once as the
 // payload of a record whose frame is right.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "src/base/digest.hpp"
 #include "src/limit/calendar.hpp"
 #include "src/limit/snapshot.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using llm::Bytes;
+using llm::fuzz::check;
 namespace limit = llm::limit;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
 
 struct alignas(64) Memory {
     char bytes[64 << 10];

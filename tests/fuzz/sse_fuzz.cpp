@@ -3,11 +3,11 @@
 // Input: byte 0 the size of the chunks, byte 1 the limit of an event, byte 2
 // what the handler does; the rest is the stream.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "src/sse/editor.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
@@ -16,12 +16,7 @@ using llm::sse::Edit;
 using llm::sse::Editor;
 using llm::sse::Event;
 using llm::sse::Parser;
-
-void check(bool ok) {
-    if (!ok) {
-        std::abort();
-    }
-}
+using llm::fuzz::check;
 
 struct Outcome {
     std::string events;

@@ -2,26 +2,19 @@
 // are of the vocabulary, the limit holds, and white space at the ends or a
 // control character changes nothing.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "src/semantic/lexical_encoder.hpp"
 #include "src/semantic/tokenizer_file.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::semantic;
+using fuzz::check;
 
 constexpr size_t kLimit = 24;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
 
 Tokenizer small() {
     TokenizerSpec spec;

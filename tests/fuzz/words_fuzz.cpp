@@ -1,22 +1,15 @@
 // Word lists and texts of any bytes: a list is read or refused, never
 // anything else; a text has a score within its bounds, the same each time.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "src/route/complexity_builder.hpp"
+#include "tests/fuzz/check.hpp"
 
 namespace {
 
 using namespace llm;
 using namespace llm::route;
-
-void check(bool holds, const char* what) {
-    if (!holds) {
-        std::fprintf(stderr, "does not hold: %s\n", what);
-        std::abort();
-    }
-}
+using fuzz::check;
 
 void score(const Complexity& complexity, Bytes text) {
     static Complexity::Scratch scratch;
