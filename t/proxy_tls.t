@@ -3,6 +3,7 @@
 # by name, with SNI, over kept connections and reused sessions.
 
 use lib 't/lib';
+use LLM::Certificate;
 use LLM::Test;
 use LLM::Edge;
 
@@ -11,29 +12,9 @@ plan(skip_all => 'openssl is not there') unless $t->has_program('openssl');
 $t->mock;
 my $dir = $t->dir;
 
-sub openssl {
-    my ($status, $said) = $t->command('openssl', @_);
-    die "openssl @_: $said" if $status != 0;
-}
-
-# A CA and a certificate of it for these names.
-sub authority {
-    my ($ca, $name, @names) = @_;
-    openssl(qw(req -x509 -newkey rsa:2048 -nodes -days 2 -keyout),
-        "$dir/$ca.key", '-out', "$dir/$ca.pem", '-subj', "/CN=$ca",
-        '-addext', 'basicConstraints=critical,CA:TRUE')
-        unless -e "$dir/$ca.pem";
-    openssl(qw(req -newkey rsa:2048 -nodes -keyout), "$dir/$name.key",
-        '-out', "$dir/$name.csr", '-subj', "/CN=$name");
-    $t->write_file("$name.ext", 'subjectAltName='
-        . join(',', map { "DNS:$_" } @names) . "\n");
-    openssl(qw(x509 -req -days 2 -CAcreateserial -in), "$dir/$name.csr",
-        '-CA', "$dir/$ca.pem", '-CAkey', "$dir/$ca.key", '-extfile',
-        "$dir/$name.ext", '-out', "$dir/$name.pem");
-}
-authority('ours',     'good',   'llm.test', 'localhost');
-authority('ours',     'other',  'other.test');
-authority('somebody', 'forged', 'llm.test');
+certificate($t, 'ours',     'good',   'llm.test', 'localhost');
+certificate($t, 'ours',     'other',  'other.test');
+certificate($t, 'somebody', 'forged', 'llm.test');
 
 my $key = $t->write_file('provider.key', "sk-tls\n");
 chmod 0600, $key;

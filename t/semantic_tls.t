@@ -3,6 +3,7 @@
 # and the request goes on as a miss.
 
 use lib 't/lib';
+use LLM::Certificate;
 use LLM::Test;
 
 my $t = LLM::Test->new(workers => 1);
@@ -10,28 +11,9 @@ plan(skip_all => 'openssl is not there') unless $t->has_program('openssl');
 $t->mock;
 my $dir = $t->dir;
 
-sub openssl {
-    my ($status, $said) = $t->command('openssl', @_);
-    die "openssl @_: $said" if $status != 0;
-}
-
-# A CA and a certificate of it for this name.
-sub authority {
-    my ($ca, $name, $host) = @_;
-    openssl(qw(req -x509 -newkey rsa:2048 -nodes -days 2 -keyout),
-        "$dir/$ca.key", '-out', "$dir/$ca.pem", '-subj', "/CN=$ca",
-        '-addext', 'basicConstraints=critical,CA:TRUE')
-        unless -e "$dir/$ca.pem";
-    openssl(qw(req -newkey rsa:2048 -nodes -keyout), "$dir/$name.key",
-        '-out', "$dir/$name.csr", '-subj', "/CN=$name");
-    $t->write_file("$name.ext", "subjectAltName=$host\n");
-    openssl(qw(x509 -req -days 2 -CAcreateserial -in), "$dir/$name.csr",
-        '-CA', "$dir/$ca.pem", '-CAkey', "$dir/$ca.key", '-extfile',
-        "$dir/$name.ext", '-out', "$dir/$name.pem");
-}
-authority('ours',     'good',   'DNS:localhost');
-authority('ours',     'named',  'DNS:other.test');
-authority('somebody', 'forged', 'DNS:localhost');
+certificate($t, 'ours',     'good',   'localhost');
+certificate($t, 'ours',     'named',  'other.test');
+certificate($t, 'somebody', 'forged', 'localhost');
 
 my $fronts = join '', map { <<"END" } qw(good named forged);
     server {
