@@ -22,6 +22,11 @@ enum class Verdict : uint8_t {
 struct Verdicts {
     Verdict provider;
     Verdict model;
+
+    // Does no more than to end what is there.
+    bool takes_back() const {
+        return std::max(provider, model) <= Verdict::kAnswered;
+    }
 };
 
 Verdicts verdicts_of(Fault fault, bool said_when) {
@@ -115,6 +120,9 @@ CooldownAnswer Cooldown::admit(Bytes provider, Bytes model, Now now) {
         return {};
     }
     CooldownPass pass{key(provider, {}), key(provider, model), 0, 0};
+    if (is_quiet()) {
+        return {true, CooldownState::kClosed, 0, pass};
+    }
     Entered entered(*this);
     if (!entered.ok()) {
         return {};
@@ -133,7 +141,7 @@ CooldownAnswer Cooldown::admit(Bytes provider, Bytes model, Now now) {
 }
 
 CooldownAnswer Cooldown::look(Bytes provider, Bytes model, Now now) {
-    if (head_ == nullptr) {
+    if (head_ == nullptr || is_quiet()) {
         return {};
     }
     uint64_t whole = key(provider, {});
@@ -166,6 +174,9 @@ CooldownChange Cooldown::report(const CooldownPass& pass, Fault fault,
         wait_ns.reset();  // time alone does not mend these
     }
     Verdicts verdicts = verdicts_of(fault, wait_ns.has_value());
+    if (is_quiet() && verdicts.takes_back()) {
+        return change;
+    }
     auto settle = [&](uint64_t key, uint64_t probe, Verdict verdict) {
         switch (verdict) {
         case Verdict::kNothing:

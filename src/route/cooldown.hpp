@@ -28,7 +28,8 @@
 // that one provider and model counts as closed.
 //
 // Time is the monotonic clock's, which is one for all processes. Threads and
-// processes: any, all methods; about 0.1 µs. A Cooldown is a view: copies
+// processes: any, all methods; about 0.1 µs. While nothing is open and no
+// failure is counted nobody takes the lock but who reports one. A Cooldown is a view: copies
 // are the same region, which must outlive it. Without a region (default
 // constructed) everything is closed and nothing is remembered.
 #pragma once
@@ -146,6 +147,8 @@ private:
     Entry* find(uint64_t key) const;
     Entry* make(uint64_t key, Now now);
     void repair();
+    uint32_t count_troubled() const;
+    bool is_quiet() const;  // nobody has failed lately
 
     int64_t backoff(unsigned trips) const;
     uint64_t take_probe(Entry* entry, Now now);

@@ -25,7 +25,10 @@ private:
 // The order of the marks and what lies between is for the compiler alone: a
 // process that is killed has done its stores up to some instruction.
 struct Cooldown::Edit {
-    Edit(Cooldown& cooldown, const Entry& entry) : edited(cooldown) {
+    Edit(Cooldown& cooldown, const Entry& entry)
+        : edited(cooldown),
+          written(entry),
+          was_troubled(entry.is_troubled()) {
         auto index = static_cast<uint32_t>(&entry - edited.entries());
         edited.head_->editing = index + 1;
         std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -33,6 +36,11 @@ struct Cooldown::Edit {
     }
     ~Edit() {
         edited.call_probe();
+        std::atomic_ref troubled(edited.head_->troubled);
+        uint32_t others = troubled.load(std::memory_order_relaxed)
+                          - (was_troubled ? 1 : 0);
+        troubled.store(others + (written.is_troubled() ? 1 : 0),
+                       std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst);
         edited.head_->editing = 0;
     }
@@ -40,6 +48,8 @@ struct Cooldown::Edit {
     Edit& operator=(const Edit&) = delete;
 
     Cooldown& edited;
+    const Entry& written;
+    const bool was_troubled;
 };
 
 }  // namespace llm::route

@@ -34,6 +34,8 @@ struct alignas(64) Cooldown::Entry {
     uint8_t trips;             // openings without calm between them
     uint8_t is_open;
     uint32_t reserved;
+
+    bool is_troubled() const { return is_open != 0 || failures > 0; }
 };
 
 struct alignas(64) Cooldown::Head {
@@ -41,6 +43,8 @@ struct alignas(64) Cooldown::Head {
     uint64_t region_size;
     uint32_t entries;  // a power of two
     uint32_t editing;
+    uint32_t troubled;  // entries that are open or count failures
+    uint32_t reserved;
     SipKey secret;
     uint64_t serial;   // of the last probe
     uint64_t opened;   // counts, for metrics

@@ -31,7 +31,7 @@ uint32_t Cooldown::layout() {
          LLM_FIELD(Entry, probe_end_ns), LLM_FIELD(Entry, failures),
          LLM_FIELD(Entry, trips), LLM_FIELD(Entry, is_open),
          LLM_FIELD(Head, mutex), LLM_FIELD(Head, region_size),
-         LLM_FIELD(Head, entries), LLM_FIELD(Head, editing),
+         LLM_FIELD(Head, entries), LLM_FIELD(Head, editing), LLM_FIELD(Head, troubled),
          LLM_FIELD(Head, secret), LLM_FIELD(Head, serial),
          LLM_FIELD(Head, opened), LLM_FIELD(Head, closed),
          LLM_FIELD(Head, refused), LLM_FIELD(Head, probes),
@@ -89,10 +89,16 @@ void Cooldown::call_probe() const {
 
 uint64_t Cooldown::key(Bytes provider, Bytes model) const {
     // A provider's name holds no zero byte, so this splits one way only.
-    std::string name(provider);
-    name += '\0';
-    name += model;
-    uint64_t hash = siphash(head_->secret, name);
+    char few[256];
+    size_t size = provider.size() + 1 + model.size();
+    std::string many(size > sizeof(few) ? size : 0, '\0');
+    char* name = size > sizeof(few) ? many.data() : few;
+    std::memcpy(name, provider.data(), provider.size());
+    name[provider.size()] = '\0';
+    if (!model.empty()) {
+        std::memcpy(name + provider.size() + 1, model.data(), model.size());
+    }
+    uint64_t hash = siphash(head_->secret, {name, size});
     return hash == 0 ? 1 : hash;
 }
 
@@ -143,6 +149,21 @@ void Cooldown::repair() {
     }
     head_->editing = 0;
     head_->repairs++;
+    std::atomic_ref(head_->troubled)
+        .store(count_troubled(), std::memory_order_relaxed);
+}
+
+uint32_t Cooldown::count_troubled() const {
+    return static_cast<uint32_t>(
+        std::count_if(entries(), entries() + head_->entries,
+                      [](const Entry& entry) { return entry.is_troubled(); }));
+}
+
+// One who looks while another one writes may see what was a moment before, as
+// if he had come earlier.
+bool Cooldown::is_quiet() const {
+    return std::atomic_ref(head_->troubled).load(std::memory_order_relaxed)
+           == 0;
 }
 
 CooldownStats Cooldown::stats(Now now) {
@@ -175,6 +196,9 @@ Result<void> Cooldown::check() {
     Entered entered(*this);
     if (!entered.ok() || head_->editing != 0) {
         return Error{Errc::kCorrupt, "the lock, or a mark left behind"};
+    }
+    if (head_->troubled != count_troubled()) {
+        return Error{Errc::kCorrupt, "the count of those in trouble"};
     }
     for (uint32_t i = 0; i < head_->entries; i++) {
         const Entry& entry = entries()[i];

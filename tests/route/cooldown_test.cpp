@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
 #include <random>
 #include <vector>
 
+#include "src/shm/robust_mutex.hpp"
 #include "tests/route/cooldown_region.hpp"
 
 namespace llm::route {
@@ -45,6 +49,45 @@ TEST_F(CooldownTest, NothingIsClosed) {
     EXPECT_FALSE(answer.pass.is_probe());
     EXPECT_FALSE(c.report(answer.pass, Fault::kNone, {}, at(1)).opened);
     EXPECT_EQ(c.stats(at(1)).in_use, 0u);
+}
+
+// While another one holds the lock: whether `ask` comes to its end.
+template <typename Ask>
+bool ends_without_lock(const shm::Region& region, Ask ask) {
+    auto& mutex = *reinterpret_cast<shm::RobustMutex*>(region.data);
+    auto held = std::make_unique<shm::RobustMutex::Guard>(mutex);
+    auto done = std::async(std::launch::async, ask);
+    bool ended = done.wait_for(std::chrono::milliseconds(500))
+                 == std::future_status::ready;
+    held.reset();
+    done.wait();
+    return ended;
+}
+
+TEST_F(CooldownTest, WhereNobodyFailsNobodyWaitsForTheLock) {
+    auto ask_well = [&] {
+        CooldownAnswer answer = c.admit(kA, kM, at(1));
+        (void) c.look(kB, kM, at(1));
+        (void) c.report(answer.pass, Fault::kNone, {}, at(1));
+        answer = c.admit(kA, kM, at(1));
+        (void) c.report(answer.pass, Fault::kClientGone, {}, at(1));
+    };
+    EXPECT_TRUE(ends_without_lock(region.region(), ask_well));
+    ask(kA, kM, Fault::kServer, 1);
+    EXPECT_FALSE(ends_without_lock(region.region(), ask_well))
+        << "one failure has to be taken back";
+    EXPECT_TRUE(ends_without_lock(region.region(), ask_well));
+    open(2);
+    EXPECT_FALSE(ends_without_lock(region.region(), ask_well));
+    EXPECT_EQ(state(kA, kM, 3), CooldownState::kOpen);
+    ask(kA, kM, Fault::kNone, 5);
+    EXPECT_EQ(state(kA, kM, 5), CooldownState::kClosed);
+    EXPECT_TRUE(ends_without_lock(region.region(), ask_well));
+    ask(kA, kM, Fault::kAuth, 6);
+    EXPECT_FALSE(ends_without_lock(region.region(), ask_well));
+    c.forget(kA);
+    EXPECT_TRUE(ends_without_lock(region.region(), ask_well));
+    EXPECT_TRUE(c.check().ok());
 }
 
 TEST_F(CooldownTest, WithoutARegionEverythingIsClosed) {
