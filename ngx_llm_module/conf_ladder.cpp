@@ -128,16 +128,50 @@ void create_loc(LocConf& conf) {
 }
 
 // A ladder stays within one protocol: another one's provider cannot be asked
-// with the client's body.
-bool speaks(const route::Registry& registry, Bytes model, ngx_uint_t api) {
-    bool openai = registry.can_serve(model, api::Family::kOpenai);
-    bool anthropic = registry.can_serve(model, api::Family::kAnthropic);
-    return api == kApiAuto || (!openai && !anthropic)
-           || (api == kApiOpenai ? openai : anthropic);
+// with the client's body. What one request can be asked of all literal rungs
+// so far, and the rung that has narrowed it.
+struct Spoken {
+    bool openai;
+    bool anthropic;
+    Bytes by;  // "": llm_api
+
+    // False: nobody who asks for the others can ask for this one.
+    bool narrow(const route::Registry& registry, Bytes model) {
+        bool has_openai = registry.can_serve(model, api::Family::kOpenai);
+        bool has_anthropic =
+            registry.can_serve(model, api::Family::kAnthropic);
+        if (has_openai == has_anthropic) {
+            return true;  // both, or where it lives is not known
+        }
+        bool fits = has_openai ? openai : anthropic;
+        if (openai && anthropic) {
+            *this = {has_openai, has_anthropic, model};
+        }
+        return fits;
+    }
+};
+
+char* refuse_protocol(ngx_conf_t* cf, const Place& place, Bytes model,
+                      Bytes by) {
+    if (by.empty()) {
+        complain(cf, place,
+                 "\"llm_fallback\": the llm_provider of \"%*s\" speaks "
+                 "another protocol than \"llm_api\" says: a ladder stays "
+                 "within one",
+                 model.size(), model.data());
+    } else {
+        complain(cf, place,
+                 "\"llm_fallback\": the llm_provider of \"%*s\" speaks "
+                 "another protocol than that of \"%*s\": a ladder stays "
+                 "within one",
+                 model.size(), model.data(), by.size(), by.data());
+    }
+    return conf_error();
 }
 
 // A literal model against what else is literal.
-char* check_model(ngx_conf_t* cf, const LocConf& conf, Bytes model) {
+char* check_model(ngx_conf_t* cf, const LocConf& conf, Bytes model,
+                  Spoken& spoken) {
     const Place& place = conf.ladder.place;
     const ngx_http_complex_value_t* own = conf.route.model;
     if (own != nullptr && is_literal(*own) && view(own->value) == model) {
@@ -148,13 +182,8 @@ char* check_model(ngx_conf_t* cf, const LocConf& conf, Bytes model) {
         return conf_error();
     }
     const route::Registry* registry = registry_of(main_conf(cf));
-    if (registry != nullptr && !speaks(*registry, model, conf.core.api)) {
-        complain(cf, place,
-                 "\"llm_fallback\": the llm_provider of \"%*s\" speaks "
-                 "another protocol than \"llm_api\" says: a ladder stays "
-                 "within one",
-                 model.size(), model.data());
-        return conf_error();
+    if (registry != nullptr && !spoken.narrow(*registry, model)) {
+        return refuse_protocol(cf, place, model, spoken.by);
     }
     // Where every model needs a provider, one that has none is wrong.
     bool known = conf.provider.required != 1
@@ -169,10 +198,17 @@ char* check_models(ngx_conf_t* cf, const LocConf& conf) {
     if (models == nullptr) {
         return NGX_CONF_OK;
     }
+    Spoken spoken = {conf.core.api != kApiAnthropic,
+                     conf.core.api != kApiOpenai, {}};
+    const ngx_http_complex_value_t* own = conf.route.model;
+    const route::Registry* registry = registry_of(main_conf(cf));
+    if (registry != nullptr && own != nullptr && is_literal(*own)) {
+        (void) spoken.narrow(*registry, view(own->value));
+    }
     auto* all = static_cast<ngx_http_complex_value_t*>(models->elts);
     for (ngx_uint_t i = 0; i < models->nelts; i++) {
         char* rc = is_literal(all[i])
-                       ? check_model(cf, conf, view(all[i].value))
+                       ? check_model(cf, conf, view(all[i].value), spoken)
                        : NGX_CONF_OK;
         if (rc != NGX_CONF_OK) {
             return rc;

@@ -36,8 +36,11 @@ for my $good ('llm_fallback a b;', 'llm_fallback $arg_a b on=error,http_429;',
     my ($said) = verdict(server($good));
     is $said, '', "good: $good";
 }
-for my $good ('llm_fallback gpt claude;', 'llm_api openai; llm_fallback gpt both;',
-    'llm_api anthropic; llm_fallback claude;', 'llm_api openai; llm_fallback x;') {
+for my $good ('llm_fallback gpt both;', 'llm_api openai; llm_fallback gpt both;',
+    'llm_fallback x claude both y;', 'llm_model claude; llm_fallback both;',
+    'llm_fallback gpt $arg_m;', 'llm_api openai; llm_model $arg_m; '
+    . 'llm_fallback gpt;', 'llm_api anthropic; llm_fallback claude;',
+    'llm_api openai; llm_fallback x;') {
     my ($said) = verdict($providers . server($good));
     is $said, '', "good with providers: $good";
 }
@@ -75,6 +78,12 @@ for my $case (
 }
 for my $case (['llm_api openai; llm_fallback claude;', qr/another protocol/],
     ['llm_api anthropic; llm_fallback gpt;', qr/another protocol/],
+    ['llm_fallback gpt claude;',
+        qr/the llm_provider of "claude" speaks another protocol than that of "gpt"/],
+    ['llm_model claude; llm_fallback both x gpt;',
+        qr/of "gpt" speaks another protocol than that of "claude"/],
+    ['llm_fallback x gpt both $arg_m claude;',
+        qr/of "claude" speaks another protocol than that of "gpt"/],
     ['llm_provider_required on; llm_fallback nobodys;', qr/no llm_provider/],
     ['llm_provider_required on; llm_model nobodys;',
         qr/"llm_model": no llm_provider has the model "nobodys"/],
