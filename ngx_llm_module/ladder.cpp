@@ -8,6 +8,7 @@
 #include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/stream.hpp"
+#include "ngx_llm_module/vars.hpp"
 #include "src/exchange/opening.hpp"
 
 namespace llm::door {
@@ -389,7 +390,7 @@ ngx_int_t evaluate_models(ngx_http_request_t* r, const LadderLoc& conf,
     models.reserve(conf.models->nelts);
     for (ngx_uint_t i = 0; i < conf.models->nelts; i++) {
         ngx_str_t model;
-        if (ngx_http_complex_value(r, &values[i], &model) != NGX_OK) {
+        if (evaluate(r, &values[i], model) != NGX_OK) {
             return NGX_ERROR;
         }
         bool known = std::find(models.begin(), models.end(), view(model))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ngx_llm_module/vars.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/metrics/family.hpp"
 #include "src/route/model_name.hpp"
@@ -28,7 +29,7 @@ ngx_int_t read_texts(ngx_http_request_t* r, const RouteLoc& conf,
     for (const RouteSystem& system : elements<RouteSystem>(conf.system)) {
         ngx_str_t when = ngx_string("1");
         if (system.when != nullptr
-            && ngx_http_complex_value(r, system.when, &when) != NGX_OK) {
+            && evaluate(r, system.when, when) != NGX_OK) {
             return NGX_ERROR;
         }
         if (is_true(when)) {
@@ -49,7 +50,7 @@ ngx_int_t read_parameter(ngx_http_request_t* r,
         return NGX_OK;
     }
     ngx_str_t text;
-    if (ngx_http_complex_value(r, parameter.value, &text) != NGX_OK) {
+    if (evaluate(r, parameter.value, text) != NGX_OK) {
         return NGX_ERROR;
     }
     if (text.len == 0) {
@@ -72,8 +73,7 @@ ngx_int_t read_parameter(ngx_http_request_t* r,
 ngx_int_t read_model(ngx_http_request_t* r, std::string& model) {
     ngx_http_complex_value_t* value = loc_conf(r).route.model;
     ngx_str_t text = ngx_null_string;
-    if (value != nullptr
-        && ngx_http_complex_value(r, value, &text) != NGX_OK) {
+    if (value != nullptr && evaluate(r, value, text) != NGX_OK) {
         return NGX_ERROR;
     }
     if (text.len > 0 && !route::is_model_name(view(text))) {
@@ -89,8 +89,7 @@ ngx_int_t read_model(ngx_http_request_t* r, std::string& model) {
 ngx_int_t read_variant(ngx_http_request_t* r, Bytes& variant) {
     const RouteVariant& conf = loc_conf(r).route.variant;
     ngx_str_t text = ngx_null_string;
-    if (conf.value != nullptr
-        && ngx_http_complex_value(r, conf.value, &text) != NGX_OK) {
+    if (conf.value != nullptr && evaluate(r, conf.value, text) != NGX_OK) {
         return NGX_ERROR;
     }
     variant = view(text);

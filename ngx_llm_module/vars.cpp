@@ -33,6 +33,39 @@ bool give_seconds(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 
 namespace {
 
+// The index of the variable that is all of a value; -1: it is more, or none.
+// A value is compiled into codes that tell how long each part is, and a zero
+// behind the last one (ngx_http_compile_complex_value).
+ngx_int_t only_variable(const ngx_http_complex_value_t& value) {
+    if (value.lengths == nullptr) {
+        return -1;
+    }
+    auto* code = static_cast<ngx_http_script_var_code_t*>(value.lengths);
+    auto* next = reinterpret_cast<uintptr_t*>(code + 1);
+    bool is_variable =
+        reinterpret_cast<void*>(code->code)
+        == reinterpret_cast<void*>(ngx_http_script_copy_var_len_code);
+    return is_variable && *next == 0 ? static_cast<ngx_int_t>(code->index) : -1;
+}
+
+}  // namespace
+
+ngx_int_t evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value,
+                   ngx_str_t& text) {
+    ngx_int_t index = only_variable(*value);
+    if (index < 0) {
+        return ngx_http_complex_value(r, value, &text);
+    }
+    ngx_http_variable_value_t* found =
+        ngx_http_get_flushed_variable(r, static_cast<ngx_uint_t>(index));
+    bool has_one = found != nullptr && !found->not_found;
+    text = {has_one ? size_t{found->len} : 0,
+            has_one ? found->data : nullptr};
+    return NGX_OK;
+}
+
+namespace {
+
 bool get_api(ngx_http_request_t* r, Context& ctx,
              ngx_http_variable_value_t* v) {
     return give(r, v, api::name_of(ctx.exchange.request().family));

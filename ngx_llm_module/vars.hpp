@@ -15,6 +15,12 @@ bool give(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 bool give_seconds(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                   int64_t ns);
 
+// What a directive's value comes to, until the variables in it change. One
+// that is a variable and nothing else is not put together anew. NGX_OK or
+// NGX_ERROR (memory).
+ngx_int_t evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value,
+                   ngx_str_t& text);
+
 std::span<const Variable> core_variables();
 std::span<const Variable> cache_variables();
 std::span<const Variable> metrics_variables();
