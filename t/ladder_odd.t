@@ -72,11 +72,13 @@ my $http = $head . $map . $t->server('llm on; llm_fallback two;', more => $more,
     h2 => 'h2') . <<'END';
     server {
         listen 127.0.0.1:%%PORT:keyed%%;
+        access_log %%DIR%%/access.log llm;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         location / {
             llm on;
-            llm_limit all key=all tokens=1000k/h concurrency=50;
+            llm_limit all key=all requests=100/h tokens=1000k/h
+                concurrency=50;
             llm_fallback two;
             proxy_pass $at;
         }
@@ -147,6 +149,17 @@ for my $method ('HEAD', 'GET', 'OPTIONS') {
         body => $t->body_of('chat', model => 'one!status=500'));
     is $r->status, 200, 'and the connection goes on, with a ladder';
     is asked(), 'one!status=500 two', 'of two attempts';
+}
+
+# ---- limits -------------------------------------------------------------------
+
+{
+    my @left = map {
+        my ($r) = $t->ask(chat => '', server => 'keyed', model => $_);
+        $r->header('x-ratelimit-remaining-requests');
+    } 'one', 'one!status=500', 'one!status=429', 'one';
+    is_deeply [map { $left[0] - $_ } @left], [0 .. 3],
+        'a ladder is one request to the limits, however many attempts';
 }
 
 # ---- heads and first bytes that do not fit ----------------------------------

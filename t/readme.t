@@ -110,6 +110,13 @@ $reason{'below:0.93'} = 1;
 my @reasons = map { $_->[0] =~ /`([^`]+)`/g } rows(section(3, 'Reasons'));
 is sorted(@reasons), sorted(keys %reason), 'every cache reason, no other';
 
+# ---- signals ----------------------------------------------------------------
+
+my %weight = code('src/route/signals.cpp') =~ /^    \{"(\w+)", (\d+)\},$/gm;
+is_deeply { map { $_->[0] =~ tr/`//dr => 1000 * $_->[1] }
+        grep { $_->[1] =~ /^[\d.]+$/ } rows(section(3, 'complexity')) },
+    \%weight, 'every signal and its weight, no other';
+
 # ---- metrics --------------------------------------------------------------
 
 my $families = code('src/metrics/families.cpp');
