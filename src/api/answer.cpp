@@ -10,16 +10,16 @@ constexpr Bytes kGood[] = {"stop",     "tool_calls",    "function_call",
                            "end_turn", "stop_sequence", "tool_use",
                            "completed"};
 
-bool is_good(Bytes reason) {
-    return std::find(std::begin(kGood), std::end(kGood), reason) !=
+}  // namespace
+
+bool ends_well(Bytes finish_reason) {
+    return std::find(std::begin(kGood), std::end(kGood), finish_reason) !=
            std::end(kGood);
 }
 
-}  // namespace
-
 Bytes Answer::finish_reason() const {
     for (const Choice& choice : choices) {
-        if (!is_good(choice.finish_reason)) {
+        if (!ends_well(choice.finish_reason)) {
             return choice.finish_reason;
         }
     }
@@ -30,7 +30,7 @@ bool Answer::finished_well() const {
     if (endpoint == Endpoint::kEmbeddings) {
         return !embeddings.empty();
     }
-    return !choices.empty() && is_good(finish_reason());
+    return !choices.empty() && ends_well(finish_reason());
 }
 
 }  // namespace llm::api

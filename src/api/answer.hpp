@@ -66,6 +66,10 @@ struct Choice {
     Extras extra;               // members of the choice
 };
 
+// stop, tool_calls, function_call, end_turn, tool_use, stop_sequence or
+// (responses) completed.
+bool ends_well(Bytes finish_reason);
+
 struct Answer {
     Endpoint endpoint = Endpoint::kNone;
     std::string id;
@@ -88,8 +92,7 @@ struct Answer {
 
     // The first choice's reason, the worst one where choices differ.
     Bytes finish_reason() const;
-    // Every choice ended in stop, tool_calls, function_call, end_turn,
-    // tool_use, stop_sequence or (responses) completed; embeddings: has data.
+    // Every choice ends_well(); embeddings: has data.
     bool finished_well() const;
 };
 

@@ -1,6 +1,6 @@
 #include "src/api/summary.hpp"
 
-#include <algorithm>
+#include <utility>
 
 #include "src/api/chunk_reader.hpp"
 #include "src/api/messages.hpp"
@@ -18,13 +18,15 @@ using json::NodeId;
 using json::Type;
 
 // Members whose strings are generated text, in any protocol.
-constexpr Bytes kText[] = {"content",   "text",      "thinking",
-                           "reasoning", "refusal",   "reasoning_content",
-                           "arguments", "name"};
-
 bool holds_text(Bytes key) {
-    return std::find(std::begin(kText), std::end(kText), key)
-           != std::end(kText);
+    switch (key.size()) {
+    case 4: return key == "text" || key == "name";
+    case 7: return key == "content" || key == "refusal";
+    case 8: return key == "thinking";
+    case 9: return key == "reasoning" || key == "arguments";
+    case 17: return key == "reasoning_content";
+    default: return false;
+    }
 }
 
 // All nodes below `top`, one after the other: the array is flat.
@@ -43,17 +45,25 @@ void measure(const Document& doc, NodeId top, Summary& summary) {
     }
 }
 
-// The worst choice's reason, as Answer has it.
+// The first choice's reason, or the first one that is not good.
 void read_finish_reasons(const Document& doc, NodeId choices,
                          Summary& summary) {
-    Answer answer;
-    answer.endpoint = Endpoint::kChat;
+    std::string scratch;
+    bool good = false;
     for (NodeId choice : doc.children(choices)) {
-        answer.choices.emplace_back().finish_reason =
-            raw::text_of(doc, choice, "finish_reason");
+        NodeId id = doc.find(choice, "finish_reason");
+        Bytes reason = doc.is(id, Type::kString) ? doc.string(id, scratch)
+                                                 : Bytes{};
+        bool first = choice == choices + 1;
+        good = ends_well(reason);
+        if (first || !good) {
+            summary.finish_reason = reason;
+        }
+        if (!good) {
+            break;
+        }
     }
-    summary.finish_reason = answer.finish_reason();
-    summary.finished_well = answer.finished_well();
+    summary.finished_well = good;
 }
 
 Result<void> read_chunks(const Document& doc, Summary& summary) {
@@ -80,12 +90,9 @@ Result<void> read_embeddings(const Document& doc, Summary& summary) {
     return {};
 }
 
-void take_reason(Endpoint endpoint, std::string reason, Summary& summary) {
-    Answer answer;
-    answer.endpoint = endpoint;
-    answer.choices.emplace_back().finish_reason = std::move(reason);
-    summary.finished_well = answer.finished_well();
-    summary.finish_reason = std::move(answer.choices[0].finish_reason);
+void take_reason(std::string reason, Summary& summary) {
+    summary.finished_well = ends_well(reason);
+    summary.finish_reason = std::move(reason);
 }
 
 Result<void> read_response(const Document& doc, Summary& summary) {
@@ -99,8 +106,7 @@ Result<void> read_response(const Document& doc, Summary& summary) {
         return Error{Errc::kInvalid, "a response without output"};
     }
     if (response) {
-        take_reason(Endpoint::kResponses, raw::text_of(doc, kRoot, "status"),
-                    summary);
+        take_reason(raw::text_of(doc, kRoot, "status"), summary);
         merge_openai_usage(doc, doc.find(kRoot, "usage"), summary.usage);
         measure(doc, output, summary);
     }
@@ -117,8 +123,7 @@ Result<void> read_message(const Document& doc, Summary& summary) {
     if (!doc.is(content, Type::kArray)) {
         return Error{Errc::kInvalid, "a message without content"};
     }
-    take_reason(Endpoint::kMessages, raw::text_of(doc, kRoot, "stop_reason"),
-                summary);
+    take_reason(raw::text_of(doc, kRoot, "stop_reason"), summary);
     messages::merge_usage(doc, doc.find(kRoot, "usage"), false,
                           summary.usage);
     measure(doc, content, summary);

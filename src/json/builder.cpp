@@ -20,6 +20,13 @@ bool ends_scalar(char c) {
     return c == ',' || c == ']' || c == '}' || is_space(c);
 }
 
+// The end of `word`, nullptr when something else stands at `p`.
+const char* end_of_word(const char* p, Bytes word, const char* end) {
+    return Bytes(p, static_cast<size_t>(end - p)).starts_with(word)
+               ? p + word.size()
+               : nullptr;
+}
+
 }  // namespace
 
 bool Builder::fail(const char* what, size_t where) {
@@ -28,41 +35,24 @@ bool Builder::fail(const char* what, size_t where) {
     return false;
 }
 
-bool Builder::run() {
-    while (true) {
-        bool in_object = depth_ > 0
-                         && nodes_[open_[depth_ - 1]].type == Type::kObject;
-        if (in_object && !read_key()) {
+// Up to the comma before the next value, or the end of all.
+[[gnu::always_inline]] inline bool Builder::end_value() {
+    while (depth_ > 0) {
+        if (next_ == count_) {
+            return fail("the text ends early", size_);
+        }
+        if (text_[places_[next_]] == ',') {
+            next_++;
+            return true;
+        }
+        if (!close()) {
             return false;
-        }
-        size_t depth = depth_;
-        if (!read_value()) {
-            return false;
-        }
-        if (depth_ > depth) {
-            continue;
-        }
-        while (depth_ > 0) {
-            if (next_ == count_) {
-                return fail("the text ends early", size_);
-            }
-            char c = text_[places_[next_]];
-            if (c == ',') {
-                next_++;
-                break;
-            }
-            if (!close()) {
-                return false;
-            }
-        }
-        if (depth_ == 0) {
-            return next_ == count_
-                   || fail("text after the value", places_[next_]);
         }
     }
+    return true;
 }
 
-bool Builder::read_key() {
+[[gnu::always_inline]] inline bool Builder::read_key() {
     if (next_ + 1 >= count_) {
         return fail("the text ends early", size_);
     }
@@ -93,7 +83,7 @@ bool Builder::read_key() {
     return true;
 }
 
-bool Builder::read_value() {
+[[gnu::always_inline]] inline bool Builder::read_value() {
     if (next_ == count_) {
         return fail("the text ends early", size_);
     }
@@ -101,8 +91,8 @@ bool Builder::read_value() {
         code = Errc::kTooLarge;
         return fail("too many values", places_[next_]);
     }
-    if (depth_ > 0) {
-        nodes_[open_[depth_ - 1]].count++;
+    if (top_ != nullptr) {
+        top_->count++;
     }
     Node& node = nodes_[doc_.count_++];
     node = {places_[next_], 0, key_begin_, key_size_, doc_.count_, 0,
@@ -129,10 +119,31 @@ bool Builder::read_value() {
     }
 }
 
+const char* Builder::backslash_from(const char* p) {
+    if (slash_ < p) {
+        const char* end = text_ + size_;
+        const void* found =
+            std::memchr(p, '\\', static_cast<size_t>(end - p));
+        slash_ = found != nullptr ? static_cast<const char*>(found) : end;
+    }
+    return slash_;
+}
+
 // The closing quote is the last thing before the next structural place that
 // is not white space: the first stage marks everything else.
-bool Builder::read_string(uint32_t begin, uint32_t& end, uint8_t& flags) {
+[[gnu::always_inline]] inline bool
+Builder::read_string(uint32_t begin, uint32_t& end, uint8_t& flags) {
     size_t stop = next_ + 1 < count_ ? places_[next_ + 1] : size_;
+    if (stop < begin + 2 || text_[stop - 1] != '"') {
+        return read_spaced_string(begin, stop, end, flags);
+    }
+    end = static_cast<uint32_t>(stop);
+    return backslash_from(text_ + begin + 1) >= text_ + stop
+           || read_escapes(begin, end, flags);
+}
+
+bool Builder::read_spaced_string(uint32_t begin, size_t stop, uint32_t& end,
+                                 uint8_t& flags) {
     while (stop > begin + 1 && is_space(text_[stop - 1])) {
         stop--;
     }
@@ -140,7 +151,16 @@ bool Builder::read_string(uint32_t begin, uint32_t& end, uint8_t& flags) {
         return fail("a string without its end", begin);
     }
     end = static_cast<uint32_t>(stop);
-    switch (classify(text_ + begin + 1, text_ + stop - 1, text_ + size_)) {
+    return read_escapes(begin, end, flags);
+}
+
+bool Builder::read_escapes(uint32_t begin, uint32_t end, uint8_t& flags) {
+    const char* first = backslash_from(text_ + begin + 1);
+    const char* quote = text_ + end - 1;
+    if (first >= quote) {
+        return true;
+    }
+    switch (classify_escapes(first, quote, text_ + size_)) {
     case Escapes::kNone:
         return true;
     case Escapes::kCanonical:
@@ -154,23 +174,28 @@ bool Builder::read_string(uint32_t begin, uint32_t& end, uint8_t& flags) {
     }
 }
 
-bool Builder::read_scalar(Node& node) {
-    Bytes rest(text_ + node.begin, size_ - node.begin);
+[[gnu::always_inline]] inline bool Builder::read_scalar(Node& node) {
+    const char* begin = text_ + node.begin;
+    const char* limit = text_ + size_;
     const char* end = nullptr;
-    if (rest.starts_with("true")) {
+    switch (*begin) {
+    case 't':
         node.type = Type::kTrue;
-        end = rest.data() + 4;
-    } else if (rest.starts_with("false")) {
+        end = end_of_word(begin, "true", limit);
+        break;
+    case 'f':
         node.type = Type::kFalse;
-        end = rest.data() + 5;
-    } else if (rest.starts_with("null")) {
+        end = end_of_word(begin, "false", limit);
+        break;
+    case 'n':
         node.type = Type::kNull;
-        end = rest.data() + 4;
-    } else {
+        end = end_of_word(begin, "null", limit);
+        break;
+    default:
         node.type = Type::kNumber;
-        end = end_of_number(rest.data(), text_ + size_);
+        end = end_of_number(begin, limit);
     }
-    if (end == nullptr || (end != text_ + size_ && !ends_scalar(*end))) {
+    if (end == nullptr || (end != limit && !ends_scalar(*end))) {
         return fail("a value expected", node.begin);
     }
     node.end = static_cast<uint32_t>(end - text_);
@@ -184,6 +209,7 @@ bool Builder::open(Node& node, char closing) {
         return fail("nested too deeply", node.begin);
     }
     open_[depth_++] = doc_.count_ - 1;
+    top_ = &node;
     next_++;
     // An empty one is closed here, so that a comma is always followed by a
     // value.
@@ -193,8 +219,8 @@ bool Builder::open(Node& node, char closing) {
     return true;
 }
 
-bool Builder::close() {
-    Node& node = nodes_[open_[depth_ - 1]];
+[[gnu::always_inline]] inline bool Builder::close() {
+    Node& node = *top_;
     char closing = node.type == Type::kObject ? '}' : ']';
     uint32_t place = places_[next_];
     if (text_[place] != closing) {
@@ -202,6 +228,7 @@ bool Builder::close() {
     }
     next_++;
     depth_--;
+    top_ = depth_ > 0 ? &nodes_[open_[depth_ - 1]] : nullptr;
     node.end = place + 1;
     node.next = doc_.count_;
     if (sorted_ && node.type == Type::kObject && node.count > 0) {
@@ -278,6 +305,31 @@ bool Builder::link_members(Node& object, Member* members) {
         nodes_[members[i - 1].node].next_sorted = members[i].node;
     }
     return true;
+}
+
+// What it calls for each key and value is inlined by order: a call would cost
+// more than what they do.
+bool Builder::run() {
+    while (true) {
+        bool in_object = top_ != nullptr && top_->type == Type::kObject;
+        if (in_object && !read_key()) {
+            return false;
+        }
+        size_t depth = depth_;
+        if (!read_value()) {
+            return false;
+        }
+        if (depth_ > depth) {
+            continue;
+        }
+        if (!end_value()) {
+            return false;
+        }
+        if (depth_ == 0) {
+            return next_ == count_
+                   || fail("text after the value", places_[next_]);
+        }
+    }
 }
 
 }  // namespace llm::json

@@ -6,6 +6,7 @@
 // `at` where; the document is then to be emptied.
 #pragma once
 
+#include <cstring>
 #include <vector>
 
 #include "src/json/document.hpp"
@@ -36,9 +37,14 @@ private:
     bool read_key();
     bool read_value();
     bool read_string(uint32_t begin, uint32_t& end, uint8_t& flags);
+    bool read_spaced_string(uint32_t begin, size_t stop, uint32_t& end,
+                            uint8_t& flags);
+    bool read_escapes(uint32_t begin, uint32_t end, uint8_t& flags);
     bool read_scalar(Node& node);
+    bool end_value();
     bool open(Node& node, char closing);
     bool close();
+    const char* backslash_from(const char* p);
     bool sort_members(Node& object);
     bool link_members(Node& object, Member* members);
     bool less(const Member& a, const Member& b) const;
@@ -52,11 +58,15 @@ private:
     size_t count_;
     bool sorted_;
     size_t next_ = 0;  // index of the structural place to read
+    // The first backslash that is still ahead, or the text's end: most texts
+    // have none, and are then searched for one once and not string by string.
+    const char* slash_ = nullptr;
 
     uint32_t key_begin_ = 0;
     uint32_t key_size_ = 0;
     uint8_t key_flags_ = 0;
 
+    Node* top_ = nullptr;  // the container that is being read
     size_t depth_ = 0;
     NodeId open_[Document::kMaxDepth];
     std::vector<Member> many_;

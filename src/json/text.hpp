@@ -61,14 +61,8 @@ inline const char* find_backslash(const char* p, const char* end,
 // What kinds of escapes stand from the backslash at `p` on.
 Escapes classify_escapes(const char* p, const char* end, const char* limit);
 
-inline Escapes classify(const char* begin, const char* end,
-                        const char* limit) {
-    const char* p = find_backslash(begin, end, limit);
-    return p == end ? Escapes::kNone : classify_escapes(p, end, limit);
-}
-
-// One escape that classify() accepted, `\` at p: moves p behind it and gives
-// its code point.
+// One escape that classify_escapes() accepted, `\` at p: moves p behind it and
+// gives its code point.
 uint32_t read_escape(const char*& p);
 
 // Writes a code point as UTF-8 (1 to 4 bytes), returns how many.
