@@ -8,6 +8,10 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace llm {
 namespace {
 
@@ -55,6 +59,61 @@ uint32_t crc32c_sse42(Bytes bytes, uint32_t seed) {
         crc32 = __builtin_ia32_crc32qi(crc32, static_cast<unsigned char>(*p));
     }
     return crc32;
+}
+
+// The polynomial x to that power, modulo the CRC's, reflected.
+constexpr uint32_t x_to_the(int power) {
+    uint32_t value = 0x80000000;
+    for (int i = 0; i < power; i++) {
+        value = value & 1 ? value >> 1 ^ kPolynomial : value >> 1;
+    }
+    return value;
+}
+
+// The instruction takes three cycles and can begin in each one, so three
+// stretches of a text are read at once. The two in front are then moved over
+// what follows them (Gopal et al., "Fast CRC Computation for iSCSI Polynomial
+// Using CRC32 Instruction", Intel 2011): a product with x^(bits - 33), of
+// which the last step of the third one makes x^bits.
+constexpr size_t kLane = 96;
+
+__attribute__((target("sse4.2,pclmul"))) inline uint64_t
+moved(uint64_t crc, uint32_t power) {
+    __m128i product = _mm_clmulepi64_si128(
+        _mm_cvtsi64_si128(static_cast<int64_t>(crc)),
+        _mm_cvtsi64_si128(power), 0);
+    return static_cast<uint64_t>(_mm_cvtsi128_si64(product));
+}
+
+__attribute__((target("sse4.2,pclmul"))) inline uint64_t
+add_word(uint64_t crc, const char* p, uint64_t mixed_in = 0) {
+    uint64_t word;
+    std::memcpy(&word, p, sizeof(word));
+    return _mm_crc32_u64(crc, word ^ mixed_in);
+}
+
+__attribute__((target("sse4.2,pclmul")))
+uint32_t crc32c_lanes(Bytes bytes, uint32_t seed) {
+    constexpr size_t kLast = kLane - sizeof(uint64_t);
+    constexpr uint32_t kOverOne = x_to_the(8 * kLane - 33);
+    constexpr uint32_t kOverTwo = x_to_the(8 * 2 * kLane - 33);
+    uint64_t crc = seed;
+    while (bytes.size() >= 3 * kLane) {
+        const char* p = bytes.data();
+        uint64_t second = 0;
+        uint64_t third = 0;
+        for (size_t i = 0; i < kLast; i += sizeof(uint64_t)) {
+            crc = add_word(crc, p + i);
+            second = add_word(second, p + kLane + i);
+            third = add_word(third, p + 2 * kLane + i);
+        }
+        crc = add_word(crc, p + kLast);
+        second = add_word(second, p + kLane + kLast);
+        crc = add_word(third, p + 2 * kLane + kLast,
+                       moved(crc, kOverTwo) ^ moved(second, kOverOne));
+        bytes.remove_prefix(3 * kLane);
+    }
+    return crc32c_sse42(bytes, static_cast<uint32_t>(crc));
 }
 #endif
 
@@ -121,6 +180,11 @@ uint32_t crc32c(Bytes bytes, uint32_t seed) {
     uint32_t crc = ~seed;
 #if defined(__x86_64__)
     static const bool kHasSse42 = __builtin_cpu_supports("sse4.2");
+    static const bool kHasLanes =
+        kHasSse42 && __builtin_cpu_supports("pclmul");
+    if (kHasLanes) {
+        return ~crc32c_lanes(bytes, crc);
+    }
     if (kHasSse42) {
         return ~crc32c_sse42(bytes, crc);
     }

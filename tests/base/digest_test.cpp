@@ -64,6 +64,24 @@ TEST(Crc32c, KnownAnswers) {
     EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xe3069283u);
 }
 
+// Long texts are read in stretches, byte by byte none is.
+TEST(Crc32c, IsTheSameInPiecesOfAnySize) {
+    std::string text;
+    for (unsigned i = 0; i < 2000; i++) {
+        text += static_cast<char>(i * i * 31 + (i >> 3));
+    }
+    uint32_t whole = 0;
+    for (char c : text) {
+        whole = crc32c({&c, 1}, whole);
+    }
+    EXPECT_EQ(crc32c(text), whole);
+    for (size_t cut = 0; cut <= text.size(); cut += 7) {
+        Bytes all = text;
+        EXPECT_EQ(crc32c(all.substr(cut), crc32c(all.substr(0, cut))), whole)
+            << cut;
+    }
+}
+
 TEST(ConstantTime, ComparesWhole) {
     EXPECT_TRUE(equal_constant_time("abc", "abc"));
     EXPECT_FALSE(equal_constant_time("abc", "abd"));
