@@ -1,13 +1,12 @@
 #include "src/cache/entry.hpp"
 
-#include <msgpack.h>
-
 #include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <utility>
 
 #include "src/cache/frame.hpp"
+#include "src/cache/packer.hpp"
 #include "src/cache/unpacker.hpp"
 
 namespace llm::cache {
@@ -46,43 +45,14 @@ constexpr uint32_t kUsageSize = std::size(kNumbers) + 1;
 constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
 
-constexpr size_t kUsualHeader = 256;
+// What a header takes beside its texts, at the most.
+constexpr size_t kNumbersAtMost = 512;
 // Where the texts of a document stand that an entry repeats.
 constexpr size_t kPartsWithin = 4096;
 constexpr size_t kPartSize = 256;
 // What a document may be larger than what it is packed to.
 constexpr size_t kUnpacks = 2048;
 constexpr float kMillion = 1000000;
-
-int append(void* data, const char* bytes, size_t size) {
-    static_cast<std::string*>(data)->append(bytes, size);
-    return 0;
-}
-
-class Packer {
-public:
-    explicit Packer(std::string& out) {
-        msgpack_packer_init(&packer_, &out, append);
-    }
-    void array(size_t n) { msgpack_pack_array(&packer_, n); }
-    void map(size_t n) { msgpack_pack_map(&packer_, n); }
-    void number(int64_t n) { msgpack_pack_int64(&packer_, n); }
-    void text(Bytes bytes) {
-        msgpack_pack_str(&packer_, bytes.size());
-        msgpack_pack_str_body(&packer_, bytes.data(), bytes.size());
-    }
-    void text(Key key, Bytes bytes) {
-        number(key);
-        text(bytes);
-    }
-    void boolean(Key key, bool value) {
-        number(key);
-        value ? msgpack_pack_true(&packer_) : msgpack_pack_false(&packer_);
-    }
-
-private:
-    msgpack_packer packer_;
-};
 
 void pack_usage(Packer& to, const api::Usage& usage) {
     to.number(kUsage);
@@ -246,8 +216,7 @@ Result<Fields> read_header(Unpacker& from) {
     return fields;
 }
 
-void pack_alias(const Entry& entry, std::string& header) {
-    Packer to(header);
+void pack_alias(const Entry& entry, Packer& to) {
     to.array(2);
     to.number(kVersion);
     to.map(3);
@@ -276,7 +245,8 @@ size_t part_of(Bytes text, Bytes content) {
 void pack_text(Packer& to, Key key, Bytes text, Bytes content) {
     size_t at = part_of(text, content);
     if (at == Bytes::npos) {
-        to.text(key, text);
+        to.number(key);
+        to.text(text);
         return;
     }
     to.number(kPartOf + key);
@@ -284,11 +254,10 @@ void pack_text(Packer& to, Key key, Bytes text, Bytes content) {
 }
 
 // What is as always is left out where bytes count.
-void pack_fields(const Entry& entry, bool packed, std::string& header) {
+void pack_fields(const Entry& entry, bool packed, Packer& to) {
     bool requested = entry.requested_model != entry.model;
     bool tags = !packed || !entry.tags.empty();
     bool scoped = !packed || entry.tenant_scoped;
-    Packer to(header);
     to.array(2);
     to.number(kVersion);
     to.map(8 + (requested ? 1 : 0) + (entry.prompt.empty() ? 0 : 1)
@@ -301,7 +270,8 @@ void pack_fields(const Entry& entry, bool packed, std::string& header) {
                       packed ? entry.content : Bytes());
         }
     }
-    to.text(kTenant, entry.tenant);
+    to.number(kTenant);
+    to.text(entry.tenant);
     pack_usage(to, entry.usage);
     to.number(kCreated);
     to.number(entry.created_wall_s);
@@ -313,10 +283,12 @@ void pack_fields(const Entry& entry, bool packed, std::string& header) {
         }
     }
     if (scoped) {
-        to.boolean(kTenantScoped, entry.tenant_scoped);
+        to.number(kTenantScoped);
+        to.boolean(entry.tenant_scoped);
     }
     if (!entry.prompt.empty()) {
-        to.text(kPrompt, entry.prompt);
+        to.number(kPrompt);
+        to.text(entry.prompt);
     }
     if (packed) {
         to.number(kPacked);
@@ -329,33 +301,41 @@ void pack_fields(const Entry& entry, bool packed, std::string& header) {
     }
 }
 
+size_t size_of_texts(const Entry& entry) {
+    size_t size = entry.answer_id.size() + entry.model.size()
+                  + entry.requested_model.size() + entry.finish_reason.size()
+                  + entry.tenant.size() + entry.prompt.size();
+    for (Bytes tag : entry.tags) {
+        size += tag.size();
+    }
+    return size;
+}
+
 }  // namespace
 
 Result<void> encode(const Entry& entry, std::string& header) {
     header.clear();
-    header.reserve(kUsualHeader
-                   + (entry.prompt.empty() ? 0 : entry.content.size()));
     if (entry.endpoint == api::Endpoint::kNone) {
         return Error{Errc::kInvalid, "entry without an endpoint"};
     }
-    if (entry.alias_of) {
-        pack_alias(entry, header);
-        return {};
-    }
-    size_t strings = entry.answer_id.size() + entry.model.size()
-                     + entry.requested_model.size()
-                     + entry.finish_reason.size() + entry.tenant.size()
-                     + entry.prompt.size();
-    for (Bytes tag : entry.tags) {
-        strings += tag.size();
-    }
-    constexpr size_t kNumbersAtMost = 512;
-    if (entry.tags.size() > Entry::kMaxTags
-        || strings > Entry::kMaxHeader - kNumbersAtMost) {
+    size_t texts = entry.alias_of ? 0 : size_of_texts(entry);
+    if (!entry.alias_of
+        && (entry.tags.size() > Entry::kMaxTags
+            || texts > Entry::kMaxHeader - kNumbersAtMost)) {
         return Error{Errc::kTooLarge, "entry with too much beside its answer"};
     }
-    bool packed = !entry.prompt.empty() && !entry.content.empty();
-    pack_fields(entry, packed, header);
+    bool packed = !entry.alias_of && !entry.prompt.empty()
+                  && !entry.content.empty();
+    header.reserve(texts + kNumbersAtMost
+                   + (packed ? entry.content.size() : 0));
+    header.resize(texts + kNumbersAtMost);
+    Packer to(header.data());
+    if (entry.alias_of) {
+        pack_alias(entry, to);
+    } else {
+        pack_fields(entry, packed, to);
+    }
+    header.resize(static_cast<size_t>(to.at() - header.data()));
     if (packed) {
         append_packed(entry.content, header);
     }

@@ -1,5 +1,7 @@
 #include "src/cache/fingerprint.hpp"
 
+#include <charconv>
+
 #include "src/json/canonical.hpp"
 
 namespace llm::cache {
@@ -32,54 +34,86 @@ std::span<const Bytes> left_out(api::Endpoint endpoint, bool model) {
     return model ? list : list.subspan(1);
 }
 
+// What a line takes beside its name and its value, at the most.
+constexpr size_t kFrame = 24;
+
+// Writes lines into memory that is there already: a key has a dozen of them
+// and is made for every request.
 class Lines {
 public:
-    explicit Lines(std::string& out) : out_(out) {}
+    explicit Lines(char* to) : at_(to) {}
 
+    char* at() const { return at_; }
+
+    void put(Bytes text) { at_ += text.copy(at_, text.size()); }
     void line(Bytes name, Bytes value) {
         if (!value.empty()) {
             always(name, value);
         }
     }
     void always(Bytes name, Bytes value) {
-        out_ += name;
-        out_ += '=';
-        append_number(out_, static_cast<int64_t>(value.size()));
-        out_ += ':';
-        out_ += value;
-        out_ += '\n';
+        put(name);
+        *at_++ = '=';
+        number(value.size());
+        *at_++ = ':';
+        put(value);
+        *at_++ = '\n';
     }
+    void number(size_t n) { at_ = std::to_chars(at_, at_ + kFrame, n).ptr; }
 
 private:
-    std::string& out_;
+    char* at_;
+};
+
+struct Line {
+    Bytes name;
+    Bytes value;
 };
 
 }  // namespace
 
 void append_key_head(const KeyParts& parts, std::string& out) {
-    Lines lines(out);
-    out += "llm-key 2\n";
-    lines.line("endpoint", api::name_of(parts.endpoint));
-    lines.line("family", api::name_of(api::family_of(parts.endpoint)));
-    lines.line("model", parts.model);
-    lines.line("version", parts.version);
-    lines.line("effective", parts.effective);
-    lines.line("upstream", parts.upstream);
-    lines.line("target", parts.target);
-    lines.line("anthropic-version", parts.anthropic_version);
-    lines.line("anthropic-beta", parts.anthropic_beta);
-    lines.line("openai-organization", parts.openai_organization);
-    lines.line("openai-project", parts.openai_project);
-    lines.line("openai-beta", parts.openai_beta);
-    if (!parts.scope.empty()) {
-        out += "scopes=";
-        append_number(out, static_cast<int64_t>(parts.scope.size()));
-        out += '\n';
+    const Line named[] = {
+        {"endpoint", api::name_of(parts.endpoint)},
+        {"family", api::name_of(api::family_of(parts.endpoint))},
+        {"model", parts.model},
+        {"version", parts.version},
+        {"effective", parts.effective},
+        {"upstream", parts.upstream},
+        {"target", parts.target},
+        {"anthropic-version", parts.anthropic_version},
+        {"anthropic-beta", parts.anthropic_beta},
+        {"openai-organization", parts.openai_organization},
+        {"openai-project", parts.openai_project},
+        {"openai-beta", parts.openai_beta},
+    };
+    constexpr Bytes kBegin = "llm-key 2\n";
+    constexpr Bytes kScope = "scope";
+    constexpr Bytes kBody = "body\n";
+    size_t room = kBegin.size() + kFrame + kBody.size();
+    for (const Line& one : named) {
+        room += one.name.size() + kFrame + one.value.size();
     }
     for (Bytes value : parts.scope) {
-        lines.always("scope", value);
+        room += kScope.size() + kFrame + value.size();
     }
-    out += "body\n";
+    size_t before = out.size();
+    out.resize(before + room);
+    Lines lines(out.data() + before);
+    lines.put(kBegin);
+    for (const Line& one : named) {
+        lines.line(one.name, one.value);
+    }
+    if (!parts.scope.empty()) {
+        lines.put("scopes=");
+        lines.number(parts.scope.size());
+        lines.put("\n");
+    }
+    for (Bytes value : parts.scope) {
+        lines.always(kScope, value);
+    }
+    lines.put(kBody);
+    out.resize(static_cast<size_t>(lines.at() - out.data()));
 }
 
 Digest fingerprint(const json::Document& doc, const KeyParts& parts) {

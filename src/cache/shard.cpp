@@ -102,16 +102,16 @@ void Shard::empty() {
     head->newest = head->oldest = head->hand = kNoChunk;
     head->entries = 0;
     head->bytes = 0;
-    std::fill_n(buckets, bucket_count, kNoChunk);
-}
-
-uint32_t& Shard::bucket(const Digest& digest) const {
-    uint64_t h = hash(digest).bucket;
-    return buckets[h * bucket_count >> 32];
+    std::fill_n(buckets, bucket_count, kEmptyBucket);
 }
 
 uint32_t Shard::find(const Digest& digest) {
-    uint32_t chunk = bucket(digest);
+    KeyHash key = hash(digest);
+    const Bucket& in = bucket(key);
+    if ((in.marks & key.mark()) == 0) {
+        return kNoChunk;
+    }
+    uint32_t chunk = in.first;
     bool repaired = false;
     for (uint32_t steps = 0; chunk != kNoChunk; steps++) {
         // Its link is read first, in another place.
@@ -123,7 +123,7 @@ uint32_t Shard::find(const Digest& digest) {
             }
             repair();  // cannot be; but a wrong walk must end
             repaired = true;
-            chunk = bucket(digest);
+            chunk = in.first;
             steps = 0;
             continue;
         }
@@ -225,18 +225,24 @@ uint32_t Shard::take(uint32_t count) {
 }
 
 void Shard::into_bucket(uint32_t chunk) {
-    uint32_t& first = bucket(slot(chunk).digest);
-    slot(chunk).next_in_bucket = first;
-    first = chunk;
+    KeyHash key = hash(slot(chunk).digest);
+    Bucket& to = bucket(key);
+    slot(chunk).next_in_bucket = to.first;
+    to.marks |= key.mark();
+    to.first = chunk;
 }
 
 void Shard::off_bucket(uint32_t chunk) {
-    uint32_t* link = &bucket(slot(chunk).digest);
+    Bucket& from = bucket(hash(slot(chunk).digest));
+    uint32_t* link = &from.first;
     while (*link != chunk && *link != kNoChunk) {
         link = &slot(*link).next_in_bucket;
     }
     if (*link == chunk) {
         *link = slot(chunk).next_in_bucket;
+    }
+    if (from.first == kNoChunk) {
+        from.marks = 0;
     }
 }
 

@@ -46,10 +46,13 @@ enum class Step : uint8_t {
 using Probe = void (*)(Step);
 
 // What Store hashes a digest to: `shard` chooses the shard, `bucket` the
-// bucket in it. Keyed: nobody outside can aim at one bucket.
+// bucket in it by its high bits and the mark there by its low ones. Keyed:
+// nobody outside can aim at one bucket.
 struct KeyHash {
     uint32_t shard;
     uint32_t bucket;
+
+    uint32_t mark() const { return 1u << (bucket & 31); }
 };
 struct HashKey {
     uint64_t mask;
@@ -74,7 +77,7 @@ struct NewEntry {
 class Shard {
 public:
     ShardHead* head = nullptr;
-    uint32_t* buckets = nullptr;
+    Bucket* buckets = nullptr;
     uint32_t* links = nullptr;
     char* chunks = nullptr;
     uint32_t bucket_count = 0;
@@ -131,7 +134,9 @@ public:
 
 private:
     friend class BodyWriter;
-    uint32_t& bucket(const Digest& digest) const;
+    Bucket& bucket(KeyHash key) const {
+        return buckets[uint64_t{key.bucket} * bucket_count >> 32];
+    }
     uint32_t take(uint32_t count);
     void give_back(uint32_t first);
     void into_bucket(uint32_t chunk);

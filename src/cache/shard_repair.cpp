@@ -49,7 +49,7 @@ void Shard::unclaim(uint32_t chunk, uint32_t claimed) {
 // key that is newer already is.
 void Shard::adopt(uint32_t chunk) {
     Slot& entry = slot(chunk);
-    for (uint32_t c = bucket(entry.digest); c != kNoChunk;
+    for (uint32_t c = bucket(hash(entry.digest)).first; c != kNoChunk;
          c = slot(c).next_in_bucket) {
         Slot& other = slot(c);
         if (other.digest != entry.digest) {
@@ -86,7 +86,7 @@ void Shard::repair() {
     head->newest = head->oldest = head->hand = kNoChunk;
     head->entries = 0;
     head->bytes = 0;
-    std::fill_n(buckets, bucket_count, kNoChunk);
+    std::fill_n(buckets, bucket_count, kEmptyBucket);
     for (uint32_t i = 0; i < high; i++) {
         links[i] &= ~kMarkBit;
     }
@@ -144,7 +144,11 @@ Result<void> Shard::check_entry(uint32_t chunk,
     if (at != kNoChunk) {
         return broken("chain without an end", chunk);
     }
-    uint32_t found = bucket(entry.digest);
+    KeyHash key = hash(entry.digest);
+    if ((bucket(key).marks & key.mark()) == 0) {
+        return broken("entry not marked in its bucket", chunk);
+    }
+    uint32_t found = bucket(key).first;
     for (uint32_t n = 0; found != chunk; n++) {
         if (n > head->entries || !is_head(found)) {
             return broken("entry not in its bucket", chunk);

@@ -82,6 +82,16 @@ inline constexpr uint32_t kInline = kChunkSize - sizeof(Slot);
 static_assert(sizeof(Slot) == 96);
 static_assert(std::is_trivially_copyable_v<Slot>);
 
+// A chain of entries by Slot::next_in_bucket, and a filter over it: a key whose
+// mark is not set has no entry here, so that most look-ups that find nothing
+// touch no slot. A mark may outlive its entry until the bucket is empty.
+struct Bucket {
+    uint32_t first;  // head chunk or kNoChunk
+    uint32_t marks;  // one of 32 for each entry that came, KeyHash::mark()
+};
+
+inline constexpr Bucket kEmptyBucket = {kNoChunk, 0};
+
 struct ShardHead {
     shm::RobustMutex mutex;
     uint64_t floor;  // purge sequence of the last `all` that emptied it
@@ -129,6 +139,7 @@ inline constexpr uint32_t kSlotLayout = shm::layout_hash(
      LLM_FIELD(ShardHead, entries), LLM_FIELD(ShardHead, generation),
      LLM_FIELD(ShardHead, evictions), LLM_FIELD(ShardHead, refusals),
      LLM_FIELD(ShardHead, corrupt), LLM_FIELD(ShardHead, recovered),
-     LLM_FIELD(ShardHead, expired), {"chunk", 0, kChunkSize}});
+     LLM_FIELD(ShardHead, expired), LLM_FIELD(Bucket, first),
+     LLM_FIELD(Bucket, marks), {"chunk", 0, kChunkSize}});
 
 }  // namespace llm::cache

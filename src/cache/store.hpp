@@ -102,7 +102,7 @@ struct StoreOptions {
 
 class Store {
 public:
-    static constexpr uint32_t kVersion = 1;
+    static constexpr uint32_t kVersion = 2;
     static uint32_t layout();
     // What a region must have for entries of that size.
     static uint64_t min_size(uint64_t max_entry);

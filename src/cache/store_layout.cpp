@@ -27,7 +27,8 @@ constexpr uint64_t kMinShard = 1 << 20;
 constexpr uint64_t kMaxEntry = uint64_t{1} << 31;
 
 uint64_t bucket_bytes(uint64_t chunks) {
-    return shm::align_up(4 * std::max<uint64_t>(1, chunks / kChunksPerBucket));
+    return shm::align_up(sizeof(Bucket)
+                         * std::max<uint64_t>(1, chunks / kChunksPerBucket));
 }
 
 uint64_t shard_size(uint64_t chunks) {
@@ -54,8 +55,8 @@ Geometry geometry(uint64_t region, uint64_t max_entry) {
         shards /= 2;
     }
     uint64_t size = (region - head) / shards / shm::kAlign * shm::kAlign;
-    // A chunk with its link and its share of a bucket is 132.5 bytes.
-    uint64_t chunks = std::min<uint64_t>(size * 2 / 265, kNoChunk - 64);
+    // A chunk with its link and its share of a bucket is 133 bytes.
+    uint64_t chunks = std::min<uint64_t>(size / 133, kNoChunk - 64);
     while (shard_size(chunks) > size) {
         chunks--;
     }
@@ -168,7 +169,7 @@ Shard Store::shard(uint32_t index) {
     Shard shard;
     shard.head = reinterpret_cast<ShardHead*>(at);
     at += shm::align_up(sizeof(ShardHead));
-    shard.buckets = reinterpret_cast<uint32_t*>(at);
+    shard.buckets = reinterpret_cast<Bucket*>(at);
     at += bucket_bytes(chunk_count_);
     shard.links = reinterpret_cast<uint32_t*>(at);
     shard.chunks = at + shm::align_up(4 * uint64_t{chunk_count_});
