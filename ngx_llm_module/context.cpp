@@ -1,14 +1,52 @@
 #include "ngx_llm_module/context.hpp"
 
 #include <new>
+#include <vector>
 
 #include "ngx_llm_module/zone.hpp"
 
 namespace llm::door {
 namespace {
 
+// Memory of contexts that are gone, for those that come: too large for a
+// request's pool, it would be asked of malloc each time, and be cold.
+class Spares {
+public:
+    void* take() {
+        if (spare_.empty()) {
+            return ::operator new(sizeof(Context), std::nothrow);
+        }
+        void* memory = spare_.back();
+        spare_.pop_back();
+        return memory;
+    }
+    void give_back(void* memory) {
+        if (spare_.size() < kMax) {
+            spare_.push_back(memory);
+        } else {
+            ::operator delete(memory);
+        }
+    }
+    ~Spares() {
+        for (void* memory : spare_) {
+            ::operator delete(memory);
+        }
+    }
+
+private:
+    static constexpr size_t kMax = 64;
+    std::vector<void*> spare_;
+};
+
+Spares& spares() {
+    static Spares instance;
+    return instance;
+}
+
 void destroy(void* data) {
-    static_cast<Context*>(data)->~Context();
+    auto* ctx = static_cast<Context*>(data);
+    ctx->~Context();
+    spares().give_back(ctx);
 }
 
 }  // namespace
@@ -42,9 +80,12 @@ Context* Context::find(ngx_http_request_t* r) {
 
 Context* Context::create(ngx_http_request_t* r, api::Endpoint endpoint,
                          bool observe, size_t event_max_size) {
-    void* memory = ngx_palloc(r->pool, sizeof(Context));
     ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    if (memory == nullptr || cleanup == nullptr) {
+    if (cleanup == nullptr) {
+        return nullptr;
+    }
+    void* memory = spares().take();
+    if (memory == nullptr) {
         return nullptr;
     }
     auto* ctx = new (memory) Context(r, worker_services(), endpoint, observe,

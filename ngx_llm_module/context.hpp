@@ -1,5 +1,5 @@
 // Context: what the door keeps of one request beside its Exchange. It lives
-// in the request's pool, is destroyed with it, and is found again after an
+// as long as the request's pool, and is found again after an
 // internal redirect (which forgets all module contexts) through the pool's
 // cleanup list.
 #pragma once
@@ -86,7 +86,9 @@ struct Context {
 // Counts the time until it is destroyed as ours.
 class Overhead {
 public:
-    explicit Overhead(Context& ctx) : ctx_(ctx), start_(now()) {}
+    explicit Overhead(Context& ctx) : Overhead(ctx, now()) {}
+    // `start`: when it was looked at the clock in the same turn.
+    Overhead(Context& ctx, const Now& start) : ctx_(ctx), start_(start) {}
     ~Overhead() {
         ctx_.exchange.add_overhead(read_clock_ns(CLOCK_MONOTONIC)
                                    - start_.mono_ns);

@@ -333,7 +333,7 @@ ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     }
     std::optional<api::ApiError> error;
     {
-        Overhead overhead(*ctx);
+        Overhead overhead(*ctx, ctx->exchange.start());
         error = admit(r, *ctx);
     }
     if (error) {
@@ -418,7 +418,9 @@ ngx_int_t log(ngx_http_request_t* r) noexcept {
         Context* ctx = Context::find(r);
         if (ctx != nullptr) {
             ctx->wait.reset();
-            ctx->exchange.end(end_of(r, *ctx), now());
+            if (!ctx->exchange.ended()) {
+                ctx->exchange.end(end_of(r, *ctx), now());
+            }
             ctx->exchange.log(status_of(r));
         }
         return ngx_int_t{NGX_OK};

@@ -259,6 +259,12 @@ void watch_buf(Context& ctx, const ngx_buf_t* buf, Now at) {
     }
 }
 
+// A JSON answer was whole before its last buffer came.
+bool is_settled(const Context& ctx) {
+    return ctx.exchange.form() == exchange::Form::kJson
+           && ctx.exchange.ended();
+}
+
 void watch(Context& ctx, const ngx_chain_t* in, Now at) {
     bool unread = ctx.exchange.form() == exchange::Form::kIgnored;
     for (; in != nullptr; in = in->next) {
@@ -353,7 +359,7 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         if (ctx->exchange.renames_json()) {
             return rename_json(r, *ctx, in);
         }
-        {
+        if (!is_settled(*ctx)) {
             Overhead overhead(*ctx);
             watch(*ctx, in, overhead.at());
         }
@@ -471,7 +477,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         if (ctx == nullptr) {
             ctx = context_of_refusal(r);
         }
-        if (ctx == nullptr || ctx->headed) {
+        if (ctx == nullptr || ctx->headed || ctx->replied) {
             return ngx_int_t{NGX_OK};
         }
         Overhead overhead(*ctx);
