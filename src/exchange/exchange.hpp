@@ -20,6 +20,7 @@
 // belong to the worker and outlive it. Threads: one.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -239,6 +240,7 @@ public:
     Bytes upstream_model() const;
     int64_t ttft_ns() const { return ttft_ns_; }  // -1: nothing came
     int64_t overhead_ns() const { return overhead_ns_; }
+    const Now& start() const { return start_; }
     bool observe() const { return observe_; }
 
 private:
@@ -250,7 +252,7 @@ private:
 
     // lookup.cpp
     bool gate(const Policy& policy);
-    Digest key_of(const cache::KeyParts& parts, const Reading*& known);
+    Digest key_of(const cache::KeyParts& parts, Reading*& known);
     Step miss(CacheStatus status, Bytes reason);
     bool find(const Digest& key, const Policy& policy, Now now,
               const Allocator& memory);
@@ -259,6 +261,11 @@ private:
                                 const Allocator& memory);
     bool take(cache::Entry entry, const cache::Lookup& found,
               const ClientControl& control, const Allocator& memory);
+    Step hit(Reading* known, const Allocator& memory);
+    bool replay(const Reading& known, const Allocator& memory);
+    bool replies_by_stream() const {
+        return request_.stream && endpoint_ != api::Endpoint::kEmbeddings;
+    }
     Step hit();
     void name_hit();
 
@@ -324,6 +331,7 @@ private:
     int64_t prompt_tokens() const;
     int64_t completion_tokens() const;
     bool is_no_answer() const;
+    Bytes json_answer() const { return whole_.empty() ? body_ : whole_; }
     void read_json_answer();
     void settle_usage(End how);
     void learn();
@@ -333,6 +341,9 @@ private:
     void store(End how, Now now);
     Bytes put(Now now);
     void count(End how, Now now);
+    void count_on(metrics::Counter& kept, const metrics::Family& family,
+                  std::initializer_list<Bytes> values, uint64_t by = 1);
+    void count_outcome(Bytes reason);
     void count_saved();
     void count_texts();
     void count_upstream(Bytes kind, Now now);
@@ -347,7 +358,7 @@ private:
     std::unique_ptr<json::Document> document_;
     Bytes bytes_;  // of the body, until release()
     bool model_required_ = true;
-    const Reading* reading_ = nullptr;  // from read() to look_up(), in one turn
+    Reading* reading_ = nullptr;  // from read() to look_up(), in one turn
     api::Request request_;
     bool malformed_ = false;
 
@@ -361,6 +372,7 @@ private:
     Reply reply_;
     api::ApiError refusal_;
     cache::Entry entry_;
+    cache::EntryId entry_id_;
     route::Edits edits_;
     bool usage_injected_ = false;
     bool rerouted_ = false;
@@ -401,7 +413,10 @@ private:
     std::unique_ptr<Inflater> inflater_;
     std::string decoded_;
     bool unreadable_ = false;   // an encoding that we do not read
-    std::string body_;          // a JSON answer, up to the policy's size
+    int64_t content_length_ = -1;
+    Bytes whole_;               // a JSON answer that came in one piece, while
+                                // it is looked at
+    std::string body_;          // one that came in several
     bool overflow_ = false;
     std::unique_ptr<api::StreamReader> reader_;
     std::unique_ptr<sse::Editor> editor_;

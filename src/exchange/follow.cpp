@@ -80,10 +80,7 @@ void Exchange::on_head(const ResponseHead& head, Now now) {
         editor_ = std::make_unique<sse::Editor>(mode, event_max_size_);
     } else if (is_json(head.content_type)) {
         form_ = Form::kJson;
-        if (head.content_length > 0 && !inflater_) {
-            body_.reserve(std::min(static_cast<size_t>(head.content_length),
-                                   kMostReserved));
-        }
+        content_length_ = head.content_length;
         if (answer_model_) {
             body_model_.emplace(answer_name_);
         }
@@ -108,6 +105,7 @@ void Exchange::first_token(Now now) {
     last_token_ns_ = now.mono_ns - start_.mono_ns;
 }
 
+// Most answers come in one piece: that is looked at where it stands.
 void Exchange::on_json(Bytes bytes, Now now) {
     if (form_ != Form::kJson || ended_) {
         return;
@@ -118,6 +116,16 @@ void Exchange::on_json(Bytes bytes, Now now) {
     if (overflow_ || body_.size() + plain.size() > kAnswerMax) {
         overflow_ = true;
         return;
+    }
+    auto length = static_cast<size_t>(std::max<int64_t>(content_length_, 0));
+    if (!inflater_ && body_.empty() && plain.size() == length && length > 0) {
+        whole_ = plain;
+        (void) on_eof(true, End::kComplete, now);
+        whole_ = {};
+        return;
+    }
+    if (!inflater_) {
+        body_.reserve(std::min(length, kMostReserved));
     }
     body_.append(plain);
 }

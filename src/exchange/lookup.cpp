@@ -141,7 +141,7 @@ Step Exchange::miss(CacheStatus status, Bytes reason) {
 }
 
 // Leaves nullptr in `known` when it says nothing of this key.
-Digest Exchange::key_of(const cache::KeyParts& parts, const Reading*& known) {
+Digest Exchange::key_of(const cache::KeyParts& parts, Reading*& known) {
     std::string& head = services_.key_head;
     head.clear();
     cache::append_key_head(parts, head);
@@ -155,7 +155,7 @@ Digest Exchange::key_of(const cache::KeyParts& parts, const Reading*& known) {
 Step Exchange::look_up(const Policy& policy, Now now,
                        const Allocator& memory) {
     near_.reset();
-    const Reading* known = std::exchange(reading_, nullptr);
+    Reading* known = std::exchange(reading_, nullptr);
     if (!policy.cache || services_.store == nullptr) {
         reason_ = malformed_ ? reason_ : "off";
         return Step::kForward;
@@ -177,11 +177,11 @@ Step Exchange::look_up(const Policy& policy, Now now,
         } else if (find(*key_, policy, now, memory)) {
             store_wanted_ = false;
             if (known == nullptr) {
-                services_.readings.keep({std::string(bytes_), model_required_,
-                                         request_, services_.key_head,
-                                         *key_});
+                known = services_.readings.keep(
+                    {std::string(bytes_), model_required_, request_,
+                     services_.key_head, *key_, {}});
             }
-            return observe_ ? Step::kForward : hit();
+            return observe_ ? Step::kForward : hit(known, memory);
         }
         bool search = status_ != CacheStatus::kBypass;
         if (begin_near(policy, parts, search) && search
@@ -306,9 +306,44 @@ bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
         }
     }
     entry_ = std::move(entry);
+    entry_id_ = found.id;
     reply_.age_s = found.age_s;
     reply_.ttl_s = found.ttl_s;
     reply_.entry_id = services_.store->id_text(found.id);
+    return true;
+}
+
+// The same stream for the same body is not written again as long as the entry
+// is the same.
+Step Exchange::hit(Reading* known, const Allocator& memory) {
+    if (known == nullptr || !replies_by_stream()) {
+        return hit();
+    }
+    if (replay(*known, memory)) {
+        return Step::kReply;
+    }
+    Step step = hit();
+    if (step == Step::kReply) {
+        services_.readings.keep_stream(*known, entry_id_, answer_name_,
+                                       reply_.body);
+    }
+    return step;
+}
+
+bool Exchange::replay(const Reading& known, const Allocator& memory) {
+    const Reading::Stream& stream = known.stream;
+    if (stream.text.empty() || stream.entry != entry_id_
+        || stream.model != answer_name_) {
+        return false;
+    }
+    char* out = memory.allocate(memory.context, stream.text.size());
+    if (out == nullptr) {
+        return false;
+    }
+    stream.text.copy(out, stream.text.size());
+    usage_ = entry_.usage;
+    reply_.content_type = kEventStream;
+    reply_.body = {out, stream.text.size()};
     return true;
 }
 
@@ -316,7 +351,7 @@ bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
 // from it.
 Step Exchange::hit() {
     usage_ = entry_.usage;
-    if (!request_.stream || endpoint_ == api::Endpoint::kEmbeddings) {
+    if (!replies_by_stream()) {
         reply_.content_type = kJson;
         reply_.body = entry_.content;
         name_hit();

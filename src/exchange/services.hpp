@@ -13,6 +13,7 @@
 #include "src/exchange/billing.hpp"
 #include "src/exchange/counting.hpp"
 #include "src/exchange/readings.hpp"
+#include "src/exchange/request_series.hpp"
 #include "src/exchange/spending.hpp"
 #include "src/exchange/upstream_series.hpp"
 #include "src/json/document.hpp"
@@ -90,6 +91,7 @@ struct Services {
     std::string key_head;  // of the last key that was made
     Hasher hasher;
     UpstreamSeriesCache upstream_series;
+    RequestSeries request_series;
 
     Bytes label_of(Bytes model) const {
         for (const std::string& known : models) {

@@ -143,21 +143,26 @@ void Exchange::learn() {
     if (services_.estimator == nullptr) {
         return;
     }
-    metrics::Table& table = services_.metrics;
+    RequestSeries& kept = services_.request_series;
     uint64_t model = tokens::model_hash(upstream_model());
-    auto count = [&](Bytes type, std::optional<int64_t> error) {
+    auto count = [&](metrics::Histogram& handle, Bytes type,
+                     std::optional<int64_t> error) {
+        if (error && !handle) {
+            handle = services_.metrics.histogram(metrics::kEstimateError,
+                                                 {type});
+        }
         if (error) {
-            table.histogram(metrics::kEstimateError, {type}).observe(*error);
+            handle.observe(*error);
         }
     };
     if (request_.media_bytes == 0 && request_.input_tokens == 0) {
-        count(metrics::kInput,
+        count(kept.prompt_error, metrics::kInput,
               services_.estimator->learn_prompt(
                   model, prompt_size(), request_.messages,
                   static_cast<uint64_t>(usage_.input)));
     }
     if (usage_.reasoning == 0) {
-        count(metrics::kOutput,
+        count(kept.completion_error, metrics::kOutput,
               services_.estimator->learn_completion(
                   model, completion_size(),
                   static_cast<uint64_t>(usage_.output)));
@@ -262,7 +267,7 @@ void Exchange::read_json_answer() {
         return;
     }
     std::unique_ptr<json::Document> document = services_.documents.take();
-    if (document->parse_as_written(body_).ok()) {
+    if (document->parse_as_written(json_answer()).ok()) {
         Result<api::Summary> summary = api::summarize(endpoint_, *document);
         if (summary.ok()) {
             summary_ = std::move(summary).value();
@@ -300,7 +305,7 @@ Bytes Exchange::why_not_stored(End how) const {
         return "encoding";
     }
     if (overflow_ || (reader_ && reader_->overflow())
-        || body_.size() > storing_.max_size) {
+        || json_answer().size() > storing_.max_size) {
         return "size";
     }
     if (failed_) {
@@ -353,7 +358,7 @@ Bytes Exchange::put(Now now) {
     entry.created_wall_s = now.wall_s();
     entry.tenant_scoped = storing_.tenant_scoped;
     entry.tags.assign(storing_.tags.begin(), storing_.tags.end());
-    entry.content = reader_ ? Bytes(content) : Bytes(body_);
+    entry.content = reader_ ? Bytes(content) : json_answer();
     if (near_) {
         entry.prompt = near_->text;
     }
@@ -378,8 +383,10 @@ Bytes Exchange::put(Now now) {
     if (near_ && put == cache::Put::kStored) {
         store_near(stored.id, now);
     }
-    services_.metrics.counter(metrics::kCacheStores, {result_label(put)})
-        .add();
+    metrics::Counter other;
+    count_on(put == cache::Put::kStored ? services_.request_series.stored
+                                        : other,
+             metrics::kCacheStores, {result_label(put)});
     return refusal_reason(put);
 }
 
@@ -409,12 +416,29 @@ void Exchange::end(End how, Now now) {
     count(how, now);
 }
 
+// `kept`: the series' handle, filled when it is empty.
+void Exchange::count_on(metrics::Counter& kept, const metrics::Family& family,
+                        std::initializer_list<Bytes> values, uint64_t by) {
+    if (!kept) {
+        kept = services_.metrics.counter(
+            family, metrics::Values(values.begin(), values.size()));
+    }
+    kept.add(by);
+}
+
+void Exchange::count_outcome(Bytes reason) {
+    RequestSeries::Outcome& kept =
+        services_.request_series.outcomes[static_cast<size_t>(status_)];
+    if (kept.reason != reason) {
+        kept = {std::string(reason), {}};
+    }
+    count_on(kept.count, metrics::kCacheRequests, {name_of(status_), reason});
+}
+
 void Exchange::count(End how, Now now) {
     metrics::Table& table = services_.metrics;
     if (status_ != CacheStatus::kNone) {
-        table.counter(metrics::kCacheRequests,
-                      {name_of(status_), reason_label(reason_)})
-            .add();
+        count_outcome(reason_label(reason_));
     }
     if (form_ == Form::kStream) {
         table.counter(metrics::kStreamEnds, {name_of(how)}).add();
@@ -452,12 +476,12 @@ void Exchange::count_texts() {
 }
 
 void Exchange::count_saved() {
-    metrics::Table& table = services_.metrics;
+    RequestSeries& kept = services_.request_series;
     if (usage_.known()) {
-        table.counter(metrics::kSavedTokens, {metrics::kInput})
-            .add(static_cast<uint64_t>(usage_.input));
-        table.counter(metrics::kSavedTokens, {metrics::kOutput})
-            .add(static_cast<uint64_t>(usage_.output));
+        count_on(kept.saved_input, metrics::kSavedTokens, {metrics::kInput},
+                 static_cast<uint64_t>(usage_.input));
+        count_on(kept.saved_output, metrics::kSavedTokens,
+                 {metrics::kOutput}, static_cast<uint64_t>(usage_.output));
     }
 }
 
@@ -514,18 +538,27 @@ void Exchange::count_upstream(Bytes kind, Now now) {
 
 void Exchange::log(int status) {
     metrics::Table& table = services_.metrics;
-    constexpr Bytes kClasses[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    Bytes status_class = status >= 100 && status < 600
-                             ? kClasses[status / 100]
-                             : Bytes{};
+    constexpr Bytes kClasses[RequestSeries::kClasses] = {
+        "", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    size_t status_class = status >= 100 && status < 600
+                              ? static_cast<size_t>(status) / 100
+                              : 0;
     Bytes cache = name_of(status_);
     Bytes api = endpoint_ == api::Endpoint::kNone ? Bytes("none")
                                                   : api::name_of(endpoint_);
-    table.counter(metrics::kRequests, {api, status_class,
-                                       cache.empty() ? Bytes("none") : cache,
-                                       account_.variant})
-        .add();
-    table.histogram(metrics::kOverhead).observe(overhead_ns_);
+    RequestSeries& kept = services_.request_series;
+    metrics::Counter of_variant;
+    count_on(account_.variant.empty()
+                 ? kept.requests[static_cast<size_t>(endpoint_)][status_class]
+                                [static_cast<size_t>(status_)]
+                 : of_variant,
+             metrics::kRequests,
+             {api, kClasses[status_class],
+              cache.empty() ? Bytes("none") : cache, account_.variant});
+    if (!kept.overhead) {
+        kept.overhead = table.histogram(metrics::kOverhead);
+    }
+    kept.overhead.observe(overhead_ns_);
     Bytes kind = refused_ ? refusal_kind(status) : Bytes{};
     if (denial_ && denial_->budget && !kind.empty()) {
         kind = "budget_exceeded";

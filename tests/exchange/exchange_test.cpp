@@ -164,6 +164,51 @@ TEST_F(ExchangeTest, ABodyThatIsKnownIsReadAsBefore) {
     EXPECT_NE(other->key(), first->key());
 }
 
+// It is written once for a body, and anew when the entry is another one or the
+// client is to see another model's name.
+TEST_F(ExchangeTest, AStreamIsRepeatedAsLongAsItsEntryStands) {
+    store();
+    std::string first(begin(true)->reply().body);
+    size_t kept = services_.readings.bytes();
+    EXPECT_GT(kept, body_.size() + first.size() - 1);
+    auto again = begin(true);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_EQ(again->reply().body, first);
+    EXPECT_EQ(again->reply().content_type,
+              "text/event-stream; charset=utf-8");
+    EXPECT_EQ(again->usage().output, 12);
+    again->end(End::kComplete, at(1.4));
+    EXPECT_EQ(total(metrics::kSavedTokens), 42u);
+    policy_.bypass = true;
+    auto other = begin(false);
+    head(*other, "application/json");
+    std::string answer = json_answer();
+    answer.replace(answer.find("Hello"), 5, "Howdy");
+    other->on_json(answer, at(1.5));
+    other->on_eof(true, End::kComplete, at(1.5));
+    policy_.bypass = false;
+    auto fresh = begin(true);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_NE(fresh->reply().body.find("Howdy"), Bytes::npos);
+}
+
+// A body by its Content-Length is settled before the bytes go.
+TEST_F(ExchangeTest, AnAnswerInOnePieceIsStoredFromWhereItStands) {
+    auto exchange = begin(false);
+    std::string answer = json_answer();
+    exchange->on_head({200, "application/json", "",
+                       static_cast<int64_t>(answer.size())},
+                      at(1.1));
+    exchange->on_json(answer, at(1.2));
+    EXPECT_TRUE(exchange->ended());
+    answer.assign(answer.size(), 'x');
+    exchange->on_eof(true, End::kComplete, at(1.3));
+    exchange.reset();
+    auto hit = begin(false);
+    ASSERT_EQ(step_, Step::kReply);
+    EXPECT_EQ(hit->reply().body, json_answer());
+}
+
 TEST_F(ExchangeTest, ABodyThatIsKnownIsParsedWhenItMustGoOn) {
     store();
     (void) begin(true);

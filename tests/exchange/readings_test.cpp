@@ -54,6 +54,39 @@ TEST(Readings, NeverHoldsMoreThanItsBound) {
     EXPECT_GT(readings.bytes(), Readings::kMaxBytes / 2);
 }
 
+TEST(Readings, AStreamStandsBesideItsBodyAndGoesWithIt) {
+    Readings readings;
+    Reading* known = readings.keep(reading("abcdef"));
+    ASSERT_NE(known, nullptr);
+    readings.keep_stream(*known, {1, 2, 3}, "m", "data: 1\n\n");
+    EXPECT_EQ(readings.bytes(), 15u);
+    readings.keep_stream(*known, {1, 2, 4}, "m", "data: 22\n\n");
+    EXPECT_EQ(readings.bytes(), 16u);
+    EXPECT_EQ(known->stream.entry, (cache::EntryId{1, 2, 4}));
+    EXPECT_EQ(known->stream.text, "data: 22\n\n");
+    readings.keep_stream(*known, {1, 2, 5}, "m",
+                         std::string(Readings::kMaxBody + 1, 'x'));
+    EXPECT_EQ(readings.bytes(), 6u);
+    EXPECT_EQ(known->stream.text, "");
+    readings.keep(reading("abcdef"));
+    EXPECT_EQ(readings.bytes(), 6u);
+}
+
+TEST(Readings, StreamsCountInTheBoundAndSpareTheirOwnBody) {
+    Readings readings;
+    std::string stream(Readings::kMaxBody, 'x');
+    for (int i = 0; i < 100; i++) {
+        std::string body = "body " + std::to_string(i);
+        Reading* known = readings.keep(reading(body));
+        ASSERT_NE(known, nullptr);
+        readings.keep_stream(*known, {}, "", stream);
+        ASSERT_LE(readings.bytes(), Readings::kMaxBytes);
+        known = readings.find(Endpoint::kChat, true, body);
+        ASSERT_NE(known, nullptr);
+        ASSERT_EQ(known->stream.text.size(), stream.size());
+    }
+}
+
 TEST(Readings, WhatIsTooLongIsNotKept) {
     Readings readings;
     std::string body(Readings::kMaxBody + 1, 'x');
