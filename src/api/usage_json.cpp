@@ -1,5 +1,7 @@
 #include "src/api/usage_json.hpp"
 
+#include <array>
+
 #include "src/base/bytes.hpp"
 
 namespace llm::api {
@@ -24,24 +26,67 @@ bool read_count(const Document& doc, NodeId id, int64_t& out, bool& absurd) {
 
 namespace {
 
-// The first spelling that is there.
-NodeId either(const Document& doc, NodeId object, Bytes one, Bytes other) {
-    const NodeId id = doc.find(object, one);
-    return id == json::kNoNode ? doc.find(object, other) : id;
-}
+enum Member : size_t {
+    kPrompt,
+    kInput,
+    kCompletion,
+    kOutput,
+    kTotal,
+    kPromptDetails,
+    kInputDetails,
+    kCompletionDetails,
+    kOutputDetails,
+    kCacheHit,
+    kMembers,
+};
 
-void merge_details(const Document& doc, NodeId usage, Usage& into) {
+// In the order of Member.
+constexpr Bytes kNames[kMembers] = {
+    "prompt_tokens",
+    "input_tokens",
+    "completion_tokens",
+    "output_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "input_tokens_details",
+    "completion_tokens_details",
+    "output_tokens_details",
+    "prompt_cache_hit_tokens",
+};
+
+// The members of a usage object by their names, found in one walk; of doubles
+// the first.
+struct Found {
+    Found(const Document& doc, NodeId usage) {
+        ids.fill(json::kNoNode);
+        for (const NodeId child : doc.children(usage)) {
+            const Bytes key = doc.key(child);
+            for (size_t at = 0; at < kMembers; ++at) {
+                if (kNames[at].size() == key.size() && kNames[at] == key &&
+                    ids[at] == json::kNoNode) {
+                    ids[at] = child;
+                }
+            }
+        }
+    }
+
+    // The first spelling that is there.
+    NodeId either(Member one, Member other) const {
+        return ids[one] == json::kNoNode ? ids[other] : ids[one];
+    }
+
+    std::array<NodeId, kMembers> ids;
+};
+
+void merge_details(const Document& doc, const Found& found, Usage& into) {
     bool& absurd = into.absurd;
-    const NodeId in =
-        either(doc, usage, "prompt_tokens_details", "input_tokens_details");
-    const NodeId hit = doc.find(usage, "prompt_cache_hit_tokens");
-    read_count(doc, hit, into.cached_input, absurd);
+    const NodeId in = found.either(kPromptDetails, kInputDetails);
+    read_count(doc, found.ids[kCacheHit], into.cached_input, absurd);
     read_count(doc, doc.find(in, "cached_tokens"), into.cached_input, absurd);
     read_count(doc, doc.find(in, "cache_write_tokens"), into.cache_write,
                absurd);
     read_count(doc, doc.find(in, "audio_tokens"), into.audio_input, absurd);
-    const NodeId out = either(doc, usage, "completion_tokens_details",
-                              "output_tokens_details");
+    const NodeId out = found.either(kCompletionDetails, kOutputDetails);
     read_count(doc, doc.find(out, "reasoning_tokens"), into.reasoning,
                absurd);
     read_count(doc, doc.find(out, "audio_tokens"), into.audio_output, absurd);
@@ -62,17 +107,16 @@ void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
         return;
     }
     bool& absurd = into.absurd;
-    read_count(doc, either(doc, usage, "prompt_tokens", "input_tokens"),
-               into.input, absurd);
-    read_count(doc, either(doc, usage, "completion_tokens", "output_tokens"),
-               into.output, absurd);
+    const Found found(doc, usage);
+    read_count(doc, found.either(kPrompt, kInput), into.input, absurd);
+    read_count(doc, found.either(kCompletion, kOutput), into.output, absurd);
     int64_t total = Usage::kUnknown;
-    read_count(doc, doc.find(usage, "total_tokens"), total, absurd);
+    read_count(doc, found.ids[kTotal], total, absurd);
     if (total >= 0 && into.input >= 0 && total - into.input > into.output &&
         total >= into.input) {
         into.output = total - into.input;
     }
-    merge_details(doc, usage, into);
+    merge_details(doc, found, into);
     clamp(into.cached_input, into.input, absurd);
     clamp(into.audio_input, into.input, absurd);
     clamp(into.reasoning, into.output, absurd);
