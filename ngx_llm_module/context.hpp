@@ -1,7 +1,6 @@
 // Context: what the door keeps of one request beside its Exchange. It lives
-// as long as the request's pool, and is found again after an
-// internal redirect (which forgets all module contexts) through the pool's
-// cleanup list.
+// as long as the request's pool, and is found again after an internal redirect
+// (which forgets all module contexts) through the pool's cleanup list.
 #pragma once
 
 #include <memory>
