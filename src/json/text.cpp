@@ -101,6 +101,36 @@ int64_t magnitude(Bytes number) {
     return power + (negative ? -value : value);
 }
 
+// What is nearly always written: a few digits, with a point or without. Digits
+// and power are exact, so that their quotient is rounded once, as it has to be
+// (Clinger, "How to Read Floating Point Numbers Accurately", 1990). The
+// library's reader takes them all, and is large for that.
+bool read_short(Bytes number, double& value) {
+    constexpr size_t kMostDigits = 15;
+    static constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3, 1e4,  1e5,
+                                         1e6,  1e7,  1e8,  1e9, 1e10, 1e11,
+                                         1e12, 1e13, 1e14, 1e15};
+    bool negative = number[0] == '-';
+    bool point = false;
+    uint64_t digits = 0;
+    size_t count = 0;
+    size_t decimals = 0;
+    for (char c : number.substr(negative ? 1 : 0)) {
+        if (c == '.') {
+            point = true;
+        } else if (is_digit(c) && count < kMostDigits) {
+            digits = digits * 10 + static_cast<uint64_t>(c - '0');
+            count++;
+            decimals += point ? 1 : 0;
+        } else {
+            return false;
+        }
+    }
+    value = static_cast<double>(digits) / kPowers[decimals];
+    value = negative ? -value : value;
+    return true;
+}
+
 }  // namespace
 
 Escapes classify_escapes(const char* p, const char* end, const char* limit) {
@@ -255,6 +285,9 @@ int64_t clamp_int64(Bytes number) {
 
 double clamp_double(Bytes number) {
     double value = 0;
+    if (read_short(number, value)) {
+        return value;
+    }
     auto [ptr, ec] = std::from_chars(number.data(),
                                      number.data() + number.size(), value);
     if (ec != std::errc::result_out_of_range) {

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -147,6 +148,23 @@ TEST(Document, ReadsNumbersWithinBounds) {
     ASSERT_TRUE(doc.parse(digits).ok());
     EXPECT_EQ(doc.as_int64(kRoot), INT64_MAX);
     EXPECT_EQ(doc.as_double(kRoot), kMaxDouble);
+}
+
+// The short way and the library's come to the same double.
+TEST(Document, DoublesAreRoundedOnce) {
+    const std::string digits = "90071992547409937";
+    for (size_t count = 1; count <= digits.size(); count++) {
+        for (size_t whole = 1; whole <= count; whole++) {
+            std::string text = "-" + digits.substr(0, whole);
+            if (whole < count) {
+                text += '.' + digits.substr(whole, count - whole);
+            }
+            Document doc;
+            ASSERT_TRUE(doc.parse(text).ok()) << text;
+            EXPECT_EQ(doc.as_double(kRoot), std::strtod(text.c_str(), nullptr))
+                << text;
+        }
+    }
 }
 
 TEST(Document, Case1_RefusesWhatIsNotJson) {
