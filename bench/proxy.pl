@@ -34,7 +34,9 @@ my @variants = (
     {name => 'llm miss', kind => 'unique', ours => 1},
     {name => 'llm miss, routed', kind => 'unique', ours => 1},
     {name => 'llm miss, judged', kind => 'unique', ours => 1},
-    {name => 'llm limits', kind => 'unique', ours => 1, apart => 1},
+    {name => 'llm limits', kind => 'unique', ours => 1, apart => 'limits'},
+    {name => 'llm miss, new zone', kind => 'unique', ours => 1,
+     apart => 'filling'},
     {name => 'llm hit JSON', kind => 'same', ours => 1},
     {name => 'llm hit SSE', kind => 'same', ours => 1, stream => 1},
 );
@@ -57,6 +59,7 @@ my @ratios = (
     ['llm miss, routed', 'llm miss', 0.95],
     ['llm miss, judged', 'llm miss', undef],
     ['llm limits', 'llm miss', 0.95],
+    ['llm miss, new zone', 'proxy_pass', undef],
     ['llm hit JSON', 'proxy_cache', 1.20],
     ['llm hit JSON', 'return 200', 0.70],
     ['llm hit SSE', 'return 200', undef],
@@ -161,7 +164,7 @@ sub conf_for {
     upstream mock { server 127.0.0.1:$upstream; keepalive 64; }
     proxy_cache_path $dir/$case->{label}.cache keys_zone=stock:32m;
 END
-    $conf .= "    llm_zone bench:256m;\n" . routing_maps() if !$skipped;
+    $conf .= "    llm_zone bench:64m;\n" . routing_maps() if !$skipped;
     my $pass = 'proxy_pass http://mock;';
     my $ours = "llm on; llm_cache bench; llm_cache_scope \"\"; $pass";
     my %inside = (
@@ -178,8 +181,10 @@ END
     );
     for my $variant (grep { !$_->{apart} } @variants) {
         next if $variant->{ours} && $skipped;
+        my $metrics = $variant->{ours}
+            ? ' location = /metrics { llm_metrics; }' : '';
         $conf .= "    server { listen 127.0.0.1:$variant->{port} backlog=1024;"
-            . " location / { $inside{$variant->{name}} } }\n";
+            . " location / { $inside{$variant->{name}} }$metrics }\n";
     }
     return $conf;
 }
@@ -195,11 +200,12 @@ sub limits_conf {
     spew("$dir/keys.json", qq({"keys": [{$entry}]}));
     return <<"END";
     upstream mock { server 127.0.0.1:$upstream; keepalive 64; }
-    llm_zone bench:256m;
+    llm_zone bench:64m;
     llm_keys $dir/keys.json;
     llm_prices $dir/prices.json;
     server {
         listen 127.0.0.1:$variant{'llm limits'}{port} backlog=1024;
+        location = /metrics { llm_metrics; }
         location / {
             llm on; llm_cache bench; llm_cache_scope "";
             llm_limit key key=\$llm_key requests=900m/m tokens=900000m/m;
@@ -213,11 +219,27 @@ sub limits_conf {
 END
 }
 
+# A zone so large that no run fills it: each answer is stored in memory that
+# nobody has touched before.
+sub filling_conf {
+    return <<"END";
+    upstream mock { server 127.0.0.1:$upstream; keepalive 64; }
+    llm_zone bench:512m;
+    server {
+        listen 127.0.0.1:$variant{'llm miss, new zone'}{port} backlog=1024;
+        location / {
+            llm on; llm_cache bench; llm_cache_scope "";
+            proxy_pass http://mock;
+        }
+    }
+END
+}
+
 # ---------------------------------------------------------- requests/second
 
 sub run_wrk {
     my ($case, $variant, $round) = @_;
-    my $worker = $variant->{apart} ? $case->{limits} : $case->{worker};
+    my $worker = $case->{worker}{$variant->{apart} // 'shared'};
     my $asked = upstream_count($upstream);
     my $before = cpu($worker);
     my $url = "http://127.0.0.1:$variant->{port}";
@@ -241,6 +263,29 @@ sub run_wrk {
             cpu => $spent * 1e6 / $requests, asked => $asked / $requests};
 }
 
+# How many entries have made room for others.
+sub evictions {
+    my ($port) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $port)
+        or die "connect: $!";
+    print $socket "GET /metrics HTTP/1.0\r\n\r\n";
+    local $/;
+    return <$socket> =~ /^llm_cache_evictions_total (\d+)/m
+        ? $1 : die "no metrics\n";
+}
+
+# A cache is full for nearly all of its life: then a miss evicts, and no page
+# of the zone is touched for the first time.
+sub fill_zone {
+    my ($case, $variant) = @_;
+    for my $run (1 .. 120) {
+        return if evictions($variant->{port}) > 0;
+        run_wrk($case, $variant, 100 + $run);
+    }
+    die "the zone of $variant->{name} does not fill\n";
+}
+
 sub measure_case {
     my ($case) = @_;
     my @active = grep { !reason($case, $_) } @variants;
@@ -252,6 +297,9 @@ sub measure_case {
     for my $variant (grep { $_->{kind} eq 'same' } @active) {
         my $body = request_body($case->{request}, $variant->{stream}, 0);
         fetch($variant->{port}, $body, "size=$case->{text}") for 1, 2;
+    }
+    for my $variant (grep { $_->{name} =~ /^llm (?:miss|limits)$/ } @active) {
+        fill_zone($case, $variant);
     }
     for my $round (1 .. $option{rounds}) {
         for my $variant (@active) {
@@ -356,12 +404,13 @@ for my $label (split /,/, $option{cases}) {
                 text => $answer > 700 ? $answer - 590 : 100);
     $case{answer} = fetch($upstream, request_body($request, 0, 0),
                           "size=$case{text}");
-    $case{worker} = start_nginx($case{label}, conf_for(\%case));
-    $case{limits} = start_nginx("$case{label}-limits", limits_conf())
+    my %conf = (shared => conf_for(\%case));
+    @conf{qw(limits filling)} = (limits_conf(), filling_conf())
         if !$skipped;
+    $case{worker}{$_} = start_nginx("$case{label}-$_", $conf{$_})
+        for keys %conf;
     measure_case(\%case);
-    stop($case{label});
-    stop("$case{label}-limits") if !$skipped;
+    stop("$case{label}-$_") for keys %conf;
     push @cases, \%case;
 }
 my ($first, $each) = measure_streams($option{streams});
