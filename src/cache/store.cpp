@@ -107,6 +107,25 @@ Lookup Store::give_out(uint32_t index, const Digest* key, const EntryId* id,
     return out;
 }
 
+Lookup Store::confirm(const Digest& key, const EntryId& known, Now now) {
+    Lookup out;
+    uint32_t index = shard_of(key);
+    Entered entered(*this, index);
+    uint32_t chunk = entered.ok() ? entered.shard.find(key) : kNoChunk;
+    if (chunk == kNoChunk) {
+        return out;
+    }
+    Slot& entry = entered.shard.slot(chunk);
+    out.id = {index, chunk, entry.generation};
+    if (out.id != known || entered.shard.killed_by(chunk) != 0
+        || !fill_times(out, entry, now)) {
+        return out;
+    }
+    entry.visited = 1;
+    out.status = Lookup::Status::kHit;
+    return out;
+}
+
 // What else of the slot is wrong is not known, so nothing of it is trusted:
 // the shard is derived again without it.
 void Store::drop_corrupt(const EntryId& id) {

@@ -129,6 +129,11 @@ public:
         return lookup_id(id, now, place(alloc));
     }
 
+    // For who has the bytes of that entry already: a hit, without bytes, as
+    // long as it is what stands under the key. Otherwise kNone, whatever the
+    // reason: lookup() tells.
+    Lookup confirm(const Digest& key, const EntryId& known, Now now);
+
     // Stores the pieces, joined, in place of what stands under that key.
     PutResult put(const Digest& key, const EntryMeta& meta,
                   std::span<const Bytes> pieces, Now now);

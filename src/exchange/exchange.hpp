@@ -261,12 +261,13 @@ private:
                                 const Allocator& memory);
     bool take(cache::Entry entry, const cache::Lookup& found,
               const ClientControl& control, const Allocator& memory);
-    Step hit(Reading* known, const Allocator& memory);
-    bool replay(const Reading& known, const Allocator& memory);
+    bool find_given(const Reading* known, const Policy& policy, Now now);
+    Reading* remember(Reading* known);
+    void hit_by(const cache::Lookup& found);
     bool replies_by_stream() const {
         return request_.stream && endpoint_ != api::Endpoint::kEmbeddings;
     }
-    Step hit();
+    Step hit(Reading* known = nullptr);
     void name_hit();
 
     // near.cpp
@@ -373,6 +374,7 @@ private:
     api::ApiError refusal_;
     cache::Entry entry_;
     cache::EntryId entry_id_;
+    std::shared_ptr<const Given> given_;  // holds what entry_ views
     route::Edits edits_;
     bool usage_injected_ = false;
     bool rerouted_ = false;

@@ -174,14 +174,11 @@ Step Exchange::look_up(const Policy& policy, Now now,
             (void) miss(CacheStatus::kBypass, "bypass");
         } else if (policy.control.no_cache) {
             (void) miss(CacheStatus::kBypass, "client:no_cache");
-        } else if (find(*key_, policy, now, memory)) {
+        } else if (find_given(known, policy, now)
+                   || find(*key_, policy, now, memory)) {
             store_wanted_ = false;
-            if (known == nullptr) {
-                known = services_.readings.keep(
-                    {std::string(bytes_), model_required_, request_,
-                     services_.key_head, *key_, {}});
-            }
-            return observe_ ? Step::kForward : hit(known, memory);
+            known = remember(known);
+            return observe_ ? Step::kForward : hit(known);
         }
         bool search = status_ != CacheStatus::kBypass;
         if (begin_near(policy, parts, search) && search
@@ -306,55 +303,66 @@ bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
         }
     }
     entry_ = std::move(entry);
+    hit_by(found);
+    return true;
+}
+
+void Exchange::hit_by(const cache::Lookup& found) {
     entry_id_ = found.id;
     reply_.age_s = found.age_s;
     reply_.ttl_s = found.ttl_s;
     reply_.entry_id = services_.store->id_text(found.id);
+}
+
+// The entry that was given out for this body before, if it still stands. What
+// depends on its age goes the long way.
+bool Exchange::find_given(const Reading* known, const Policy& policy,
+                          Now now) {
+    if (known == nullptr || !known->given || policy.control.max_age_s
+        || policy.control.min_fresh_s) {
+        return false;
+    }
+    cache::Lookup found =
+        services_.store->confirm(*key_, known->given->id, now);
+    if (!found.hit()) {
+        return false;
+    }
+    given_ = known->given;
+    entry_ = given_->entry;
+    hit_by(found);
+    reply_.detail = {};
+    status_ = CacheStatus::kHit;
+    reason_ = "exact";
     return true;
 }
 
-// The same stream for the same body is not written again as long as the entry
-// is the same.
-Step Exchange::hit(Reading* known, const Allocator& memory) {
-    if (known == nullptr || !replies_by_stream()) {
-        return hit();
+// What a body came to is kept at its first hit, what it was given at its
+// second one. An alias's answer goes with the alias, which may go alone.
+Reading* Exchange::remember(Reading* known) {
+    if (known == nullptr) {
+        return services_.readings.keep({std::string(bytes_), model_required_,
+                                        request_, services_.key_head, *key_,
+                                        nullptr});
     }
-    if (replay(*known, memory)) {
-        return Step::kReply;
+    if (!given_ && status_ == CacheStatus::kHit) {
+        services_.readings.keep_given(*known, entry_id_, entry_);
     }
-    Step step = hit();
-    if (step == Step::kReply) {
-        services_.readings.keep_stream(*known, entry_id_, answer_name_,
-                                       reply_.body);
-    }
-    return step;
-}
-
-bool Exchange::replay(const Reading& known, const Allocator& memory) {
-    const Reading::Stream& stream = known.stream;
-    if (stream.text.empty() || stream.entry != entry_id_
-        || stream.model != answer_name_) {
-        return false;
-    }
-    char* out = memory.allocate(memory.context, stream.text.size());
-    if (out == nullptr) {
-        return false;
-    }
-    stream.text.copy(out, stream.text.size());
-    usage_ = entry_.usage;
-    reply_.content_type = kEventStream;
-    reply_.body = {out, stream.text.size()};
-    return true;
+    return known;
 }
 
 // One entry serves both forms: JSON is what is stored, a stream is written
 // from it.
-Step Exchange::hit() {
+Step Exchange::hit(Reading* known) {
     usage_ = entry_.usage;
     if (!replies_by_stream()) {
         reply_.content_type = kJson;
         reply_.body = entry_.content;
         name_hit();
+        return Step::kReply;
+    }
+    reply_.content_type = kEventStream;
+    if (given_ && !given_->stream.empty() && given_->model == answer_name_) {
+        reply_.body = given_->stream;
         return Step::kReply;
     }
     Result<api::Answer> answer = api::read_json(endpoint_, entry_.content);
@@ -367,8 +375,11 @@ Step Exchange::hit() {
         answer->model = answer_name_;
     }
     api::write_sse(*answer, options, replay_);
-    reply_.content_type = kEventStream;
     reply_.body = replay_;
+    if (known != nullptr && known->given
+        && known->given->id == entry_id_) {
+        services_.readings.keep_stream(*known, answer_name_, replay_);
+    }
     return Step::kReply;
 }
 

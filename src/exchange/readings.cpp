@@ -11,6 +11,30 @@ constexpr size_t kHashed = 256;
 
 }  // namespace
 
+std::shared_ptr<Given> Given::of(const cache::EntryId& id,
+                                 const cache::Entry& entry) {
+    using cache::Entry;
+    constexpr Bytes Entry::*kTexts[] = {
+        &Entry::answer_id,     &Entry::model,  &Entry::requested_model,
+        &Entry::finish_reason, &Entry::tenant, &Entry::prompt,
+        &Entry::content};
+    auto given = std::make_shared<Given>();
+    given->id = id;
+    given->entry = entry;
+    given->entry.tags.clear();
+    size_t size = 0;
+    for (Bytes Entry::*text : kTexts) {
+        size += (entry.*text).size();
+    }
+    given->texts.reserve(size);  // from here on it does not move
+    for (Bytes Entry::*text : kTexts) {
+        size_t at = given->texts.size();
+        given->texts += entry.*text;
+        given->entry.*text = Bytes(given->texts).substr(at);
+    }
+    return given;
+}
+
 size_t Readings::slot_of(Bytes body) {
     size_t tail = body.size() - std::min(body.size(), kHashed);
     return crc32c(body.substr(tail), static_cast<uint32_t>(body.size()))
@@ -59,16 +83,26 @@ Reading* Readings::keep(Reading reading) {
     return slots_[slot].get();
 }
 
-void Readings::keep_stream(Reading& of, const cache::EntryId& entry,
-                           Bytes model, Bytes text) {
-    bytes_ -= of.stream.text.size();
-    of.stream = {};
-    if (text.size() > kMaxBody) {
+void Readings::keep_given(Reading& of, const cache::EntryId& id,
+                          const cache::Entry& entry) {
+    bytes_ -= of.bytes();
+    of.given = Given::of(id, entry);
+    if (of.given->bytes() > kMaxBody) {
+        of.given.reset();
+    }
+    size_t size = of.bytes();
+    make_room(size, &of);
+    bytes_ += size;
+}
+
+void Readings::keep_stream(Reading& of, Bytes model, Bytes stream) {
+    if (!of.given || !of.given->stream.empty() || stream.size() > kMaxBody) {
         return;
     }
-    make_room(text.size(), &of);
-    of.stream = {entry, std::string(model), std::string(text)};
-    bytes_ += text.size();
+    make_room(stream.size(), &of);
+    of.given->stream = stream;
+    of.given->model = model;
+    bytes_ += stream.size();
 }
 
 }  // namespace llm::exchange

@@ -7,12 +7,14 @@
 // is compared whole, so that no other one can be taken for it; which slot it
 // falls into is all that a hash says.
 //
-// Beside a body that asks for a stream stands the one that was written of its
-// entry, for as long as the store gives out that very entry.
+// Beside a body that was a hit more than once stands what the store gave for
+// it: while the store says that this very entry stands, its bytes are neither
+// copied nor checked and read anew, and the stream that was written of it is
+// not written again.
 //
-// Bounded: kSlots bodies, kMaxBytes of them and their streams in all. Only what
-// was a hit is kept, so that bodies that come once cost nothing. One worker,
-// one thread.
+// Bounded: kSlots bodies, kMaxBytes of them and of what was given in all. Only
+// what was a hit is kept, so that bodies that come once cost nothing. One
+// worker, one thread.
 #pragma once
 
 #include <memory>
@@ -21,25 +23,36 @@
 
 #include "src/api/request.hpp"
 #include "src/base/digest.hpp"
-#include "src/cache/entry_id.hpp"
+#include "src/cache/entry.hpp"
 
 namespace llm::exchange {
 
-struct Reading {
-    struct Stream {
-        cache::EntryId entry;
-        std::string model;  // by which its events name it; "": the entry's
-        std::string text;   // "": none was written
-    };
+// Shared with the exchanges that answer with it, which may outlast it here.
+struct Given {
+    // A copy; the texts of `entry` are views of the copy, tags are left out.
+    static std::shared_ptr<Given> of(const cache::EntryId& id,
+                                     const cache::Entry& entry);
 
+    cache::EntryId id;
+    cache::Entry entry;
+    std::string texts;
+    std::string stream;  // as written of it, once; "": not yet
+    std::string model;   // as its events name it; "": the entry's
+
+    size_t bytes() const { return texts.size() + stream.size(); }
+};
+
+struct Reading {
     std::string body;
     bool model_required = true;  // how it was read
     api::Request request;        // its endpoint is the one it came to
     std::string key_head;        // what the key holds beside the body
     Digest key;
-    Stream stream;
+    std::shared_ptr<Given> given;
 
-    size_t bytes() const { return body.size() + stream.text.size(); }
+    size_t bytes() const {
+        return body.size() + (given ? given->bytes() : 0);
+    }
 };
 
 class Readings {
@@ -54,9 +67,12 @@ public:
     // In the place of what stood in its slot. nullptr: a body over kMaxBody
     // is not kept.
     Reading* keep(Reading reading);
-    // Of one that find() or keep() gave; nor is a stream over kMaxBody.
-    void keep_stream(Reading& of, const cache::EntryId& entry, Bytes model,
-                     Bytes text);
+    // Beside one that find() or keep() gave, in place of what stood there; of
+    // more than kMaxBody nothing is kept.
+    void keep_given(Reading& of, const cache::EntryId& id,
+                    const cache::Entry& entry);
+    // The first stream of what is given.
+    void keep_stream(Reading& of, Bytes model, Bytes stream);
 
     size_t bytes() const { return bytes_; }  // of all that is kept
 

@@ -88,6 +88,25 @@ TEST(Store, KeysThatDifferInOneBitAreTwo) {
     EXPECT_TRUE(zone->check().ok());
 }
 
+TEST(Store, ConfirmsAnEntryUntilAnotherOneStandsThere) {
+    Zone zone(4 << 20);
+    Digest key = key_of(1);
+    EntryMeta hour;
+    EntryId one = put(zone.store(), key, "one", hour, at(100)).id;
+    Lookup same = zone->confirm(key, one, at(110));
+    EXPECT_TRUE(same.hit());
+    EXPECT_EQ(same.id, one);
+    EXPECT_EQ(same.age_s, 10);
+    EXPECT_EQ(same.ttl_s, 3590);
+    EXPECT_FALSE(zone->confirm(key_of(2), one, at(110)).hit());
+    EntryId two = put(zone.store(), key, "two", hour, at(120)).id;
+    EXPECT_FALSE(zone->confirm(key, one, at(120)).hit());
+    EXPECT_TRUE(zone->confirm(key, two, at(120)).hit());
+    EXPECT_FALSE(zone->confirm(key, two, at(120 + 3600)).hit());
+    ASSERT_TRUE(zone->purge(PurgeBy::kAll, "").ok());
+    EXPECT_FALSE(zone->confirm(key, two, at(130)).hit());
+}
+
 // Fault case 91: keys that somebody has chosen to meet in one bucket, which
 // costs him a search for each, are spread again where the zone has another
 // hash key, and he does not know this one. The same for digests in a row.

@@ -164,21 +164,39 @@ TEST_F(ExchangeTest, ABodyThatIsKnownIsReadAsBefore) {
     EXPECT_NE(other->key(), first->key());
 }
 
-// It is written once for a body, and anew when the entry is another one or the
-// client is to see another model's name.
-TEST_F(ExchangeTest, AStreamIsRepeatedAsLongAsItsEntryStands) {
+// What the store gave for a body is given again as long as the entry stands, a
+// stream as it was written.
+TEST_F(ExchangeTest, WhatWasGivenIsGivenAgainAsLongAsItsEntryStands) {
     store();
-    std::string first(begin(true)->reply().body);
-    size_t kept = services_.readings.bytes();
-    EXPECT_GT(kept, body_.size() + first.size() - 1);
+    std::string stream(begin(true)->reply().body);
+    size_t first = services_.readings.bytes();
+    EXPECT_EQ(begin(true)->reply().body, stream);
+    EXPECT_GT(services_.readings.bytes(), first + stream.size());
+    size_t asked = memory_.size();
     auto again = begin(true);
     ASSERT_EQ(step_, Step::kReply);
-    EXPECT_EQ(again->reply().body, first);
+    EXPECT_EQ(memory_.size(), asked);  // nothing was copied
+    EXPECT_EQ(again->reply().body, stream);
     EXPECT_EQ(again->reply().content_type,
               "text/event-stream; charset=utf-8");
-    EXPECT_EQ(again->usage().output, 12);
+    EXPECT_EQ(again->reply().ttl_s, 60);
+    EXPECT_EQ(again->served_model(), "m-1");
+    EXPECT_EQ(again->finish_reason(), "stop");
+    EXPECT_EQ(again->cache_reason(), "exact");
     again->end(End::kComplete, at(1.4));
     EXPECT_EQ(total(metrics::kSavedTokens), 42u);
+    ASSERT_TRUE(services_.store->purge(cache::PurgeBy::kModel, "m-1").ok());
+    (void) begin(true);
+    EXPECT_EQ(step_, Step::kForward);
+    EXPECT_EQ(again->reply().body, stream);  // it may still be under way
+}
+
+TEST_F(ExchangeTest, AnotherEntryOfTheSameKeyIsGivenInstead) {
+    store();
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(begin(false)->reply().body, json_answer());
+        EXPECT_NE(begin(true)->reply().body.find("Hello"), Bytes::npos);
+    }
     policy_.bypass = true;
     auto other = begin(false);
     head(*other, "application/json");
@@ -187,9 +205,21 @@ TEST_F(ExchangeTest, AStreamIsRepeatedAsLongAsItsEntryStands) {
     other->on_json(answer, at(1.5));
     other->on_eof(true, End::kComplete, at(1.5));
     policy_.bypass = false;
-    auto fresh = begin(true);
-    ASSERT_EQ(step_, Step::kReply);
-    EXPECT_NE(fresh->reply().body.find("Howdy"), Bytes::npos);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(begin(false)->reply().body, answer);
+        EXPECT_NE(begin(true)->reply().body.find("Howdy"), Bytes::npos);
+    }
+}
+
+TEST_F(ExchangeTest, WhatWasGivenIsNotGivenToWhoWantsItFresher) {
+    store();
+    for (int i = 0; i < 3; i++) {
+        (void) begin(false);
+        ASSERT_EQ(step_, Step::kReply);
+    }
+    policy_.control.min_fresh_s = 1000;
+    (void) begin(false);
+    EXPECT_EQ(step_, Step::kForward);
 }
 
 // A body by its Content-Length is settled before the bytes go.

@@ -54,37 +54,65 @@ TEST(Readings, NeverHoldsMoreThanItsBound) {
     EXPECT_GT(readings.bytes(), Readings::kMaxBytes / 2);
 }
 
-TEST(Readings, AStreamStandsBesideItsBodyAndGoesWithIt) {
+cache::Entry entry(Bytes content) {
+    cache::Entry entry;
+    entry.model = "m-1";
+    entry.finish_reason = "stop";
+    entry.content = content;
+    entry.usage.output = 12;
+    return entry;
+}
+
+TEST(Readings, WhatWasGivenStandsBesideItsBodyAndGoesWithIt) {
     Readings readings;
     Reading* known = readings.keep(reading("abcdef"));
     ASSERT_NE(known, nullptr);
-    readings.keep_stream(*known, {1, 2, 3}, "m", "data: 1\n\n");
-    EXPECT_EQ(readings.bytes(), 15u);
-    readings.keep_stream(*known, {1, 2, 4}, "m", "data: 22\n\n");
-    EXPECT_EQ(readings.bytes(), 16u);
-    EXPECT_EQ(known->stream.entry, (cache::EntryId{1, 2, 4}));
-    EXPECT_EQ(known->stream.text, "data: 22\n\n");
-    readings.keep_stream(*known, {1, 2, 5}, "m",
-                         std::string(Readings::kMaxBody + 1, 'x'));
-    EXPECT_EQ(readings.bytes(), 6u);
-    EXPECT_EQ(known->stream.text, "");
+    {
+        std::string content = "{\"id\":\"c1\"}";
+        readings.keep_given(*known, {1, 2, 3}, entry(content));
+        content.assign(content.size(), 'x');
+    }
+    std::shared_ptr<const Given> given = known->given;
+    EXPECT_EQ(given->entry.content, "{\"id\":\"c1\"}");
+    EXPECT_EQ(given->entry.model, "m-1");
+    EXPECT_EQ(given->entry.finish_reason, "stop");
+    EXPECT_EQ(given->entry.usage.output, 12);
+    EXPECT_EQ(given->entry.tenant, "");
+    EXPECT_EQ(readings.bytes(), 6u + 18u);
+    readings.keep_stream(*known, "m", "data: 1\n\n");
+    EXPECT_EQ(readings.bytes(), 6u + 18u + 9u);
+    readings.keep_stream(*known, "other", "data: 22\n\n");
+    EXPECT_EQ(given->stream, "data: 1\n\n");
+    EXPECT_EQ(given->model, "m");
+    readings.keep_given(*known, {1, 2, 4}, entry("{}"));
+    EXPECT_EQ(readings.bytes(), 6u + 9u);
     readings.keep(reading("abcdef"));
     EXPECT_EQ(readings.bytes(), 6u);
+    EXPECT_EQ(given->entry.content, "{\"id\":\"c1\"}");
 }
 
-TEST(Readings, StreamsCountInTheBoundAndSpareTheirOwnBody) {
+TEST(Readings, WhatWasGivenCountsInTheBoundAndSparesItsOwnBody) {
     Readings readings;
-    std::string stream(Readings::kMaxBody, 'x');
+    std::string content(Readings::kMaxBody - 100, 'x');
     for (int i = 0; i < 100; i++) {
         std::string body = "body " + std::to_string(i);
         Reading* known = readings.keep(reading(body));
         ASSERT_NE(known, nullptr);
-        readings.keep_stream(*known, {}, "", stream);
+        readings.keep_given(*known, {}, entry(content));
+        readings.keep_stream(*known, "", content);
         ASSERT_LE(readings.bytes(), Readings::kMaxBytes);
         known = readings.find(Endpoint::kChat, true, body);
         ASSERT_NE(known, nullptr);
-        ASSERT_EQ(known->stream.text.size(), stream.size());
+        ASSERT_NE(known->given, nullptr);
+        ASSERT_EQ(known->given->stream.size(), content.size());
     }
+    Reading* known = readings.keep(reading("body"));
+    content.resize(Readings::kMaxBody + 1, 'x');
+    readings.keep_given(*known, {}, entry(content));
+    EXPECT_EQ(known->given, nullptr);
+    readings.keep_given(*known, {}, entry("{}"));
+    readings.keep_stream(*known, "", content);
+    EXPECT_EQ(known->given->stream, "");
 }
 
 TEST(Readings, WhatIsTooLongIsNotKept) {
