@@ -10,55 +10,11 @@ using limit::Demand;
 using limit::Kind;
 using limit::Standing;
 
-// At the dearest rates that text may take, so that what is charged later is
-// not more.
-int64_t most_for(const Need& need, int64_t output) {
-    if (need.price == nullptr) {
-        return 0;
-    }
-    const price::Tier* tier = need.price->tier(need.prompt);
-    bool same = tier == nullptr
-                || tier->rates[price::kReasoning]
-                       == tier->rates[price::kOutput];
-    int64_t most = 0;
-    for (bool written : {false, true}) {
-        if (written && need.cache_write == price::kInput) {
-            break;
-        }
-        for (bool reasoned : {false, true}) {
-            if (reasoned && same) {
-                break;
-            }
-            api::Usage usage;
-            usage.input = need.prompt;
-            usage.output = output;
-            usage.reasoning = reasoned ? output : 0;
-            usage.cache_write = written ? need.prompt : 0;
-            usage.cache_write_1h =
-                need.cache_write == price::kCacheWrite1h ? need.prompt : 0;
-            most = std::max(
-                most, price::cost_nano(*need.price, usage).value_or(0));
-        }
-    }
-    return most;
-}
-
 // At or above the soft line without what this request holds itself.
 bool is_soft(const Demand& demand, const Standing& standing) {
     return standing.limit - standing.remaining - standing.granted
            >= demand.soft;
 }
-
-Bytes noun_of(Kind kind) {
-    switch (kind) {
-    case Kind::kRequests: return "requests";
-    case Kind::kTokens: return "tokens";
-    case Kind::kConcurrency: return "concurrent requests";
-    case Kind::kBudget: break;
-    }
-    return "budget";
-}
-
 }  // namespace
 
 Bytes name_of(BudgetState state) {
@@ -216,55 +172,23 @@ void Spending::ask_late(const Need& need, Now now) {
         return;
     }
     int64_t least = std::min(need.output, limit::kLeastOutput * need.choices);
-    int64_t most_nano = most_for(need, need.output);
-    int64_t least_nano = most_for(need, least);
+    int64_t wanted_nano = most_nano(need, need.output);
+    int64_t least_nano = most_nano(need, least);
     for (size_t i = 0; i < budgets_.size(); i++) {
         if (budgets_[i].value.empty()) {
             continue;
         }
         Demand& demand = ask_budget(i, late_, now);
-        demand.amount = most_nano;
+        demand.amount = wanted_nano;
         demand.least = least_nano;
     }
 }
 
-Denial Spending::unavailable() const {
-    Denial denial;
-    denial.error.status = 503;
-    denial.error.message =
-        "Limits cannot be checked at the moment, try again.";
-    denial.error.code = "limits_unavailable";
-    return denial;
-}
-
-Denial Spending::denial_of(const Part& part,
-                           const limit::Refusal& refusal) const {
-    const Demand& demand = part.demands[refusal.which];
-    size_t rule = part.rules[refusal.which];
-    Denial denial;
-    denial.budget = demand.kind == Kind::kBudget;
-    denial.rule = denial.budget ? budgets_[rule].rule->name
-                                : limits_[rule].rule->name;
-    denial.retry = limit::retry_headers(refusal);
-    denial.error.status = 429;
-    std::string& text = denial.error.message;
-    if (denial.budget) {
-        text = "The budget \"" + denial.rule + "\" does not cover this "
-               "request";
-        denial.error.code = "insufficient_quota";
-        denial.error.type = "insufficient_quota";
-    } else {
-        text = "The limit \"" + denial.rule + "\" on ";
-        text += noun_of(demand.kind);
-        text += " is reached";
-        denial.error.code = "rate_limit_exceeded";
-    }
-    text += refusal.hopeless
-                ? "; it will not before " + denial.retry.retry_after
-                      + " seconds have passed."
-                : "; try again in "
-                      + limit::go_duration(refusal.retry_ns) + ".";
-    return denial;
+Bytes Spending::name_of_rule(const Part& part, size_t i) const {
+    size_t rule = part.rules[i];
+    return part.demands[i].kind == Kind::kBudget
+               ? Bytes(budgets_[rule].rule->name)
+               : Bytes(limits_[rule].rule->name);
 }
 
 void Spending::note_standings(const Part& part) {
@@ -295,11 +219,13 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
                     || std::ranges::all_of(part.demands,
                                            &limit::Demand::dry_run);
         part.clear();
-        return open ? std::nullopt : std::optional(unavailable());
+        return open ? std::nullopt : std::optional(denial_by_ledger());
     }
     note_standings(part);
     if (taken->refusal) {
-        return denial_of(part, *taken->refusal);
+        size_t which = taken->refusal->which;
+        return denial_by(name_of_rule(part, which), part.demands[which].kind,
+                         *taken->refusal);
     }
     part.reservation = taken->reservation;
     kept_ns_ = now.mono_ns;
@@ -324,11 +250,7 @@ int64_t Spending::affordable(const Need& need) const {
         }
         int64_t pays = granted - need.prompt;
         if (demand.kind == Kind::kBudget) {
-            pays = need.price == nullptr
-                       ? output
-                       : price::affordable_output(*need.price, need.prompt,
-                                                  granted, need.cache_write)
-                             .value_or(0);
+            pays = output_for(need, granted);
         }
         output = std::min(output, pays);
     }
@@ -337,7 +259,7 @@ int64_t Spending::affordable(const Need& need) const {
 
 std::span<const int64_t> Spending::amounts_for(int64_t output,
                                                Amounts& out) const {
-    int64_t nano = most_for(need_, output);
+    int64_t nano = most_nano(need_, output);
     size_t count = 0;
     for (const Demand& demand : late_.demands) {
         constexpr int64_t kAsBefore = -1;
@@ -588,10 +510,7 @@ std::vector<Bytes> Spending::take_would_refuse() {
             if (!std::exchange(part->standings[i].would_refuse, false)) {
                 continue;
             }
-            size_t rule = part->rules[i];
-            names.push_back(part->demands[i].kind == Kind::kBudget
-                                ? Bytes(budgets_[rule].rule->name)
-                                : Bytes(limits_[rule].rule->name));
+            names.push_back(name_of_rule(*part, i));
         }
     }
     return names;

@@ -20,13 +20,13 @@
 #include <string>
 #include <vector>
 
-#include "src/api/protocol.hpp"
 #include "src/base/kept_list.hpp"
+#include "src/exchange/denial.hpp"
+#include "src/exchange/need.hpp"
 #include "src/limit/account_memo.hpp"
 #include "src/limit/ledger.hpp"
 #include "src/limit/ratelimit_headers.hpp"
 #include "src/limit/rules.hpp"
-#include "src/price/model_price.hpp"
 
 namespace llm::exchange {
 
@@ -41,26 +41,6 @@ struct LimitAsk {
 struct BudgetAsk {
     const limit::BudgetRule* rule = nullptr;
     std::string value;
-};
-
-// What an answer is expected to take. `output`: of all choices together.
-struct Need {
-    int64_t prompt = 0;
-    int64_t output = 0;
-    bool output_named = false;  // by the request, not by us
-    int64_t choices = 1;
-    // What the prompt may be charged as, beside kInput: kCacheWrite or
-    // kCacheWrite1h where it asks to be written to the provider's cache.
-    price::Rate cache_write = price::kInput;
-    std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
-};
-
-// Why a request is turned away.
-struct Denial {
-    api::ApiError error;
-    limit::RetryHeaders retry;
-    bool budget = false;
-    std::string rule;  // its name
 };
 
 // Somebody's money came to a line, for the first time in its window.
@@ -161,8 +141,7 @@ private:
     void ask_tokens(const Need& need);
     void ask_late(const Need& need, Now now);
     std::optional<Denial> take(Part& part, Now now);
-    Denial denial_of(const Part& part, const limit::Refusal& refusal) const;
-    Denial unavailable() const;
+    Bytes name_of_rule(const Part& part, size_t i) const;
     void note_standings(const Part& part);
     int64_t expected_output(const Need& need) const;
     int64_t affordable(const Need& need) const;

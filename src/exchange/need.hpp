@@ -1,0 +1,33 @@
+// Need: what an answer is expected to take, and what its price makes of it.
+//
+// Units: tokens, nano-dollars. Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "src/price/model_price.hpp"
+
+namespace llm::exchange {
+
+// `output`: of all choices together.
+struct Need {
+    int64_t prompt = 0;
+    int64_t output = 0;
+    bool output_named = false;  // by the request, not by us
+    int64_t choices = 1;
+    // What the prompt may be charged as, beside kInput: kCacheWrite or
+    // kCacheWrite1h where it asks to be written to the provider's cache.
+    price::Rate cache_write = price::kInput;
+    std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
+};
+
+// With that much output, at the dearest rates that text may take, so that
+// what is charged later is not more.
+int64_t most_nano(const Need& need, int64_t output);
+
+// The output that so much money pays for, the prompt paid first; all that is
+// needed where nothing costs anything.
+int64_t output_for(const Need& need, int64_t nano);
+
+}  // namespace llm::exchange
