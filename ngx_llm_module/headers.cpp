@@ -30,7 +30,7 @@ void ask_for_plain_answer(ngx_http_request_t* r) {
     });
 }
 
-ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value) {
+ngx_int_t push_header(ngx_http_request_t* r, Bytes name, ngx_str_t value) {
     auto* header = static_cast<ngx_table_elt_t*>(
         ngx_list_push(&r->headers_out.headers));
     if (header == nullptr) {
@@ -39,12 +39,13 @@ ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value) {
     *header = ngx_table_elt_t{};
     header->hash = 1;
     header->key = immortal(name);
-    header->value = copy_to(r->pool, value);
-    if (header->value.data == nullptr) {
-        header->hash = 0;
-        return NGX_ERROR;
-    }
+    header->value = value;
     return NGX_OK;
+}
+
+ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value) {
+    ngx_str_t copy = copy_to(r->pool, value);
+    return copy.data == nullptr ? NGX_ERROR : push_header(r, name, copy);
 }
 
 ngx_table_elt_t* response_header(ngx_http_request_t* r, Bytes name) {

@@ -17,7 +17,11 @@ void each_request_header(ngx_http_request_t* r, Bytes lower_name, F&& visit);
 // right to an answer that nginx encodes for it.
 void ask_for_plain_answer(ngx_http_request_t* r);
 
-// Adds a response header. `name` must be immortal, `value` is copied.
+// Adds a response header. `name` must be immortal, `value` live as long as
+// the request.
+ngx_int_t push_header(ngx_http_request_t* r, Bytes name, ngx_str_t value);
+
+// The same; `value` is copied.
 ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value);
 
 // The first response header of that name, any case; nullptr when absent.

@@ -1,6 +1,6 @@
 #include "ngx_llm_module/limits.hpp"
 
-#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "ngx_llm_module/headers.hpp"
@@ -127,18 +127,12 @@ ngx_int_t add_retry_headers(ngx_http_request_t* r,
 }
 
 constexpr Bytes kPrefix = "x-ratelimit-";
-constexpr Bytes kRequests[] = {"x-ratelimit-limit-requests",
-                               "x-ratelimit-remaining-requests",
-                               "x-ratelimit-reset-requests"};
-constexpr Bytes kTokens[] = {"x-ratelimit-limit-tokens",
-                             "x-ratelimit-remaining-tokens",
-                             "x-ratelimit-reset-tokens"};
-
-bool is_one_of(Bytes key, const Bytes (&names)[3]) {
-    return std::any_of(std::begin(names), std::end(names), [key](Bytes name) {
-        return equals_ignore_case(key, name);
-    });
-}
+constexpr size_t kRateHeaders = 6;
+// As RateHeaders has them, of requests, then of tokens.
+constexpr Bytes kNames[kRateHeaders] = {
+    "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests", "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"};
 
 // False: the first eight letters are others. Most headers end here.
 bool may_begin(Bytes key, Bytes lower_prefix) {
@@ -150,31 +144,84 @@ bool may_begin(Bytes key, Bytes lower_prefix) {
     return (a | kLower) == (b | kLower);
 }
 
-// What the provider says of its own limits is not what ours are.
-void drop_foreign(ngx_http_request_t* r, bool requests, bool tokens) {
+// Which of kNames it is; kRateHeaders: none. They differ in size, but for
+// limit and reset, which differ in a letter.
+size_t index_of(Bytes key) {
+    if (key.size() <= kPrefix.size() || !may_begin(key, kPrefix)) {
+        return kRateHeaders;
+    }
+    constexpr size_t kTelling = kPrefix.size() + 2;  // li_m_it, re_s_et
+    bool reset = ascii_lower(key[kTelling]) == 's';
+    size_t i = 0;
+    while (i < kRateHeaders
+           && (key.size() != kNames[i].size()
+               || reset != (kNames[i][kTelling] == 's'))) {
+        i++;
+    }
+    bool same = i < kRateHeaders
+                && (key == kNames[i] || equals_ignore_case(key, kNames[i]));
+    return same ? i : kRateHeaders;
+}
+
+using RateValues = std::array<ngx_str_t, kRateHeaders>;
+
+// The values, in the request's memory; those that are not told are empty.
+bool keep_values(ngx_http_request_t* r, const limit::LimitHeaders& headers,
+                 RateValues& values) {
+    const limit::ShortText* texts[kRateHeaders] = {
+        &headers.requests.limit, &headers.requests.remaining,
+        &headers.requests.reset, &headers.tokens.limit,
+        &headers.tokens.remaining, &headers.tokens.reset};
+    auto* to = static_cast<u_char*>(
+        ngx_pnalloc(r->pool, kRateHeaders * limit::ShortText::kMax));
+    if (to == nullptr) {
+        return false;
+    }
+    for (size_t i = 0; i < kRateHeaders; i++) {
+        Bytes text = texts[i]->view();
+        values[i] = {text.size(), to};
+        to = ngx_cpymem(to, text.data(), text.size());
+    }
+    return true;
+}
+
+// What the provider says of its own limits is not what ours are: ours stand
+// in their place, the first time, and nothing the second.
+void replace_foreign(ngx_http_request_t* r, RateValues& values,
+                     std::array<bool, kRateHeaders>& told) {
     each_header(r->headers_out.headers, [&](ngx_table_elt_t& header) {
-        Bytes key = view(header.key);
-        if (key.size() <= kPrefix.size() || !may_begin(key, kPrefix)) {
+        size_t i = index_of(view(header.key));
+        if (i == kRateHeaders || values[i].len == 0) {
             return;
         }
-        if ((requests && is_one_of(key, kRequests))
-            || (tokens && is_one_of(key, kTokens))) {
-            header.hash = 0;
-            ngx_str_null(&header.key);
+        if (header.hash != 0 && !told[i]) {
+            told[i] = true;
+            header.value = values[i];
+            return;
         }
+        header.hash = 0;
+        ngx_str_null(&header.key);
     });
 }
 
-ngx_int_t add_rate(ngx_http_request_t* r, const limit::RateHeaders& rate,
-                   const Bytes (&names)[3]) {
-    if (rate.limit.empty()) {
+ngx_int_t add_rate_headers(ngx_http_request_t* r,
+                           const limit::LimitHeaders& headers) {
+    RateValues values;
+    std::array<bool, kRateHeaders> told{};
+    if (headers.requests.limit.empty() && headers.tokens.limit.empty()) {
         return NGX_OK;
     }
-    bool failed =
-        add_header(r, names[0], rate.limit.view()) != NGX_OK
-        || add_header(r, names[1], rate.remaining.view()) != NGX_OK
-        || add_header(r, names[2], rate.reset.view()) != NGX_OK;
-    return failed ? NGX_ERROR : NGX_OK;
+    if (!keep_values(r, headers, values)) {
+        return NGX_ERROR;
+    }
+    replace_foreign(r, values, told);
+    for (size_t i = 0; i < kRateHeaders; i++) {
+        if (values[i].len > 0 && !told[i]
+            && push_header(r, kNames[i], values[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
 }
 
 }  // namespace
@@ -225,11 +272,7 @@ ngx_int_t add_limit_headers(ngx_http_request_t* r, Context& ctx) {
     if (spending == nullptr || ctx.exchange.observe()) {
         return NGX_OK;
     }
-    limit::LimitHeaders headers = spending->headers();
-    drop_foreign(r, !headers.requests.limit.empty(),
-                 !headers.tokens.limit.empty());
-    if (add_rate(r, headers.requests, kRequests) != NGX_OK
-        || add_rate(r, headers.tokens, kTokens) != NGX_OK) {
+    if (add_rate_headers(r, spending->headers()) != NGX_OK) {
         return NGX_ERROR;
     }
     const auto& denial = ctx.exchange.denial();

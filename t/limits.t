@@ -148,6 +148,8 @@ subtest 'tokens' => sub {
         knobs => 'prompt=100,completion=200');
     is $r->status, 200, 'fits';
     is $r->header('x-ratelimit-limit-tokens'), 1000, 'limit';
+    is $r->header('x-ratelimit-limit-requests'), 500,
+        'of what is not limited here the upstream speaks for itself';
     my $left = $r->header('x-ratelimit-remaining-tokens');
     ok $left < 500 && $left > 400, "reserved is the estimate: $left are left";
     $r = one(tokens => $k, max_tokens => 100,
