@@ -395,8 +395,10 @@ int64_t Spending::settle(int64_t tokens, int64_t nano, Now now) {
         amounts[count++] = demand.kind == Kind::kBudget ? nano : tokens;
     }
     auto settled = ledger_.settle(late_.reservation,
-                                  std::span(amounts).first(count), now);
+                                  std::span(amounts).first(count),
+                                  early_.reservation, now);
     late_.reservation = {};
+    early_.reservation = {};
     over_ = true;
     if (!settled.ok()) {
         return 0;
@@ -425,10 +427,7 @@ void Spending::end(bool refused, Now now) {
     if (refused) {
         (void) ledger_.release(early_.reservation, now);
     } else {
-        static constexpr Amounts kNone{};
-        (void) ledger_.settle(early_.reservation,
-                              std::span(kNone).first(early_.demands.size()),
-                              now);
+        (void) ledger_.settle({}, {}, early_.reservation, now);
     }
     early_.reservation = {};
 }

@@ -6,11 +6,13 @@
 //
 // A refused request consumes nothing: a refusal at reserve() gives back what
 // admit() took. A hit keeps what admit() took and reserves nothing more.
-// Exactly one of settle() and release() ends a reservation; end() ends what
-// admit() took. What is never ended comes back by its lease.
+// Exactly one of settle() and release() ends a reservation; end(), and
+// settle() with it, ends what admit() took. What is never ended comes back by
+// its lease.
 //
-// Ownership: rules and the price live as long as the Spending. Without a
-// ledger everything is admitted. One thread.
+// Ownership: rules, the values of their keys and the price live until the
+// Spending ends or is cleared. Without a ledger everything is admitted. One
+// thread.
 #pragma once
 
 #include <array>
@@ -35,12 +37,12 @@ namespace llm::exchange {
 // that all of the rule waits for it.
 struct LimitAsk {
     const limit::LimitRule* rule = nullptr;
-    std::string value;
+    Bytes value;
     bool late = false;
 };
 struct BudgetAsk {
     const limit::BudgetRule* rule = nullptr;
-    std::string value;
+    Bytes value;
 };
 
 // Somebody's money came to a line, for the first time in its window.
@@ -102,7 +104,8 @@ public:
     // By the price that the reservation was made at; 0 without one.
     int64_t cost_of(const api::Usage& usage) const;
 
-    // The true usage. Returns nano-dollars beyond what budgets allow.
+    // The true usage of an answer that is over. Returns nano-dollars beyond
+    // what budgets allow.
     int64_t settle(int64_t tokens, int64_t nano, Now now);
     void release(Now now);
     // The request is over; `refused`: it never was.

@@ -162,23 +162,31 @@ uint32_t Ledger::free_place(const AccountKey& key) const {
     return kNone;
 }
 
-uint32_t Ledger::stage(const Demand& demand, Transaction& t, Now now) {
-    uint32_t at = t.find_staged(demand.key);
-    if (at == kNone) {
-        at = find(demand.key);
+Ledger::Staged Ledger::stage(const Demand& demand, Transaction& t, Now now) {
+    Staged staged{find(demand.key), nullptr};
+    if (staged.at != kNone) {
+        staged.image = &t.account(staged.at);
         // An idle account, and another demand has just been given its place.
-        at = at != kNone && t.is_staged(at) ? kNone : at;
+        if (staged.image->key != demand.key) {
+            staged.at = kNone;
+        }
     }
-    if (at != kNone) {
-        refresh(t.account(at), demand, now);
-        return at;
+    if (staged.at == kNone) {
+        staged.at = t.find_staged(demand.key);
+        bool is_new = staged.at == kNone;
+        if (is_new) {
+            staged.at = place_for(demand.key, t, now);
+        }
+        if (staged.at == kNone) {
+            return staged;
+        }
+        staged.image = &t.account(staged.at);
+        if (is_new) {
+            *staged.image = new_account(demand, now);
+        }
     }
-    at = place_for(demand.key, t, now);
-    if (at != kNone) {
-        t.account(at) = new_account(demand, now);
-        refresh(t.account(at), demand, now);
-    }
-    return at;
+    refresh(*staged.image, demand, now);
+    return staged;
 }
 
 Result<Reserved> Ledger::peek(std::span<const Demand> demands, Now now) {

@@ -129,6 +129,12 @@ public:
     Result<Settled> settle(const Reservation& reservation,
                            std::span<const int64_t> actual, Now now);
 
+    // The same, and ends `also` in one step with it: another reservation of
+    // the same request, which has nothing to charge.
+    Result<Settled> settle(const Reservation& reservation,
+                           std::span<const int64_t> actual,
+                           const Reservation& also, Now now);
+
     // It never happened: holds and requests are given back.
     Result<Settled> release(const Reservation& reservation, Now now);
 
@@ -163,6 +169,7 @@ public:
 private:
     class Entered;
     struct Asked;
+    struct Staged;
 
     Account& account(uint32_t index) { return parts_.accounts[index]; }
     Slot& slot(uint32_t index) { return parts_.slots[index]; }
@@ -176,7 +183,7 @@ private:
     uint32_t place_for(const AccountKey& key, const Transaction& t,
                        Now now) const;
     uint32_t free_place(const AccountKey& key) const;
-    uint32_t stage(const Demand& demand, Transaction& t, Now now);
+    Staged stage(const Demand& demand, Transaction& t, Now now);
     void admit(Asked& asked, size_t i, Now now);
     void open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,
                    Now now);
@@ -189,6 +196,7 @@ private:
     void forget(uint32_t index);
     bool grow(Transaction& t, Slot& slot, std::span<const int64_t> amounts,
               Now now);
+    // Under the lock. `actual`: an amount for each hold, or more of them.
     Result<Settled> close(const Reservation& reservation,
                           std::span<const int64_t> actual, bool undo,
                           Now now);

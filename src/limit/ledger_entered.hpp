@@ -8,19 +8,32 @@ namespace llm::limit {
 
 class Ledger::Entered {
 public:
-    explicit Entered(Ledger& ledger) : guard_(ledger.parts_.head->mutex) {
-        if (guard_.owner_died()) {
+    explicit Entered(Ledger& ledger) {
+        shm::RobustMutex::Guard& guard =
+            guard_.emplace(ledger.parts_.head->mutex);
+        if (guard.owner_died()) {
             ledger.repair();
-            guard_.repaired();
+            guard.repaired();
         }
     }
-    bool ok() const { return guard_.locked(); }
+    bool ok() const { return guard_->locked(); }
+    // Leaves first: the words need memory, for which no lock is held.
+    Error refuse(Errc code, const char* why) {
+        guard_.reset();
+        return {code, why};
+    }
     static Error error() {
         return {Errc::kIo, "the ledger's lock is broken"};
     }
 
 private:
-    shm::RobustMutex::Guard guard_;
+    std::optional<shm::RobustMutex::Guard> guard_;
+};
+
+// An account's place and its staged copy; kNone: there is none.
+struct Ledger::Staged {
+    uint32_t at;
+    Account* image;
 };
 
 struct Ledger::Asked {
@@ -31,7 +44,7 @@ struct Ledger::Asked {
     std::span<const Demand> demands;
     std::span<Standing> standings;
     Transaction transaction;
-    std::array<uint32_t, kMaxDemands> accounts;  // of the first so many
+    std::array<Staged, kMaxDemands> accounts;  // of the first so many
     uint32_t refused = 0;  // bit i: demand i
     Taken out;
 };

@@ -11,12 +11,12 @@
 // holds of open slots, refs counts the holds of open and expired ones. The
 // free list and the counts in Head derive from the slots' states.
 //
-// Atomicity. A change of several accounts and a slot is written to the
-// journal as whole images, the journal is marked with its number, the images
-// are copied to their places and the mark is cleared. Whoever finds the lock
-// of a dead owner copies a marked journal again, which is the same however
-// far the dead one came, and rebuilds all that is derived. So each step
-// happened wholly or not at all.
+// Atomicity. A change of what is true is written to the journal as whole
+// images, the journal is marked, the images are copied to their places and
+// the mark is cleared. Whoever finds the lock of a dead owner copies a marked
+// journal again, which is the same however far the dead one came, and
+// rebuilds all that is derived, which may therefore change in place. So each
+// step happened wholly or not at all.
 //
 // Everything is guarded by Head::mutex. Trivially copyable, no pointers.
 #pragma once

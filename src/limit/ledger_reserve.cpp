@@ -66,16 +66,16 @@ Result<Taken> Ledger::reserve(std::span<const Demand> demands,
     }
     sweep_some(kSweepEachCall, now);
     if (!make_room(now)) {
-        return Error{Errc::kNoSpace, "the ledger is full of reservations"};
+        return entered.refuse(Errc::kNoSpace,
+                              "the ledger is full of reservations");
     }
     Asked asked(parts_, demands, standings);
     for (size_t i = 0; i < demands.size(); i++) {
         asked.accounts[i] = stage(demands[i], asked.transaction, now);
-        if (asked.accounts[i] == kNone) {
-            return Error{Errc::kNoSpace, "the ledger is full of accounts"};
+        if (asked.accounts[i].at == kNone) {
+            return entered.refuse(Errc::kNoSpace,
+                                  "the ledger is full of accounts");
         }
-    }
-    for (size_t i = 0; i < demands.size(); i++) {
         admit(asked, i, now);
     }
     if (asked.refused != 0) {
@@ -88,11 +88,8 @@ Result<Taken> Ledger::reserve(std::span<const Demand> demands,
 
 void Ledger::admit(Asked& asked, size_t i, Now now) {
     const Demand& demand = asked.demands[i];
-    Account& account = asked.transaction.account(asked.accounts[i]);
+    Account& account = *asked.accounts[i].image;
     Standing& standing = asked.standings[i];
-    // Two demands on one account may name two limits.
-    account.limit = demand.limit;
-    account.soft = demand.soft;
     int64_t room = remaining(account);
     int64_t granted = std::min(demand.amount, room);
     if (granted < demand.least.value_or(demand.amount)) {
@@ -131,7 +128,7 @@ void Ledger::mark_refused(Asked& asked) {
         standing.remaining = std::min(standing.limit,
                                       standing.remaining + standing.granted);
         standing.granted = 0;
-        Account& real = account(asked.accounts[i]);
+        Account& real = account(asked.accounts[i].at);
         if ((asked.refused >> i & 1) != 0
             && asked.demands[i].kind == Kind::kBudget && real.used != 0
             && real.key == asked.demands[i].key
@@ -148,7 +145,6 @@ void Ledger::open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,
     uint32_t at = head.free_slot != kNone ? head.free_slot : head.slots_used;
     uint32_t next = at == head.free_slot ? slot(at).next_free : kNone;
     Slot& image = asked.transaction.slot(at);
-    image = Slot{};
     image.serial = ++head.serial;
     image.state = SlotState::kOpen;
     image.next_free = kNone;
@@ -161,7 +157,8 @@ void Ledger::open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,
         const Standing& standing = asked.standings[i];
         image.holds[i] = standing.would_refuse
                              ? Hold{kNone, 0, 0}
-                             : Hold{asked.accounts[i], 0, standing.granted};
+                             : Hold{asked.accounts[i].at, 0,
+                                    standing.granted};
     }
     asked.out.reservation = {at, image.serial};
     asked.transaction.commit();
@@ -232,7 +229,7 @@ Result<bool> Ledger::extend(const Reservation& reservation, int64_t lease_ns,
     if (!reservation || reservation.slot >= head.slots_used
         || slot(reservation.slot).serial != reservation.serial
         || slot(reservation.slot).state == SlotState::kFree) {
-        return Error{Errc::kNotFound, "no such reservation"};
+        return entered.refuse(Errc::kNotFound, "no such reservation");
     }
     Slot& real = slot(reservation.slot);
     bool expired = real.state == SlotState::kExpired;
@@ -240,7 +237,8 @@ Result<bool> Ledger::extend(const Reservation& reservation, int64_t lease_ns,
         && (amounts.size() != real.count
             || *std::max_element(amounts.begin(), amounts.end())
                    > kMaxAmount)) {
-        return Error{Errc::kInvalid, "not the reservation's demands"};
+        return entered.refuse(Errc::kInvalid,
+                              "not the reservation's demands");
     }
     Transaction t(parts_);
     Slot& image = t.slot(reservation.slot);

@@ -11,20 +11,45 @@ int64_t beyond(const Account& account) {
     return std::max<int64_t>(0, account.bucket.level - account.limit);
 }
 
+constexpr std::array<int64_t, kMaxDemands> kNothing{};
+
+// Neither settled nor forgotten.
+bool stands(const Parts& parts, const Reservation& reservation) {
+    if (!reservation || reservation.slot >= parts.head->slots_used) {
+        return false;
+    }
+    const Slot& slot = parts.slots[reservation.slot];
+    return slot.serial == reservation.serial
+           && slot.state != SlotState::kFree;
+}
+
 }  // namespace
 
 Result<Settled> Ledger::settle(const Reservation& reservation,
                                std::span<const int64_t> actual, Now now) {
+    return settle(reservation, actual, {}, now);
+}
+
+Result<Settled> Ledger::settle(const Reservation& reservation,
+                               std::span<const int64_t> actual,
+                               const Reservation& also, Now now) {
+    if (!reservation && !also) {
+        return Settled{};
+    }
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    if (stands(parts_, reservation)
+        && actual.size() != slot(reservation.slot).count) {
+        return entered.refuse(Errc::kInvalid,
+                              "not the reservation's demands");
+    }
+    (void) close(also, kNothing, false, now);
     return close(reservation, actual, false, now);
 }
 
 Result<Settled> Ledger::release(const Reservation& reservation, Now now) {
-    return close(reservation, {}, true, now);
-}
-
-Result<Settled> Ledger::close(const Reservation& reservation,
-                              std::span<const int64_t> actual, bool undo,
-                              Now now) {
     if (!reservation) {
         return Settled{};
     }
@@ -32,54 +57,62 @@ Result<Settled> Ledger::close(const Reservation& reservation,
     if (!entered.ok()) {
         return Entered::error();
     }
-    Head& head = *parts_.head;
-    if (reservation.slot >= head.slots_used
-        || slot(reservation.slot).serial != reservation.serial
-        || slot(reservation.slot).state == SlotState::kFree) {
+    return close(reservation, kNothing, true, now);
+}
+
+Result<Settled> Ledger::close(const Reservation& reservation,
+                              std::span<const int64_t> actual, bool undo,
+                              Now now) {
+    if (!stands(parts_, reservation)) {
         return Settled{};
     }
-    Transaction t(parts_);
-    Slot& image = t.slot(reservation.slot);
-    if (!undo && actual.size() != image.count) {
-        return Error{Errc::kInvalid, "not the reservation's demands"};
-    }
+    Head& head = *parts_.head;
+    Slot& real = slot(reservation.slot);
     Settled out;
     out.charged = true;
-    out.late = image.state == SlotState::kExpired;
-    for (size_t i = 0; i < image.count; i++) {
-        int64_t amount = undo ? 0 : std::clamp<int64_t>(actual[i], 0,
-                                                        kMaxAmount);
-        close_hold(t, image, i, amount, undo, now, out);
+    out.late = real.state == SlotState::kExpired;
+    Transaction t(parts_);
+    for (size_t i = 0; i < real.count; i++) {
+        int64_t amount = std::clamp<int64_t>(actual[i], 0, kMaxAmount);
+        close_hold(t, real, i, amount, undo, now, out);
     }
-    image.state = SlotState::kFree;
-    t.commit();
+    if (t.empty()) {
+        real.state = SlotState::kFree;
+    } else {
+        t.slot(reservation.slot).state = SlotState::kFree;
+        t.commit();
+    }
     head.open -= out.late ? 0 : 1;
     head.expired -= out.late ? 1 : 0;
     free_slot(reservation.slot);
     return out;
 }
 
-void Ledger::close_hold(Transaction& t, const Slot& image, size_t i,
+// What is held is derived from the slot, so it is given back in place: who
+// dies before the slot's state has changed leaves it to be counted again.
+// What is charged goes through the journal. Two holds on one account are of
+// one kind, so they go the same way.
+void Ledger::close_hold(Transaction& t, const Slot& closed, size_t i,
                         int64_t actual, bool undo, Now now, Settled& out) {
-    const Hold& hold = image.holds[i];
+    const Hold& hold = closed.holds[i];
     if (hold.account == kNone) {
         return;
     }
-    Account& account = t.account(hold.account);
+    Kind kind = kind_of(account(hold.account));
+    bool charges = kind == Kind::kRequests ? undo
+                                           : kind != Kind::kConcurrency;
+    Account& account =
+        charges ? t.account(hold.account) : this->account(hold.account);
     account.refs--;
-    drain(account, now);
-    Kind kind = kind_of(account);
-    if (kind == Kind::kRequests) {
-        if (undo) {
-            account.bucket.refund(account.rate, hold.amount,
-                                  image.reserved_ns);
-        }
-        return;
-    }
-    if (image.state == SlotState::kOpen) {
+    if (closed.state == SlotState::kOpen && kind != Kind::kRequests) {
         account.held -= hold.amount;
     }
-    if (kind == Kind::kConcurrency) {
+    if (!charges) {
+        return;
+    }
+    drain(account, now);
+    if (kind == Kind::kRequests) {
+        account.bucket.refund(account.rate, hold.amount, closed.reserved_ns);
         return;
     }
     int64_t before = beyond(account);

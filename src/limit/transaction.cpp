@@ -1,6 +1,8 @@
 #include "src/limit/transaction.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace llm::limit {
 namespace {
@@ -17,6 +19,13 @@ void pause_for_test(const Parts& parts) {
     }
 }
 
+// Holds beyond the count mean nothing.
+void copy_slot(const Slot& from, Slot& to) {
+    size_t count = std::min<size_t>(from.count, kMaxDemands);
+    std::memcpy(static_cast<void*>(&to), &from,
+                offsetof(Slot, holds) + count * sizeof(Hold));
+}
+
 }  // namespace
 
 Transaction::Transaction(const Parts& parts) : parts_(parts) {
@@ -26,11 +35,9 @@ Transaction::Transaction(const Parts& parts) : parts_(parts) {
 
 Account& Transaction::account(uint32_t index) {
     Journal& journal = parts_.head->journal;
-    uint32_t* end = journal.account_at + journal.accounts;
-    uint32_t* at = std::find(journal.account_at, end, index);
-    auto place = static_cast<size_t>(at - journal.account_at);
-    if (at == end) {
-        *at = index;
+    uint32_t place = place_of(index);
+    if (place == journal.accounts) {
+        journal.account_at[place] = index;
         journal.account_image[place] = parts_.accounts[index];
         journal.accounts++;
     }
@@ -47,17 +54,11 @@ uint32_t Transaction::find_staged(const AccountKey& key) const {
     return kNone;
 }
 
-bool Transaction::is_staged(uint32_t index) const {
-    const Journal& journal = parts_.head->journal;
-    const uint32_t* end = journal.account_at + journal.accounts;
-    return std::find(journal.account_at, end, index) != end;
-}
-
 Slot& Transaction::slot(uint32_t index) {
     Journal& journal = parts_.head->journal;
     if (journal.slot != index) {
         journal.slot = index;
-        journal.slot_image = parts_.slots[index];
+        copy_slot(parts_.slots[index], journal.slot_image);
     }
     return journal.slot_image;
 }
@@ -78,7 +79,7 @@ void Transaction::apply(const Parts& parts) {
     }
     pause_for_test(parts);
     if (journal.slot != kNone) {
-        parts.slots[journal.slot] = journal.slot_image;
+        copy_slot(journal.slot_image, parts.slots[journal.slot]);
     }
 }
 

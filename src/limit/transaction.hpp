@@ -23,13 +23,18 @@ struct Parts {
 
 class Transaction {
 public:
-    explicit Transaction(const Parts& parts);
+    explicit Transaction(const Parts& parts);  // which outlive it
 
-    // The account's staged copy, made at the first call for that index.
+    // No account is staged.
+    bool empty() const { return parts_.head->journal.accounts == 0; }
+    // The account's staged copy, made at the first call for that index; it
+    // stays where it is.
     Account& account(uint32_t index);
     // The staged account of that key, kNone when none was staged.
     uint32_t find_staged(const AccountKey& key) const;
-    bool is_staged(uint32_t index) const;
+    bool is_staged(uint32_t index) const {
+        return place_of(index) != parts_.head->journal.accounts;
+    }
 
     Slot& slot(uint32_t index);
 
@@ -39,9 +44,19 @@ public:
     static void redo(const Parts& parts);
 
 private:
+    // Where in the journal the account stands, or its end.
+    uint32_t place_of(uint32_t index) const {
+        const Journal& journal = parts_.head->journal;
+        uint32_t place = 0;
+        while (place < journal.accounts
+               && journal.account_at[place] != index) {
+            place++;
+        }
+        return place;
+    }
     static void apply(const Parts& parts);
 
-    Parts parts_;
+    const Parts& parts_;
 };
 
 }  // namespace llm::limit

@@ -44,7 +44,8 @@ protected:
                                                1 << 16, at(0));
         auto spending = std::make_unique<Spending>(zone_.ledger, limit::kMe,
                                                    false, false);
-        spending->add(rule_, std::to_string(++count_));
+        value_ = std::to_string(++count_);
+        spending->add(rule_, value_);
         exchange_->limit_by(std::move(spending));
         EXPECT_FALSE(exchange_->admit(at(0)));
         EXPECT_FALSE(exchange_->read(body_));
@@ -79,6 +80,7 @@ protected:
     std::string edited_;
     int64_t held_ = 0;
     int count_ = 0;  // everybody has a budget of his own
+    std::string value_;
 };
 
 constexpr Bytes kAsk =

@@ -28,6 +28,32 @@ TEST(Bucket, DrainsExactlyHoweverOftenItIsLookedAt) {
     }
 }
 
+// Small numbers are divided by another instruction than large ones.
+TEST(Bucket, DrainsTheSameOnBothSidesOfTheMachinesDivision) {
+    std::mt19937_64 random(2);
+    for (int i = 0; i < 20000; i++) {
+        auto bits = [&random](unsigned most) {
+            return static_cast<int64_t>(random() >> (64 - 1 - random() % most));
+        };
+        Rate rate{1 + bits(30), 1 + bits(56)};
+        Bucket bucket{bits(60), 0, 0};
+        bucket.fraction = static_cast<int64_t>(
+            random() % static_cast<uint64_t>(rate.period_ns));
+        int64_t now = bits(50);
+        __int128 fine = static_cast<__int128>(bucket.level) * rate.period_ns
+                        + bucket.fraction
+                        - static_cast<__int128>(now) * rate.units;
+        fine = std::max<__int128>(fine, 0);
+        bucket.drain(rate, now);
+        EXPECT_EQ(bucket.level, static_cast<int64_t>(fine / rate.period_ns));
+        EXPECT_EQ(bucket.fraction,
+                  static_cast<int64_t>(fine % rate.period_ns));
+        __int128 wait = (fine + rate.units - 1) / rate.units;
+        EXPECT_EQ(bucket.wait_ns(rate, 0),
+                  static_cast<int64_t>(std::min<__int128>(wait, INT64_MAX)));
+    }
+}
+
 TEST(Bucket, WaitIsTheFirstInstantAndNoEarlier) {
     Rate rate{7, kMinute};
     Bucket bucket{10, 3, 0};
