@@ -31,6 +31,11 @@ metrics::Family money(Bytes name, Bytes help,
     return family;
 }
 
+std::optional<int64_t> cost_by(const price::ModelPrice* price,
+                               const api::Usage& usage) {
+    return price == nullptr ? std::nullopt : price::cost_nano(*price, usage);
+}
+
 }  // namespace
 
 Billing::Billing(std::vector<std::string> tag_names)
@@ -54,15 +59,6 @@ Billing::Billing(std::vector<std::string> tag_names)
     }
 }
 
-std::optional<int64_t> Billing::cost_of(Bytes model, Bytes provider,
-                                        const api::Usage& usage) const {
-    const price::ModelPrice* price = book_->find(model, provider);
-    if (price == nullptr) {
-        return std::nullopt;
-    }
-    return price::cost_nano(*price, usage);
-}
-
 Bill Billing::bill(const Account& account, const Models& models,
                    const api::Usage& usage, int64_t taken_out,
                    bool hit) const {
@@ -70,13 +66,17 @@ Bill Billing::bill(const Account& account, const Models& models,
     if (!usage.known() || !has_prices()) {
         return bill;
     }
-    auto cost = cost_of(models.asked, models.provider, usage);
+    const price::ModelPrice* price =
+        price_of(models.asked, models.provider);
+    auto cost = cost_by(price, usage);
     if (!cost) {
-        cost = cost_of(models.served, models.provider, usage);
+        price = price_of(models.served, models.provider);
+        cost = cost_by(price, usage);
     }
-    Bytes baseline = account.baseline.empty() ? models.requested
-                                              : Bytes(account.baseline);
-    auto against = cost_of(baseline, {}, usage);
+    Bytes name = account.baseline.empty() ? models.requested
+                                          : Bytes(account.baseline);
+    const price::ModelPrice* baseline = price_of(name, {});
+    auto against = baseline == price ? cost : cost_by(baseline, usage);
     if (!against) {
         against = cost;
     }
@@ -91,9 +91,10 @@ Bill Billing::bill(const Account& account, const Models& models,
     if (taken_out != 0 && !hit) {
         api::Usage unedited = usage;
         unedited.input = std::max<int64_t>(usage.input + taken_out, 0);
-        auto whole = cost_of(baseline, {}, unedited);
+        auto whole = cost_by(baseline, unedited);
         if (!whole) {
-            whole = cost_of(models.asked, models.provider, unedited);
+            whole = cost_by(price_of(models.asked, models.provider),
+                            unedited);
         }
         bill.by_edits = whole.value_or(*against) - *against;
         bill.saved += bill.by_edits;
@@ -103,22 +104,22 @@ Bill Billing::bill(const Account& account, const Models& models,
 
 void Billing::count(metrics::Table& table, const Account& account,
                     Bytes model, const Bill& bill, bool hit) const {
-    std::vector<Bytes> values{{}, account.tenant.empty()
-                                      ? metrics::kOther
-                                      : Bytes(account.tenant),
-                              model};
+    std::array<Bytes, 4 + kMaxTags> all{
+        {{}, account.tenant.empty() ? metrics::kOther : Bytes(account.tenant),
+         model}};
     for (size_t i = 0; i < names_.size(); i++) {
-        values.push_back(i < account.tags.size() ? Bytes(account.tags[i])
-                                                 : Bytes());
+        all[3 + i] = i < account.tags.size() ? Bytes(account.tags[i])
+                                             : Bytes();
     }
-    values.push_back(account.variant);
+    all[3 + names_.size()] = account.variant;
+    metrics::Values values(all.data(), 4 + names_.size());
     if (bill.known() && bill.cost > 0) {
-        table.counter(cost_, metrics::Values(values).subspan(1))
+        table.counter(cost_, values.subspan(1))
             .add(static_cast<uint64_t>(bill.cost));
     }
     auto count_saved = [&](Bytes kind, int64_t nano) {
         if (nano > 0) {
-            values[0] = kind;
+            all[0] = kind;
             table.counter(saved_, values).add(static_cast<uint64_t>(nano));
         }
     };

@@ -22,6 +22,7 @@
 
 #include "src/api/usage.hpp"
 #include "src/metrics/table.hpp"
+#include "src/price/book_memo.hpp"
 #include "src/price/table.hpp"
 
 namespace llm::exchange {
@@ -58,14 +59,17 @@ public:
 
     void use(price::Book book) {
         book_ = std::make_shared<const price::Book>(std::move(book));
+        memo_.clear();
     }
     bool has_prices() const { return book_->own || book_->common; }
     // A name out of a price file, not a client's.
-    bool knows(Bytes model) const { return book_->has(model); }
+    bool knows(Bytes model) const {
+        return has_prices() && memo_.has(*book_, model);
+    }
     // Stays good when other prices come; empty when there is none.
     std::shared_ptr<const price::ModelPrice> find(Bytes model,
                                                   Bytes provider = {}) const {
-        return {book_, book_->find(model, provider)};
+        return {book_, price_of(model, provider)};
     }
 
     // Whose answer it was.
@@ -92,11 +96,12 @@ public:
     }
 
 private:
-    std::optional<int64_t> cost_of(Bytes model, Bytes provider,
-                                   const api::Usage& usage) const;
-
+    const price::ModelPrice* price_of(Bytes model, Bytes provider) const {
+        return has_prices() ? memo_.find(*book_, model, provider) : nullptr;
+    }
     std::shared_ptr<const price::Book> book_ =
         std::make_shared<const price::Book>();
+    mutable price::BookMemo memo_;
     std::deque<std::string> names_;
     std::vector<metrics::Label> cost_labels_;
     std::vector<metrics::Label> saved_labels_;

@@ -60,6 +60,16 @@ std::optional<Wide> pico(const Tier& tier, const Counts& counts) {
     return sum;
 }
 
+// Rounded up. Most sums are small enough for the machine's own division.
+int64_t nano_of(Wide pico) {
+    pico += kPicoPerNano - 1;
+    if (pico <= INT64_MAX) {
+        return static_cast<int64_t>(pico) / kPicoPerNano;
+    }
+    return static_cast<int64_t>(
+        std::min(pico / kPicoPerNano, Wide{INT64_MAX}));
+}
+
 }  // namespace
 
 void ModelPrice::resolve() {
@@ -99,28 +109,57 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
     if (!sum) {
         return std::nullopt;
     }
-    Wide nano = (*sum + kPicoPerNano - 1) / kPicoPerNano;
-    return static_cast<int64_t>(std::min(nano, Wide{INT64_MAX}));
+    return nano_of(*sum);
+}
+
+namespace {
+
+// What text may be charged at; nothing when it has no price.
+struct Dearest {
+    int64_t input;
+    int64_t output;
+};
+
+std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
+                               int64_t output, Rate prompt) {
+    const Tier* tier = price.tier(input);
+    if (tier == nullptr || input < 0
+        || (output > 0 && tier->rates[kOutput] == Tier::kUnset)
+        || (input > 0 && tier->rates[kInput] == Tier::kUnset)) {
+        return std::nullopt;
+    }
+    int64_t out = std::max(tier->rates[kOutput], tier->rates[kReasoning]);
+    return Dearest{std::max(tier->rates[kInput], tier->rates[prompt]),
+                   std::max<int64_t>(out, 0)};
+}
+
+}  // namespace
+
+std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
+                                 int64_t output, Rate prompt) {
+    auto each = dearest(price, input, output, prompt);
+    if (!each) {
+        return std::nullopt;
+    }
+    return nano_of(Wide{input} * each->input + Wide{output} * each->output);
 }
 
 std::optional<int64_t> affordable_output(const ModelPrice& price,
                                          int64_t input, int64_t nano,
                                          Rate prompt) {
-    const Tier* tier = price.tier(input);
-    if (tier == nullptr || input < 0 || tier->rates[kOutput] == Tier::kUnset
-        || (input > 0 && tier->rates[kInput] == Tier::kUnset)) {
+    auto each = dearest(price, input, 1, prompt);
+    if (!each) {
         return std::nullopt;
     }
-    int64_t each = std::max(tier->rates[kInput], tier->rates[prompt]);
-    Wide left = Wide{nano} * kPicoPerNano - Wide{input} * each;
+    Wide left = Wide{nano} * kPicoPerNano - Wide{input} * each->input;
     if (left < 0) {
         return 0;
     }
-    int64_t rate = std::max(tier->rates[kOutput], tier->rates[kReasoning]);
-    if (rate == 0) {
+    if (each->output == 0) {
         return INT64_MAX;
     }
-    return static_cast<int64_t>(std::min(left / rate, Wide{INT64_MAX}));
+    return static_cast<int64_t>(
+        std::min(left / each->output, Wide{INT64_MAX}));
 }
 
 }  // namespace llm::price

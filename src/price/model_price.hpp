@@ -66,9 +66,14 @@ struct ModelPrice {
 std::optional<int64_t> cost_nano(const ModelPrice& price,
                                  const api::Usage& usage);
 
+// The most that `input` prompt tokens and `output` tokens of text may cost:
+// the prompt at its own rate or at `prompt`, the output at its own or at that
+// of reasoning, whichever are dearer. Nothing as above.
+std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
+                                 int64_t output, Rate prompt = kInput);
+
 // How many output tokens `nano` pays for beside `input` prompt tokens, at
-// the dearest rate that plain output may take, and the prompt at its own or
-// at `prompt`, whichever is dearer; 0 when the prompt alone costs more.
+// the same rates; 0 when the prompt alone costs more.
 // INT64_MAX when output is free. Nothing as above.
 std::optional<int64_t> affordable_output(const ModelPrice& price,
                                          int64_t input, int64_t nano,

@@ -267,6 +267,24 @@ std::string fixture() {
     return {};
 }
 
+TEST(Table, TheMostThatTextMayCostIsNoLessThanWhatItDoes) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "output_cost_per_reasoning_token": 5e-06,
+        "cache_creation_input_token_cost": 3e-06},
+      "embed": {"input_cost_per_token": 1e-07}})");
+    const ModelPrice& m = *table.find("m");
+    EXPECT_EQ(most_nano(m, 100, 10), 250000);
+    EXPECT_EQ(most_nano(m, 100, 10, kCacheWrite), 350000);
+    api::Usage u = usage(100, 10);
+    u.reasoning = 10;
+    u.cache_write = 100;
+    EXPECT_EQ(*cost_nano(m, u), 350000);
+    const ModelPrice& embed = *table.find("embed");
+    EXPECT_EQ(most_nano(embed, 10, 0), 1000);
+    EXPECT_FALSE(most_nano(embed, 10, 1));
+}
+
 TEST(LiteLlm, WholeFileIsRead) {
     std::string text = fixture();
     if (text.empty()) {
