@@ -141,19 +141,14 @@ std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
 // What route() has made is good as long as nobody else is asked. The plan
 // was applied to the same body before, so it cannot fail now.
 void Exchange::build_edits() {
-    static const route::ParameterPath limit = {{"max_tokens"}};
     if (!edited_ || edited_model_ != upstream_model()) {
         std::optional<int64_t> cap = cap_;
         (void) apply_plan(upstream_model());
         cap_ = cap;
     }
-    if (!parameters_ || !cap_) {
-        return;
+    if (parameters_ && cap_) {
+        (void) parameters_->cap_output(*cap_, edits_);
     }
-    std::string raw;
-    append_number(raw, *cap_);
-    parameters_->set(limit, raw, route::SetMode::kCap);
-    (void) parameters_->write(edits_, nullptr);
 }
 
 Bytes Exchange::upstream_model() const {

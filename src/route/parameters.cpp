@@ -329,6 +329,30 @@ Result<void> Parameters::write(Edits& edits, std::string* effective,
     return done;
 }
 
+Result<void> Parameters::cap_output(int64_t tokens, Edits& edits) {
+    static const ParameterPath limit = {{"max_tokens"}};
+    std::string raw;
+    append_number(raw, tokens);
+    bool named = request_.max_output_tokens
+                 || std::any_of(slots_.begin(), slots_.end(),
+                                [](const Slot& slot) { return slot.limit; });
+    if (named) {
+        set(limit, raw, SetMode::kCap);
+        return write(edits, nullptr);
+    }
+    // What stands there is null, or below zero: no limit.
+    Targets targets = targets_of(limit);
+    for (size_t i = 0; i < targets.count; i++) {
+        Result<void> put = edits.set_member(
+            doc_, kRoot, targets.paths[i]->front(), raw);
+        if (!put.ok()) {
+            return put;
+        }
+        put_in_ = tokens;
+    }
+    return {};
+}
+
 std::optional<int64_t> Parameters::output_limit() const {
     std::optional<int64_t> most;
     bool ours = false;
@@ -346,6 +370,9 @@ std::optional<int64_t> Parameters::output_limit() const {
             most = std::max(most.value_or(0),
                             std::min(tokens, api::Request::kMaxTokens));
         }
+    }
+    if (put_in_) {
+        return put_in_;
     }
     return ours ? most : request_.max_output_tokens;
 }

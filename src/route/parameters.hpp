@@ -97,7 +97,12 @@ public:
     Result<void> write(Edits& edits, std::string* effective,
                        api::ApiError* why = nullptr);
 
-    // After write(): the limit of output tokens that the upstream is told.
+    // After write(), once: no more output than so many tokens, whoever named
+    // a limit; one is put in where nobody has.
+    Result<void> cap_output(int64_t tokens, Edits& edits);
+
+    // After write() and cap_output(): the limit of output tokens that the
+    // upstream is told.
     std::optional<int64_t> output_limit() const;
 
 private:
@@ -139,6 +144,7 @@ private:
     const api::Request& request_;
     Bytes model_;
     std::vector<Slot> slots_;
+    std::optional<int64_t> put_in_;  // by cap_output() where nobody named one
 };
 
 }  // namespace llm::route

@@ -305,6 +305,54 @@ TEST(Parameters, OfTwoLimitsTheLargerIsHeldANegativeOneIsNone) {
 }
 
 // Writing twice, with a cap that came later, is as good as writing once.
+// What limits cut is written as an llm_set would write it, by a shorter way
+// where nobody has named a limit.
+TEST(Parameters, ACapByLimitsIsThatOfLlmSet) {
+    static const ParameterPath limit = {{"max_tokens"}};
+    const Bytes limits[] = {
+        "",
+        R"("max_tokens":5,)",
+        R"("max_tokens":50,)",
+        R"("max_tokens":null,)",
+        R"("max_tokens":-1,)",
+        R"("max_completion_tokens":null,"max_tokens":-2,)",
+        R"("max_completion_tokens":50,)",
+        R"("max_tokens":50,"max_completion_tokens":4,)",
+        R"("max_output_tokens":50,)",
+        R"("max_output_tokens":null,)",
+    };
+    constexpr Bytes kContent =
+        R"("messages":[{"role":"user","content":"hi"}],"input":"hi",)"
+        R"("prompt":"hi","model":"m"})";
+    for (Endpoint endpoint : {Endpoint::kChat, Endpoint::kCompletions,
+                              Endpoint::kResponses, Endpoint::kMessages,
+                              Endpoint::kEmbeddings}) {
+        for (Bytes model : {"gpt-4o", "gpt-5", "o1"}) {
+            for (Bytes named : limits) {
+                std::string body = "{" + std::string(named);
+                body += kContent;
+                for (bool set : {false, true}) {
+                    Body one(endpoint, body);
+                    Body other(endpoint, body);
+                    Parameters by_set(one.doc, one.request, model);
+                    Parameters by_cap(other.doc, other.request, model);
+                    if (set) {
+                        by_set.set(limit, "20", SetMode::kDefault);
+                        by_cap.set(limit, "20", SetMode::kDefault);
+                    }
+                    ASSERT_TRUE(by_set.write(one.edits, nullptr).ok());
+                    ASSERT_TRUE(by_cap.write(other.edits, nullptr).ok());
+                    by_set.set(limit, "9", SetMode::kCap);
+                    ASSERT_TRUE(by_set.write(one.edits, nullptr).ok());
+                    ASSERT_TRUE(by_cap.cap_output(9, other.edits).ok());
+                    EXPECT_EQ(other.after(), one.after()) << model << body;
+                    EXPECT_EQ(by_cap.output_limit(), by_set.output_limit());
+                }
+            }
+        }
+    }
+}
+
 TEST(Parameters, ALaterCapIsWrittenOverTheFirst) {
     Body b(Endpoint::kChat, R"({"model":"m","messages":[]})");
     Parameters parameters(b.doc, b.request, "m");
