@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/api/media.hpp"
 #include "src/json/text.hpp"
 
 namespace llm::api {
@@ -10,12 +11,6 @@ namespace {
 using json::kNoNode;
 using json::NodeId;
 using json::Type;
-
-constexpr Bytes kMediaTypes[] = {
-    "image_url", "input_image", "image", "input_audio", "audio",
-    "audio_url", "file", "input_file", "document", "video_url", "video",
-    "computer_screenshot",
-};
 
 // Members that say what something is and not what it says.
 constexpr Bytes kLabels[] = {
@@ -41,10 +36,7 @@ void RequestText::add_value(NodeId value) {
 }
 
 bool RequestText::is_media(NodeId part) const {
-    NodeId type = doc_.find(part, "type");
-    return doc_.is(type, Type::kString)
-           && is_one_of(doc_.raw(type).substr(1, doc_.raw(type).size() - 2),
-                        kMediaTypes);
+    return media_of(doc_, part) != Media::kNone;
 }
 
 void RequestText::add_inner_part(NodeId part) {

@@ -312,6 +312,7 @@ private:
 
     // limits.cpp
     void count_prompt();
+    void count_media();
     price::Rate cache_write(
         const std::shared_ptr<const price::ModelPrice>& price) const;
     Need need() const;
@@ -404,6 +405,7 @@ private:
     std::optional<Denial> denial_;
     const tokens::Counter* counter_ = nullptr;  // of prompt_count_
     tokens::TextCount prompt_count_;
+    int64_t media_tokens_ = 0;  // what reserve() has guessed
     Account account_;
     Bill bill_;
     size_t next_ceiling_check_ = 0;  // bytes of content

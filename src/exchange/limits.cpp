@@ -5,6 +5,7 @@
 #include "src/api/stream_cut.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/metrics/families.hpp"
+#include "src/tokens/media.hpp"
 
 namespace llm::exchange {
 namespace {
@@ -42,6 +43,14 @@ void Exchange::count_prompt() {
             services_.counting.prompt(*counter, endpoint_, document());
     }
     counter_ = counter;
+}
+
+void Exchange::count_media() {
+    media_tokens_ = 0;
+    if (request_.media_bytes > 0 && has_document()) {
+        media_tokens_ = static_cast<int64_t>(
+            tokens::media_tokens(document(), upstream_model()));
+    }
 }
 
 // Whether the prompt, or a part of it, may be charged as written to the
@@ -101,6 +110,7 @@ Step Exchange::reserve(Now now) {
         return Step::kForward;
     }
     count_prompt();
+    count_media();
     Need wanted = need();
     bool priced = wanted.price != nullptr;
     if (!priced && spending_->has_budgets()) {

@@ -196,17 +196,18 @@ const tokens::Estimator& Exchange::estimator() const {
 // As reserve() has counted them, otherwise estimated.
 int64_t Exchange::prompt_tokens() const {
     uint64_t model = tokens::model_hash(upstream_model());
+    int64_t given =
+        static_cast<int64_t>(request_.input_tokens) + media_tokens_;
     if (counter_ == nullptr) {
-        return static_cast<int64_t>(
-            estimator().prompt(model, prompt_size(), request_.messages)
-            + request_.input_tokens);
+        return given
+               + static_cast<int64_t>(estimator().prompt(
+                   model, prompt_size(), request_.messages));
     }
     // The client's text is counted, what edits do to it is estimated.
     auto counted = static_cast<int64_t>(
         prompt_count_.tokens
-        + estimator().prompt(model, prompt_count_.rest, 0)
-        + request_.input_tokens);
-    return std::max<int64_t>(counted - tokens_taken_out(), 1);
+        + estimator().prompt(model, prompt_count_.rest, 0));
+    return std::max<int64_t>(given + counted - tokens_taken_out(), 1);
 }
 
 int64_t Exchange::completion_tokens() const {

@@ -219,5 +219,21 @@ TEST_F(LimitsTest, WhatGoesOnInTheBackgroundIsChargedWhole) {
     EXPECT_TRUE(exchange_->usage().estimated);
 }
 
+TEST_F(LimitsTest, ImagesAreHeld) {
+    auto held = [this](Bytes part) {
+        begin(api::Endpoint::kChat,
+              R"({"model":"m","max_tokens":100,"messages":[{"role":"user",)"
+              R"("content":[{"type":"text","text":"hi"})"
+                  + std::string(part) + "]}]}");
+        return held_;
+    };
+    int64_t text = held("");
+    EXPECT_EQ(held(R"(,{"type":"image_url","image_url":{"url":"u"}})"),
+              text + 4784 * kMicro);
+    EXPECT_EQ(held(R"(,{"type":"image_url","image_url":{"url":"u",)"
+                   R"("detail":"low"}})"),
+              text + 630 * kMicro);
+}
+
 }  // namespace
 }  // namespace llm::exchange

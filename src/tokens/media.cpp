@@ -1,0 +1,71 @@
+#include "src/tokens/media.hpp"
+
+#include "src/api/media.hpp"
+
+namespace llm::tokens {
+namespace {
+
+using api::Media;
+using json::Document;
+using json::kNoNode;
+using json::kRoot;
+using json::NodeId;
+
+constexpr uint64_t kSoundBytes = 256;  // a token
+constexpr uint64_t kFileBytes = 16;    // a token
+constexpr uint64_t kElsewhere = 8192;
+// Less than that holds an address, or the id of what was sent before.
+constexpr size_t kLongestAddress = 2048;
+
+bool in_low_detail(const Document& doc, NodeId part) {
+    NodeId detail = doc.find(part, "detail");
+    if (detail == kNoNode) {
+        NodeId image = doc.find(part, "image_url");
+        detail = image == kNoNode ? kNoNode : doc.find(image, "detail");
+    }
+    return detail != kNoNode && doc.raw(detail) == "\"low\"";
+}
+
+uint64_t image_tokens(bool low, Bytes model) {
+    constexpr Bytes kDear = "gpt-4o-mini";
+    if (model.find(kDear) != Bytes::npos) {
+        return low ? 2833 : 48169;
+    }
+    return low ? 630 : 4784;
+}
+
+uint64_t tokens_of(const Document& doc, NodeId part, Media media,
+                   Bytes model) {
+    if (media == Media::kImage) {
+        return image_tokens(in_low_detail(doc, part), model);
+    }
+    uint64_t bytes = doc.raw(part).size();
+    if (bytes < kLongestAddress) {
+        return kElsewhere;
+    }
+    return bytes / (media == Media::kSound ? kSoundBytes : kFileBytes);
+}
+
+}  // namespace
+
+uint64_t media_tokens(const Document& request, Bytes model) {
+    uint64_t sum = 0;
+    if (request.empty()) {
+        return sum;
+    }
+    NodeId end = request.node(kRoot).next;
+    for (NodeId id = kRoot; id < end;) {
+        Media media = request.is(id, json::Type::kObject)
+                          ? api::media_of(request, id)
+                          : Media::kNone;
+        if (media == Media::kNone) {
+            id++;
+            continue;
+        }
+        sum += tokens_of(request, id, media, model);
+        id = request.node(id).next;
+    }
+    return sum;
+}
+
+}  // namespace llm::tokens

@@ -1,0 +1,29 @@
+// What the images, sounds and files of a request may take in tokens: guesses
+// to reserve by, on the high side, since nothing is decoded or fetched.
+//
+//   an image          4784: 2576 pixels a side, the most that Anthropic
+//                     counts (width * height / 750); OpenAI's own most is
+//                     3779 (1536 patches, by 2.46 in gpt-4.1-nano)
+//   in detail "low"   630: OpenAI's 256 patches, by 2.46
+//   by gpt-4o-mini    as gpt-4o's 85 and 170 a tile, each 33 times as much:
+//                     2833 in detail "low", 48169 otherwise (8 tiles)
+//   sound             a token every 256 bytes of base64: 10 tokens a second
+//                     (OpenAI) of what is compressed to 16 kbit/s
+//   a file, a video   a token every 16 bytes of base64: of a page of a PDF of
+//                     64 KB some 4,000
+//   by its address    8192
+//
+// Sources: OpenAI "Images and vision", "Audio and speech"; Anthropic
+// "Vision", "PDF support". Pure; any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "src/json/document.hpp"
+
+namespace llm::tokens {
+
+// Of all that `request` holds, wherever it stands.
+uint64_t media_tokens(const json::Document& request, Bytes model);
+
+}  // namespace llm::tokens

@@ -1,0 +1,51 @@
+#include "src/tokens/media.hpp"
+
+#include <gtest/gtest.h>
+
+namespace llm::tokens {
+namespace {
+
+uint64_t of(std::string parts, Bytes model = "gpt-4o") {
+    json::Document doc;
+    std::string text = R"({"messages":[{"role":"user","content":[)" + parts
+                       + "]}]}";
+    EXPECT_TRUE(doc.parse(text).ok()) << text.substr(0, 200);
+    return media_tokens(doc, model);
+}
+
+TEST(MediaTokens, OfEachKind) {
+    EXPECT_EQ(of(""), 0u);
+    EXPECT_EQ(of(R"({"type":"text","text":"image_url"})"), 0u);
+    std::string image = R"({"type":"image_url","image_url":{"url":"u"}})";
+    std::string low = R"({"type":"image_url","image_url":{"url":"u",)"
+                      R"("detail":"low"}})";
+    EXPECT_EQ(of(image), 4784u);
+    EXPECT_EQ(of(low), 630u);
+    EXPECT_EQ(of(image + "," + low, "openai/gpt-4o-mini-2024-07-18"),
+              48169u + 2833);
+    EXPECT_EQ(of(R"({"type":"input_image","file_id":"f","detail":"low"})"),
+              630u);
+    EXPECT_EQ(of(R"({"type":"file","file":{"file_id":"f"}})"), 8192u);
+    EXPECT_EQ(of(R"({"type":"tool_result","content":[)"
+                 R"({"type":"image","source":{"data":"A"}}]})"),
+              4784u);
+    // What stands in a part is of that part.
+    EXPECT_EQ(of(R"({"type":"document","source":{"type":"content",)"
+                 R"("content":[)" + image + "]}}"),
+              8192u);
+}
+
+TEST(MediaTokens, ByBytesWhereTheyAreThere) {
+    auto big = [](Bytes type, size_t size) {
+        return R"({"type":")" + std::string(type) + R"(","data":")"
+               + std::string(size, 'A') + "\"}";
+    };
+    // A minute at 16 kbit/s in base64: 600 tokens at OpenAI.
+    EXPECT_GE(of(big("input_audio", 60 * 2000 * 4 / 3)), 600u);
+    EXPECT_LE(of(big("input_audio", 60 * 2000 * 4 / 3)), 700u);
+    EXPECT_GE(of(big("input_file", 64 * 1024)), 4096u);
+    EXPECT_LE(of(big("input_file", 64 * 1024)), 4200u);
+}
+
+}  // namespace
+}  // namespace llm::tokens
