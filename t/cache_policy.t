@@ -362,6 +362,26 @@ subtest 'case 87: what is not whole is not stored' => sub {
     is word($t->post($chat, $body)), 'MISS', 'and never hits';
 };
 
+# Fault case 52.
+subtest 'who asked first leaves' => sub {
+    my $body = body_of(stream => true);
+    my ($first, $second) = ($t->client, $t->client);
+    for my $c ($first, $second) {
+        $c->send(POST => $chat, body => to_json($body),
+            headers => { 'X-Mock' => 'gap=30,events=20' });
+    }
+    $first->next_event($first->head);
+    my $head = $second->head;
+    $first->reset;
+    my @data;
+    while (my $event = $second->next_event($head)) {
+        push @data, $event->{data};
+    }
+    is $data[-1], '[DONE]', 'who asked for the same has all of it';
+    cmp_ok scalar(@data), '>=', 20, 'every event';
+    is word($t->post($chat, $body)), 'HIT', 'and it is kept';
+};
+
 subtest 'llm observe' => sub {
     $t->mock_reset;
     my $body = body_of();

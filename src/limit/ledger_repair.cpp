@@ -180,12 +180,17 @@ Result<void> Ledger::copy_to(Ledger& larger) {
 
 Result<uint32_t> Ledger::save(uint32_t from, uint32_t count,
                               std::vector<SavedAccount>& out, Now now) {
+    uint32_t size = parts_.head->accounts;
+    uint32_t end = from >= size || count >= size - from ? size : from + count;
+    // No memory is asked for under the lock.
+    size_t most = out.size() + (end - std::min(from, end));
+    if (most > out.capacity()) {
+        out.reserve(std::max(most, 2 * out.capacity()));
+    }
     Entered entered(*this);
     if (!entered.ok()) {
         return Entered::error();
     }
-    uint32_t size = parts_.head->accounts;
-    uint32_t end = from >= size || count >= size - from ? size : from + count;
     for (uint32_t i = from; i < end; i++) {
         Account copy = account(i);
         if (copy.used == 0 || kind_of(copy) == Kind::kConcurrency

@@ -270,6 +270,31 @@ TEST(Store, FullZoneKeepsWhatIsUsed) {
     EXPECT_TRUE(zone->check().ok());
 }
 
+// Days of mixed sizes, sizes that change from time to time among them: what
+// there is room for in the end is what there was room for at first. Fault
+// case 62.
+TEST(Store, RoomIsNotLostToFragments) {
+    Zone zone(4 << 20, 64 << 10);
+    uint64_t n = 0;
+    auto fill = [&](uint64_t rounds, size_t least, size_t spread) {
+        for (uint64_t i = 0; i < rounds; i++, n++) {
+            auto sixteenths = static_cast<unsigned char>(body_of(n, 8)[0]) % 16;
+            size_t size = least + static_cast<size_t>(sixteenths) * spread / 16;
+            put(zone.store(), key_of(n), body_of(n, size));
+        }
+        return zone->stats();
+    };
+    StoreStats first = fill(4000, 500, 8000);
+    for (int day = 0; day < 12; day++) {
+        (void) fill(2000, day % 3 == 0 ? 20 : 200, 500);
+        (void) fill(day % 4 == 0 ? 400 : 50, 20000, 40000);
+    }
+    StoreStats last = fill(4000, 500, 8000);
+    EXPECT_GT(last.bytes, first.bytes * 95 / 100);
+    EXPECT_GT(last.bytes_used, last.bytes_capacity * 95 / 100);
+    EXPECT_TRUE(zone->check().ok());
+}
+
 TEST(Store, EvictionIsBoundedAndStillMakesProgress) {
     Zone zone(1 << 20, 200000);
     ASSERT_EQ(zone->shards(), 1u);
