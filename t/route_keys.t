@@ -14,7 +14,14 @@ $t->write_file('keys.json' => to_json({ keys => [
         models => ['gpt-4o*', 'fast'] },
     { key_sha256 => sha256_hex('all'), name => 'all', tenant => 't' },
 ] }));
-$t->start($t->fill($t->head . <<'END' . $t->server('llm_model $model;')));
+my $ladder = <<'END';
+        location /ladder/ {
+            llm_fallback backup;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/;
+        }
+END
+my $server = $t->server('llm_model $model;', more => $ladder);
+$t->start($t->fill($t->head . <<'END' . $server));
     llm_keys keys.json;
     llm on;
     map $llm_model $model {
@@ -51,6 +58,16 @@ for my $api (qw(chat responses messages embeddings completions)) {
     }
     ($r, $seen) = asked($api => 'gpt-5', 'all');
     is $seen, 'gpt-5', 'a key without a list may use all';
+}
+
+# Who is asked when that one fails is the operator's word, as is what a budget
+# comes down to.
+{
+    my $r = $t->post('/ladder/v1/chat/completions',
+        $t->body_of('chat', model => 'gpt-4o'),
+        Authorization => 'Bearer some', 'X-Mock' => 'status=500,times=1');
+    is $r->status, 200, 'a further rung is not asked for by the client';
+    is $r->json->{model}, 'backup', 'and need not be the key\'s';
 }
 
 done_testing;

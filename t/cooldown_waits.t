@@ -1,0 +1,105 @@
+# How long a provider is left alone when it says so, in every form that
+# providers have for that: our 503 tells the client. And who opens nothing: a
+# client that leaves.
+
+use lib 't/lib';
+use LLM::Edge;
+use LLM::Test;
+
+use POSIX qw(strftime);
+
+my $t = LLM::Edge->new(workers => 2);
+$t->mock;
+$t->allow(qr/llm: attempt \d+ failed/);
+$t->write_file('llm_proxy.conf', slurp(root_dir() . '/conf/llm_proxy.conf')
+    =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mgr);
+
+sub rfc3339 {
+    my ($seconds, $offset) = @_;
+    my ($hours, $sign) = (abs($offset // 0), ($offset // 0) < 0 ? '-' : '+');
+    return strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + $seconds
+        + 3600 * ($offset // 0)))
+        . (defined $offset ? sprintf '%s%02d:00', $sign, $hours : 'Z');
+}
+
+# name => [api, headers of the 429, seconds]
+my @spent   = ('x-ratelimit-remaining-requests: 0');
+my @waiting = (
+    [openai => sub { 'Retry-After: 40' }, 40],
+    [openai => sub { strftime 'Retry-After: %a, %d %b %Y %H:%M:%S GMT',
+        gmtime(time + 50) }, 50],
+    [openai => sub { 'retry-after-ms: 29500' }, 30],
+    [openai => sub { ('retry-after-ms: 60000', 'Retry-After: 5') }, 60],
+    [openai => sub { (@spent, 'x-ratelimit-reset-requests: 35s') }, 35],
+    [openai => sub { (@spent, 'x-ratelimit-reset-requests: 1m15.5s') }, 76],
+    [openai => sub { (@spent, 'x-ratelimit-reset-requests: 31') }, 31],
+    [openai => sub { ('x-ratelimit-remaining-requests: 7',
+        'x-ratelimit-reset-requests: 5s', 'x-ratelimit-remaining-tokens: 0',
+        'x-ratelimit-reset-tokens: 6m0s') }, 360],
+    [openai => sub { (@spent, 'x-ratelimit-reset-requests: ' . (time + 45)) },
+        45],
+    [anthropic => sub { ('anthropic-ratelimit-requests-remaining: 0',
+        'anthropic-ratelimit-requests-reset: ' . rfc3339(55)) }, 55],
+    [anthropic => sub { ('anthropic-ratelimit-input-tokens-remaining: 0',
+        'anthropic-ratelimit-input-tokens-reset: ' . rfc3339(65, 2)) }, 65],
+    [anthropic => sub { 'anthropic-ratelimit-unified-reset: ' . (time + 33) },
+        33],
+    [anthropic => sub { 'retry-after: 70' }, 70],
+    [openai => sub { 'Retry-After: 99999999' }, 3600],    # an hour at the most
+);
+$t->upstream(busy => sub {
+    my ($c, undef, $body) = @_;
+    my ($n) = $body =~ /"model":"w(\d+)"/;
+    my $text = '{"error":{"message":"slow down","type":"rate_limit_error"}}';
+    print $c join "\r\n", 'HTTP/1.1 429 Too Many Requests',
+        $waiting[$n][1]->(), 'Content-Type: application/json',
+        'Content-Length: ' . length $text, 'Connection: close', '', $text;
+});
+my $providers = join '', map {
+    "    llm_provider p$_ { api $waiting[$_][0]; models w$_;\n"
+        . "        url http://127.0.0.1:%%PORT:busy%%; }\n"
+} 0 .. $#waiting;
+$t->start($t->fill($t->head . $providers . <<'END'));
+    llm_cooldown max_fails=2;
+    llm_provider slow { api openai; models slow;
+        url http://127.0.0.1:%%PORT:mock%%/v1; }
+    server {
+        listen 127.0.0.1:%%PORT:http%%;
+        access_log %%DIR%%/access.log llm;
+        llm on;
+        location / { include %%DIR%%/llm_proxy.conf; }
+        location = /metrics { llm off; access_log off; llm_metrics; }
+    }
+END
+
+for my $n (0 .. $#waiting) {
+    my ($api, $says, $seconds) = @{ $waiting[$n] };
+    my ($name) = join ', ', $says->();
+    $api = $api eq 'openai' ? 'chat' : 'messages';
+    my ($r, $log) = $t->ask($api => '', model => "w$n");
+    is $r->status, 429, "$name: the client is told the 429";
+    ($r, $log) = $t->ask($api => '', model => "w$n");
+    is $log->{upstream}, '', 'and nobody is asked again';
+    is $r->status, 503, 'until then it is 503';
+    my $left = $r->header('retry-after');
+    ok $left >= $seconds - 3 && $left <= $seconds,
+        "for as long as it said: $left of $seconds s";
+}
+
+# ---- clients that leave -----------------------------------------------------------
+
+for my $i (1 .. 6) {
+    my $c = $t->client;
+    $c->send(POST => $t->path('chat'), body => $t->body_of('chat',
+        model => 'slow', $i % 2 ? (stream => 1) : ()),
+        headers => ['X-Mock' => $i % 3 ? 'delay=5000' : 'ttft=5000']);
+    ok +(wait_until { $t->mock_count == $i }), 'is asked';
+    $i % 2 ? $c->reset : $c->close;
+}
+ok +(wait_until { 6 == grep { $_->{closed_early} } $t->mock_log }),
+    'all have left';
+my ($r, $log) = $t->ask(chat => '', model => 'slow');
+is $r->status, 200, 'case 56: who leaves is no failure of the provider';
+
+$t->finish;
+done_testing;
