@@ -114,20 +114,37 @@ void create_loc(LocConf& conf) {
     conf.provider.required = NGX_CONF_UNSET;
 }
 
-// Where every model needs a provider, a literal llm_model that has none is
-// wrong.
+// Names of llm_model_list that nothing is made of are asked for as they are.
+ngx_int_t check_listed(ngx_conf_t* cf, const RouteLoc& route) {
+    if (route.listed == nullptr || route.model != nullptr) {
+        return NGX_OK;
+    }
+    auto* names = static_cast<ngx_str_t*>(route.listed->elts);
+    for (ngx_uint_t i = 0; i < route.listed->nelts; i++) {
+        if (check_literal_model(cf, main_conf(cf), route.listed_place,
+                                "llm_model_list", view(names[i]))
+            != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
+}
+
+// Where every model needs a provider, a literal one that has none is wrong.
 char* merge_loc(ngx_conf_t* cf, LocConf& prev, LocConf& conf) {
     ngx_conf_merge_value(conf.provider.required, prev.provider.required, 0);
-    const ngx_http_complex_value_t* model = conf.route.model;
-    bool literal = model != nullptr && model->lengths == nullptr;
-    if (conf.provider.required != 1 || !literal) {
+    const RouteLoc& route = conf.route;
+    if (conf.provider.required != 1) {
         return NGX_CONF_OK;
     }
-    return check_literal_model(cf, main_conf(cf), conf.route.place,
-                               "llm_model", view(model->value))
-                   == NGX_OK
-               ? NGX_CONF_OK
-               : conf_error();
+    bool literal = route.model != nullptr && route.model->lengths == nullptr;
+    bool known = !literal
+                 || check_literal_model(cf, main_conf(cf), route.place,
+                                        "llm_model",
+                                        view(route.model->value))
+                        == NGX_OK;
+    return known && check_listed(cf, route) == NGX_OK ? NGX_CONF_OK
+                                                      : conf_error();
 }
 
 bool is_upstream(ngx_conf_t* cf, Bytes name) {

@@ -329,6 +329,7 @@ char* set_model_list(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (loc.listed != NGX_CONF_UNSET_PTR) {
         return conf_text("is duplicate");
     }
+    loc.listed_place = place_of(cf);
     if (cf->args->nelts == 2 && view(arguments(cf)[1]) == "off") {
         loc.listed = nullptr;
         return NGX_CONF_OK;
@@ -398,6 +399,9 @@ char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     }
     if (conf.variant.value == NGX_CONF_UNSET_PTR) {
         conf.variant.value = nullptr;
+    }
+    if (conf.listed == NGX_CONF_UNSET_PTR) {
+        conf.listed_place = prev.listed_place;
     }
     ngx_conf_merge_ptr_value(conf.listed, prev.listed, nullptr);
     return NGX_CONF_OK;

@@ -48,6 +48,7 @@ struct RouteLoc {
     ngx_flag_t provider_cache;
     RouteVariant variant;
     ngx_array_t* listed;              // ngx_str_t, llm_model_list; nullptr: no
+    Place listed_place;
 };
 
 }  // namespace llm::door

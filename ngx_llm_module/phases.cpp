@@ -314,13 +314,21 @@ ngx_int_t refuse_unknown(ngx_http_request_t* r, Context& ctx) {
     return refuse(r, ctx, error);
 }
 
+// Where all goes to providers, what is no LLM request has none to go to.
+bool has_no_way(ngx_http_request_t* r, const CoreLoc& conf) {
+    return loc_conf(r).provider.required == 1 && conf.mode == kModeOn
+           && !conf.passthrough && conf.handler == nullptr
+           && r->content_handler != nullptr;
+}
+
 ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     api::Endpoint endpoint = endpoint_of(r, conf);
     bool guarded = is_guarded(r);
     bool observe = conf.mode == kModeObserve;
     bool encoded = endpoint != api::Endpoint::kNone && is_encoded(r);
     bool models = endpoint == api::Endpoint::kNone && asks_for_models(r);
-    if (endpoint == api::Endpoint::kNone && !guarded && !models) {
+    if (endpoint == api::Endpoint::kNone && !guarded && !models
+        && !has_no_way(r, conf)) {
         return NGX_DECLINED;
     }
     if (encoded && (observe || (conf.passthrough && !guarded))) {

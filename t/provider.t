@@ -180,6 +180,17 @@ END
             llm on;
             include %%DIR%%/llm_proxy.conf;
         }
+        location /own/ {
+            llm on;
+            llm_provider_required on;
+            llm_passthrough on;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/;
+        }
+        location /files/ {
+            root %%DIR%%/html;
+            llm on;
+            llm_provider_required on;
+        }
         location = /metrics { access_log off; llm_metrics; }
     }
 END
@@ -377,6 +388,38 @@ sub models {
     $r = $t->request(HEAD => '/v1/models', headers => []);
     is $r->status, 200, 'HEAD';
     is $r->body, '', 'has no body';
+}
+
+# ---- what is no LLM request ---------------------------------------------------
+
+# It has no provider, so it has no place to go to.
+mkdir "$dir/html";
+$t->write_file('html/files/x.txt', 'x') if mkdir "$dir/html/files";
+
+sub sent {
+    my ($method, $uri, @more) = @_;
+    $t->mock_reset;
+    my $r = $t->request($method => $uri, headers => \@more,
+        $method =~ /^P/ ? (body => '{}') : ());
+    return wantarray ? ($r, $t->mock_count) : $r;
+}
+for my $case ([HEAD => '/v1/chat/completions'], [GET => '/v1/messages'],
+    [PUT => '/v1/chat/completions'], [GET => '/v1/files'],
+    [POST => '/v1/files'], [DELETE => '/v1/models/x']) {
+    my ($r, $asked) = sent(@$case);
+    is $r->status, 404, "@$case: 404";
+    is $asked, 0, 'nobody is asked';
+    is $r->header('content-type'), 'application/json', 'in JSON';
+    is $r->body, '', 'without a body' if $case->[0] eq 'HEAD';
+}
+{
+    my ($r) = sent(POST => '/v1/chat/completions', 'Content-Type' =>
+        'text/plain');
+    is $r->status, 415, 'a prompt of another type: 415';
+    my ($kept, $asked) = sent(GET => '/own/v1/files');
+    is $asked, 1, 'llm_passthrough: where the operator says';
+    is sent(GET => '/files/x.txt')->status, 200, 'a file of nginx\'s own';
+    unlike $t->log, qr/invalid URL prefix/, 'and no error of proxy_pass';
 }
 
 # ---- a key that changes -----------------------------------------------------

@@ -110,6 +110,19 @@ like said("llm_model_list $_->[0];"), $_->[1], "refused: $_->[0]" for
     ["\"a\tb\"", qr/is no name/],
     ['a; llm_model_list b', qr/"llm_model_list" directive is duplicate/],
     ['', qr/invalid number of arguments in "llm_model_list"/];
+{
+    my $where = sub { "llm_provider p { api openai; models m g-*; "
+        . "url http://127.0.0.1:1; }\nserver { listen 127.0.0.1:%%PORT:x%%; "
+        . "llm on; llm_provider_required on;\n$_[0] }" };
+    my ($ok, $said) = $t->check($where->('llm_model_list g-1 fast;'));
+    like $said, qr/"llm_model_list": no llm_provider has the model "fast"/,
+        'a name that nothing is made of and nobody has';
+    for my $good ('llm_model_list m g-1;', 'llm_model m; llm_model_list fast;',
+        'llm_model $arg_m; llm_model_list fast;') {
+        ($ok, $said) = $t->check($where->($good));
+        ok $ok, "taken: $good" or diag $said;
+    }
+}
 is said("llm_model_list $_;"), 'taken', "taken: $_" for qw(off a), 'a/b c:1';
 
 $t->finish;
