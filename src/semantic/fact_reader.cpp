@@ -78,6 +78,20 @@ struct Sign {
     Bytes word;
 };
 
+// A digest of a unit as it is written, 0 without a capital letter: Mb and MB
+// are two, who writes "mb" may mean either.
+uint32_t capitals_of(Bytes raw) {
+    constexpr size_t kLongestUnit = 6;
+    while (!raw.empty() && is_digit(raw.front())) {
+        raw.remove_prefix(1);
+    }
+    bool capital = std::any_of(raw.begin(), raw.end(),
+                               [](char c) { return c >= 'A' && c <= 'Z'; });
+    return capital && raw.size() <= kLongestUnit
+               ? static_cast<uint32_t>(hash64(raw, kUnitSeed)) | 1
+               : 0;
+}
+
 // What a sign beside a number stands for, in words of the English list.
 constexpr Sign kSigns[] = {
     {'$', "usd"},      {'%', "percent"},   {0x20ac, "euro"},
@@ -262,8 +276,11 @@ void FactReader::add_identifier(Raw& raw) {
     Fact fact;
     fact.kind = FactKind::kIdentifier;
     fact.idf = Idf::kUnknown;
-    fact.flags = raw.word.date ? kDate : 0;
+    fact.flags = raw.word.date ? uint32_t{kDate} : 0;
     fact.key = hash64(raw.folded, kIdentifierSeed);
+    if (is_digit(raw.word.raw.front())) {
+        fact.capitals = capitals_of(raw.word.raw);
+    }
     place(fact, raw.folded);
 }
 
@@ -286,10 +303,13 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
     fact.idf = english ? idf_.of(joined) : Idf::kMiddling;
     fact.known = term != nullptr || (english && idf_.knows(joined));
     fact.key = hash64(joined, kWordSeed);
+    if (!shouted_ && count == 1 && i > 0 && raws_[i - 1].word.digits) {
+        fact.capitals = capitals_of(raw.word.raw);
+    }
     if (term != nullptr) {
         fact.flags = term->flags;
         if (raw.word.caps && !shouted_ && count == 1 && term->same != 0) {
-            fact.flags &= static_cast<uint16_t>(~kLight);  // US is not us
+            fact.flags &= ~uint32_t{kLight};  // US is not us
         }
         if (count > 1) {
             fact.idf = Idf::kMiddling;
@@ -414,7 +434,7 @@ void FactReader::tell_months() {
                                  facts_.text(items[i - 1]))
                            != std::end(kBefore);
         if (number || word || fact.capital) {
-            fact.flags = static_cast<uint16_t>(kDate);
+            fact.flags = kDate;
         }
     }
 }
@@ -433,6 +453,7 @@ void FactReader::drop_interjection(Bytes text) {
 }
 
 void FactReader::read(Bytes text, Language fallback) {
+    facts_.signs_ = signs_of(text);
     scan(text);
     drop_interjection(text);
     tell_language(fallback);

@@ -1,6 +1,6 @@
 // Facts: what a prompt says that a vector does not hold on to: its words in
 // canonical form, numbers with units, dates, identifiers, names, negations,
-// and their order. Two Facts are compared by guards.hpp and features.hpp.
+// order and signs. Two Facts are compared by guards.hpp and features.hpp.
 //
 // Made again from the stored prompt when it is needed, nothing of it is
 // stored. Bounded: of a text of more than kMaxFacts words the rest is one
@@ -15,6 +15,7 @@
 
 #include "src/semantic/idf.hpp"
 #include "src/semantic/lists.hpp"
+#include "src/semantic/signs.hpp"
 
 namespace llm::semantic {
 
@@ -28,11 +29,13 @@ struct Fact {
     uint64_t key = 0;        // equal for what means the same
     uint32_t begin = 0;      // in folded()
     uint32_t size = 0;
-    uint16_t flags = 0;      // TermFlag
+    uint32_t flags = 0;      // TermFlag
     FactKind kind = FactKind::kWord;
     bool capital = false;    // written like a name, not just a beginning
     bool known = false;      // in the background table or in a list
     bool code = false;       // identifier without digits: snake_case, `code`
+    uint32_t capitals = 0;   // of a word behind a number: how capitals stand
+                             // in it; 0: there are none
     uint8_t dimension = 0;   // of the unit
     uint16_t unit = 0;
     uint16_t idf = 0;        // hundredths of a natural logarithm
@@ -58,12 +61,14 @@ public:
     bool sure() const { return sure_; }
     // Of what passes kMaxFacts; 0: nothing does.
     uint64_t rest() const { return rest_; }
+    const Signs& signs() const { return signs_; }
 
 private:
     friend class FactReader;  // facts.cpp
 
     std::string folded_;
     std::vector<Fact> items_;
+    Signs signs_;
     uint64_t rest_ = 0;
     Language language_ = Language::kEnglish;
     bool sure_ = false;

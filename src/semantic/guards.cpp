@@ -45,7 +45,8 @@ bool number_differs(const Alignment& alignment) {
     });
 }
 
-// Equal numbers of other units, or units of one dimension that differ.
+// Equal numbers of other units, the same letters with other capitals (Mb and
+// MB), or units of one dimension that differ.
 bool unit_differs(const Alignment& alignment) {
     const Side& left = alignment.left();
     const std::vector<Fact>& a = left.facts->items();
@@ -58,6 +59,11 @@ bool unit_differs(const Alignment& alignment) {
             if (other.unit != 0 && other.unit != a[i].unit) {
                 return true;
             }
+        }
+        if (a[i].capitals != 0 && left.other[i] != Alignment::kNone
+            && b[left.other[i]].capitals != 0
+            && b[left.other[i]].capitals != a[i].capitals) {
+            return true;
         }
         bool unit = a[i].kind == FactKind::kWord && a[i].dimension != 0
                     && a[i].dimension != kClock
@@ -83,7 +89,9 @@ bool date_differs(const Alignment& alignment) {
 }
 
 bool identifier_differs(const Alignment& alignment) {
-    return on_either(alignment,
+    return signs_differ(alignment.left().facts->signs(),
+                        alignment.right().facts->signs())
+           || on_either(alignment,
                      [](const Fact& fact) {
                          return fact.kind == FactKind::kIdentifier;
                      })
@@ -198,8 +206,30 @@ bool opposite(const Alignment& alignment) {
     return false;
 }
 
+// "Pro" behind a model's name or number, where the other side says no such
+// thing. The front of a list of facts has nothing before it.
+bool variant_left_over(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    for (size_t i = 1; i < items.size(); i++) {
+        const Fact& before = items[i - 1];
+        bool model = before.kind != FactKind::kWord || before.code
+                     || before.capital || (before.flags & kVariant) != 0;
+        bool sum = i + 1 < items.size()
+                   && items[i + 1].kind == FactKind::kNumber;  // 2 plus 2
+        bool named = ((items[i].flags & kVariant) != 0 && !sum)
+                     || (items[i].capital && Alignment::content(items[i])
+                         && before.kind == FactKind::kIdentifier);
+        if (side.other[i] == Alignment::kNone && named && model) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool name_differs(const Alignment& alignment) {
-    return on_either(alignment,
+    return variant_left_over(alignment.left())
+           || variant_left_over(alignment.right())
+           || on_either(alignment,
                      [](const Fact& fact) {
                          return (fact.flags & kPerson) != 0;
                      })

@@ -15,7 +15,7 @@ constexpr Bytes kDimensions[] = {"time",   "money", "temperature", "length",
 
 struct Section {
     Bytes name;
-    uint16_t flags;
+    uint32_t flags;
 };
 
 constexpr Section kFlagSections[] = {
@@ -23,6 +23,7 @@ constexpr Section kFlagSections[] = {
     {"negation", kNegation}, {"date", kDate},
     {"month", kMonthOrWord}, {"marker", kMarker},
     {"person", kPerson},     {"against", kAgainst},
+    {"variant", kVariant},   {"joint", kJoint},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},
@@ -86,7 +87,7 @@ struct Lists::Reader {
     bool cue(Bytes text);
     void apply(Term& term);
 
-    uint16_t flags = 0;
+    uint32_t flags = 0;
     uint16_t cue_flags = 0;
     uint8_t dimension = 0;
     uint32_t same = 0;
@@ -107,7 +108,8 @@ Result<void> Lists::Reader::open(Bytes name) {
         flags = known.name == name ? known.flags : flags;
     }
     for (const Section& known : kCueSections) {
-        cue_flags = known.name == name ? known.flags : cue_flags;
+        cue_flags = known.name == name ? static_cast<uint16_t>(known.flags)
+                                       : cue_flags;
     }
     if (name.starts_with("unit ")) {
         auto at = std::find(std::begin(kDimensions), std::end(kDimensions),

@@ -29,7 +29,7 @@ namespace llm::semantic {
 enum class Language : uint8_t { kEnglish, kSpanish, kRussian, kRomanian };
 constexpr size_t kLanguages = 4;
 
-enum TermFlag : uint16_t {
+enum TermFlag : uint32_t {
     kLight = 1,        // carries no content of its own
     kNegation = 2,
     kDate = 4,
@@ -45,6 +45,8 @@ enum TermFlag : uint16_t {
     kErrand = 8192,    // leads into an order: can you, I want to
     kAgainst = 16384,  // says no in itself: refuse, avoid, missing
     kQuestion = 2048,  // what is asked for: when, why, how much …
+    kVariant = 32768,  // behind a name, of another product: 8 Pro, 4o mini
+    kJoint = 65536,    // what it joins has no order: and, or
 };
 
 // One word or phrase of a list.
@@ -56,7 +58,7 @@ struct Term {
         uint16_t member = 0;
     };
 
-    uint16_t flags = 0;
+    uint32_t flags = 0;
     uint8_t words = 1;       // of the phrase
     uint8_t aparts = 0;
     uint32_t same = 0;       // terms of one number mean the same; 0: none

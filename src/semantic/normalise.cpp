@@ -1,5 +1,7 @@
 #include "src/semantic/normalise.hpp"
 
+#include <algorithm>
+
 #include "src/semantic/cues.hpp"
 #include "src/semantic/fold.hpp"
 #include "src/semantic/unicode.hpp"
@@ -105,7 +107,28 @@ size_t end_of(Bytes text, size_t last) {
     return only_closing(text.substr(last, end - last)) ? last : end;
 }
 
-// Lower case, one space for each run of white space.
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// How many letters at `p` may be a unit in which a capital says something:
+// Mb and MB, mW and MW. 0: none of it is one.
+size_t unit_at(const char* p, const char* end, Bytes before) {
+    constexpr size_t kLongest = 4;
+    if (before.ends_with(' ')) {
+        before.remove_suffix(1);
+    }
+    if (before.empty() || before.back() < '0' || before.back() > '9') {
+        return 0;
+    }
+    const char* rest = std::find_if_not(p, end, is_letter);
+    auto size = static_cast<size_t>(rest - p);
+    bool capital = std::any_of(p, rest, [](char c) { return c < 'a'; });
+    return capital && size <= kLongest ? size : 0;
+}
+
+// Lower case but for units behind a number, one space for each run of white
+// space.
 std::string plain(Bytes text) {
     std::string out;
     bool space = false;
@@ -122,7 +145,10 @@ std::string plain(Bytes text) {
             out += ' ';
             space = false;
         }
-        if (code == kReplacement) {
+        if (size_t unit = unit_at(at, end, out); unit > 0) {
+            p = at + unit;
+            out.append(at, p);
+        } else if (code == kReplacement) {
             out.append(at, p);  // no UTF-8: as it is
         } else {
             lower_to(code, out);

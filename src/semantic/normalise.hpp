@@ -4,8 +4,9 @@
 // digest of this text is the key of the step before the encoder.
 //
 // A text that may be code (backquotes, braces, several lines of it) or holds
-// quotation marks keeps its case and its inner spaces. Numbers, signs and
-// negations are never touched; nothing is taken out of the middle.
+// quotation marks keeps its case and its inner spaces, a short word behind a
+// number its capitals (5 mW, 5 MW). Numbers, signs and negations are never
+// touched; nothing is taken out of the middle.
 //
 // "" when nothing would be left: no key, no step. Bytes that are not UTF-8
 // stay as they are. Time is linear in the text.

@@ -1,6 +1,8 @@
 #include "src/semantic/order.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 
 namespace llm::semantic {
 namespace {
@@ -150,6 +152,54 @@ bool permuted(const Alignment& alignment) {
     return alignment.left().other.size() == alignment.right().other.size();
 }
 
+// What stands between two phrases that may change places without a change
+// of meaning: "and", "and the".
+bool joins(const std::vector<Fact>& items, size_t from, size_t to) {
+    bool joint = false;
+    for (size_t i = from; i < to; i++) {
+        joint = joint || (items[i].flags & kJoint) != 0;
+        if (Alignment::content(items[i]) || is_marker(items[i])) {
+            return false;
+        }
+    }
+    return joint;
+}
+
+// Whether `b` is `a`, but for two phrases that have changed places round what
+// stands between them: who does what to whom, euros in lei, 3/4 and 4/3. A
+// phrase that has but moved ("on Sunday ...", "... on Sunday") is none.
+bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
+               std::span<const uint16_t> b) {
+    constexpr size_t kLongest = 3;
+    size_t from = 0;
+    while (from < a.size() && a[from] == b[from]) {
+        from++;
+    }
+    size_t to = a.size();
+    while (to > from && a[to - 1] == b[to - 1]) {
+        to--;
+    }
+    size_t size = to - from;
+    a = a.subspan(from, size);
+    b = b.subspan(from, size);
+    for (size_t x = 1; x <= std::min(kLongest, size); x++) {
+        for (size_t y = 1; y <= std::min(kLongest, size - x); y++) {
+            if (!std::ranges::equal(a.first(x), b.last(x))
+                || !std::ranges::equal(a.last(y), b.first(y))
+                || !std::ranges::equal(a.subspan(x, size - x - y),
+                                       b.subspan(y, size - x - y))) {
+                continue;
+            }
+            bool numbers = x == 1 && y == 1
+                           && items[from].kind == FactKind::kNumber
+                           && items[to - 1].kind == FactKind::kNumber;
+            bool around = size > x + y && !joins(items, from + x, to - y);
+            return around || (numbers && size == 2);
+        }
+    }
+    return false;
+}
+
 // The key beside fact i, `step` away; 0 behind an end.
 uint64_t neighbour(const Side& side, size_t i, bool before) {
     const std::vector<Fact>& items = side.facts->items();
@@ -183,7 +233,13 @@ bool order_differs(const Alignment& alignment) {
     constexpr size_t kMost = 128;
     std::vector<uint16_t> x = sequence(left, true);
     std::vector<uint16_t> y = sequence(right, false);
-    return permuted(alignment) && x.size() <= kMost && triple_turned(x, y);
+    if (!permuted(alignment) || x.size() > kMost) {
+        return false;
+    }
+    std::vector<uint16_t> all(left.other.size());
+    std::iota(all.begin(), all.end(), uint16_t{0});
+    return triple_turned(x, y)
+           || exchanged(left.facts->items(), all, right.other);
 }
 
 uint16_t slot_rarity(const Alignment& alignment) {

@@ -49,6 +49,13 @@ TEST(Guards, units) {
                    "How many days of leave do I earn?"), "veto:unit");
     EXPECT_EQ(veto("Do you open at 9am?", "Do you open at 9 pm?"),
               "veto:unit");
+    // a bit is no byte, a milliwatt no megawatt; "gb" is but lazy
+    EXPECT_EQ(veto("How fast is 100 Mbps?", "How fast is 100 MBps?"),
+              "veto:unit");
+    EXPECT_EQ(veto("Is 5mW too much?", "Is 5MW too much?"), "veto:unit");
+    EXPECT_EQ(veto("Is 5 GB enough?", "Is 5 gb enough?"), "");
+    EXPECT_EQ(veto("How much is a dozen eggs?",
+                   "How much is half a dozen eggs?"), "veto:number");
 }
 
 TEST(Guards, dates) {
@@ -73,6 +80,23 @@ TEST(Guards, identifiers) {
     EXPECT_EQ(veto("What is new in version 3.11.2?",
                    "What is new in version 3.11.3?"), "veto:identifier");
     EXPECT_EQ(veto("What is a 401(k) plan?", "What is a 401k plan?"), "");
+}
+
+TEST(Guards, signs) {
+    EXPECT_EQ(veto("Which y satisfy y < 7?", "Which y satisfy y > 7?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("Is (1 + 2) * 6 even?", "Is 1 + (2 * 6) even?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What does a = 2 do in Go?", "What does a == 2 do in Go?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What does \xf0\x9f\x98\x8e mean?",
+                   "What does \xf0\x9f\x98\xa2 mean?"), "veto:identifier");
+    // adorned, spelt or said aside
+    EXPECT_EQ(veto("Where is my parcel \xf0\x9f\x98\x8e",
+                   "Where is my parcel?"), "");
+    EXPECT_EQ(veto("Is it 20\xc2\xb0 warm?", "Is it 20 warm?"), "");
+    EXPECT_EQ(veto("Can I pay cash (and/or by card)?",
+                   "Can I pay cash and or by card?"), "");
 }
 
 TEST(Guards, negation) {
@@ -108,6 +132,23 @@ TEST(Guards, opposites) {
                    "What is the debit card limit?"), "veto:antonym");
     EXPECT_EQ(veto("How do I turn on notifications?",
                    "How do I switch on notifications?"), "");
+    EXPECT_EQ(veto("Which is the cheapest phone?",
+                   "Which is the most expensive phone?"), "veto:antonym");
+}
+
+TEST(Guards, what_is_asked_for) {
+    EXPECT_EQ(veto("When was the tower built?", "Where was the tower built?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Why was the tower built?", "Who built the tower?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("¿Cuándo se celebra el congreso?",
+                   "¿Dónde se celebra el congreso?"), "veto:antonym");
+    EXPECT_EQ(veto("Когда построили башню?", "Где построили башню?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Când are loc congresul?", "Unde are loc congresul?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("What time does the shop open?",
+                   "When does the shop open?"), "");
 }
 
 TEST(Guards, who_does_what) {
@@ -121,6 +162,43 @@ TEST(Guards, who_does_what) {
                    "flights to Rome from Paris"), "");
     EXPECT_EQ(veto("flights from Paris to Rome",
                    "flights to Paris from Rome"), "veto:order");
+}
+
+TEST(Guards, exchanged_places) {
+    EXPECT_EQ(veto("Does Spain sell oranges to Poland?",
+                   "Does Poland sell oranges to Spain?"), "veto:order");
+    EXPECT_EQ(veto("Is Go older than Swift?", "Is Swift older than Go?"),
+              "veto:order");
+    EXPECT_EQ(veto("What is due on 03/04/2024?", "What is due on 04/03/2024?"),
+              "veto:order");
+    EXPECT_EQ(veto("Трамваи из Твери в Тулу", "Трамваи из Тулы в Тверь"),
+              "veto:order");
+    EXPECT_EQ(veto("Cum schimb dolari în lei?", "Cum schimb lei în dolari?"),
+              "veto:order");
+    EXPECT_EQ(veto("Autocare de la Arad la Turda",
+                   "Autocare de la Turda la Arad"), "veto:order");
+    // what a conjunction joins has no order, a phrase may stand in front
+    EXPECT_EQ(veto("What is the difference between TCP and UDP?",
+                   "What is the difference between UDP and TCP?"), "");
+    EXPECT_EQ(veto("On Saturday when do you open?",
+                   "When do you open on Saturday?"), "");
+    EXPECT_EQ(veto("How can I quickly sort a list?",
+                   "How can I sort a list quickly?"), "");
+}
+
+TEST(Guards, variants_of_a_product) {
+    EXPECT_EQ(veto("What does the Nova 8 weigh?",
+                   "What does the Nova 8 Pro weigh?"), "veto:name");
+    EXPECT_EQ(veto("What does the Nova 8 Pro weigh?",
+                   "What does the Nova 8 Pro Max weigh?"), "veto:name");
+    EXPECT_EQ(veto("how fast is the zx 400", "how fast is the zx 400 ti"),
+              "veto:name");
+    EXPECT_EQ(veto("Is the A52s loud?", "Is the A52s Ultra loud?"),
+              "veto:name");
+    EXPECT_EQ(veto("¿Cuánto pesa el Nova 8?", "¿Cuánto pesa el Nova 8 Pro?"),
+              "veto:name");
+    EXPECT_EQ(veto("Is there a maximum of 8 guests?",
+                   "Is 8 guests the maximum?"), "");
 }
 
 TEST(Guards, names_and_persons) {

@@ -1,0 +1,25 @@
+// Signs: what a text says between its words, of which neither a vector nor a
+// list of words knows: x < 5 and x > 5, (2 + 3) * 4 and 2 + (3 * 4), one
+// emoji and another.
+//
+// Time is linear in the text. Threads: pure functions.
+#pragma once
+
+#include <cstdint>
+
+#include "src/base/bytes.hpp"
+
+namespace llm::semantic {
+
+struct Signs {
+    // Digests, in the order of the text; 0: there is none.
+    uint64_t formula = 0;   // operators, and the brackets round them
+    uint64_t pictures = 0;  // emoji and other symbols
+};
+
+Signs signs_of(Bytes text);
+
+// Whether they say something else. A picture that only one side has adorns.
+bool signs_differ(const Signs& a, const Signs& b);
+
+}  // namespace llm::semantic
