@@ -1,5 +1,6 @@
 #include "ngx_llm_module/purge.hpp"
 
+#include <algorithm>
 #include <new>
 #include <optional>
 
@@ -30,8 +31,8 @@ ngx_int_t complain_to_client(ngx_http_request_t* r, Bytes what) {
 }
 
 // %XX and nothing else: a plus sign stands for itself in tags and models.
-std::string unescape(ngx_http_request_t* r, ngx_str_t text) {
-    ngx_str_t copy = copy_to(r->pool, view(text));
+std::string unescape(ngx_http_request_t* r, Bytes text) {
+    ngx_str_t copy = copy_to(r->pool, text);
     if (copy.data == nullptr) {
         return {};
     }
@@ -42,14 +43,36 @@ std::string unescape(ngx_http_request_t* r, ngx_str_t text) {
                        static_cast<size_t>(dst - copy.data));
 }
 
-// Errors are words for the client.
+// `all` is for a truth, not for all=0, and never for the empty value of a
+// script's variable that was not set.
+std::optional<bool> truth_of(Bytes value) {
+    if (value == "1" || value == "true" || value == "on") {
+        return true;
+    }
+    if (value == "0" || value == "false" || value == "off") {
+        return false;
+    }
+    return std::nullopt;
+}
+
+// Each argument counts, those of one name too. Errors are words for the
+// client.
 Result<std::vector<Command>> commands_of_query(ngx_http_request_t* r) {
     std::vector<Command> commands;
-    for (Bytes name : kNames) {
-        ngx_str_t value;
-        ngx_str_t key = immortal(name);
-        if (ngx_http_arg(r, key.data, key.len, &value) == NGX_OK) {
-            commands.push_back({name, unescape(r, value)});
+    Bytes rest = view(r->args);
+    while (!rest.empty()) {
+        Bytes piece = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(piece.size() + 1, rest.size()));
+        size_t equals = piece.find('=');
+        for (Bytes name : kNames) {
+            if (equals == Bytes::npos || piece.substr(0, equals) != name) {
+                continue;
+            }
+            std::string value = unescape(r, piece.substr(equals + 1));
+            if (name == "all" && !truth_of(value)) {
+                return Error{Errc::kInvalid, "all must be 1 or 0"};
+            }
+            commands.push_back({name, std::move(value)});
         }
     }
     return commands;
@@ -92,15 +115,10 @@ Result<std::vector<Command>> commands_of_body(Bytes body) {
     return commands;
 }
 
-// `all` is for a truth, not for all=0.
-bool is_true(Bytes value) {
-    return value.empty() || value == "1" || value == "true" || value == "on";
-}
-
 Result<cache::Sweep> begin(cache::Store& store, const Command& command) {
     using cache::PurgeBy;
     if (command.name == "all") {
-        if (is_true(command.value)) {
+        if (truth_of(command.value).value_or(false)) {
             return store.begin_purge(PurgeBy::kAll, "");
         }
         return cache::Sweep{.done = true};

@@ -108,6 +108,9 @@ subtest 'by tag' => sub {
     is ask($odd), 'MISS', 'gone';
     is purge('', '?tag=a%2Bb%20c%2F%25%26%22'), 1, 'in a query too';
     is purge('', '?tag=b'), 2, 'plain in a query';
+    my @each = map { stored(body_of(), 'X-Tag' => $_) } qw(one two three);
+    is purge('', '?tag=one&tag=two'), 2, 'twice in a query';
+    is join(' ', map { ask($_) } @each), 'MISS MISS HIT', 'both';
 };
 
 subtest 'by tenant, model, all' => sub {
@@ -166,7 +169,8 @@ subtest 'errors' => sub {
         is $r->status, 400, $body =~ s/[^ -~]/?/gr;
         like $r->json->{error}, $bad{$body}, 'says why';
     }
-    for my $query ('', '?', '?nothing=1', '?tag=', '?id=', '?alls=1') {
+    for my $query ('', '?', '?nothing=1', '?tag=', '?id=', '?alls=1',
+                   '?all=', '?all', '?all=yes', '?tag=a&all=') {
         is $t->post("/purge$query", '')->status, 400, "query \"$query\"";
     }
     is $t->request($_ => '/purge?all=1')->status, 405, "$_ is not allowed"
