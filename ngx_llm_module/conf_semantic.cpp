@@ -45,6 +45,21 @@ bool take(const ngx_str_t& argument, Bytes name, ngx_str_t& value) {
     return true;
 }
 
+// No parameter stands there twice: one of the two would be overlooked.
+char* check_repeated(ngx_conf_t* cf, ngx_uint_t from) {
+    auto* args = static_cast<ngx_str_t*>(cf->args->elts);
+    for (ngx_uint_t i = from; i < cf->args->nelts; i++) {
+        Bytes name = view(args[i]).substr(0, view(args[i]).find('='));
+        for (ngx_uint_t k = from; k < i; k++) {
+            ngx_str_t value;
+            if (view(args[k]) == view(args[i]) || take(args[k], name, value)) {
+                return wrong(cf, args[i], "is there twice");
+            }
+        }
+    }
+    return NGX_CONF_OK;
+}
+
 std::span<Embedder*> embedders_of(const SemanticMain& conf) {
     if (conf.embedders == nullptr) {
         return {};
@@ -207,6 +222,9 @@ char* set_embedder(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (find_embedder(main, view(args[1])) != nullptr) {
         return conf_text("is duplicate");
     }
+    if (check_repeated(cf, 2) != NGX_CONF_OK) {
+        return conf_error();
+    }
     if (view(args[1]) == "off") {
         return wrong(cf, args[1], "cannot be a name");
     }
@@ -231,6 +249,9 @@ char* set_embedder(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         if (read_embedder(cf, args[i], *embedder, said) != NGX_CONF_OK) {
             return conf_error();
         }
+    }
+    if (!typed && said.path.len > 0) {
+        return wrong(cf, said.path, "is for encoders with files");
     }
     if (typed) {
         return embedder->url.len > 0
@@ -319,7 +340,12 @@ char* set_semantic(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     if (view(args[1]) == "off") {
         loc.off = true;
-        return NGX_CONF_OK;
+        return cf->args->nelts == 2
+                   ? NGX_CONF_OK
+                   : wrong(cf, args[2], "stands beside off");
+    }
+    if (check_repeated(cf, 2) != NGX_CONF_OK) {
+        return conf_error();
     }
     loc.embedder = find_embedder(main_conf(cf).semantic, view(args[1]));
     if (loc.embedder == nullptr) {
@@ -351,6 +377,9 @@ char* set_guard(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto& loc = static_cast<LocConf*>(conf)->semantic;
     if (loc.judge != nullptr) {
         return conf_text("is duplicate");
+    }
+    if (check_repeated(cf, 1) != NGX_CONF_OK) {
+        return conf_error();
     }
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     semantic::JudgeOptions options;

@@ -194,9 +194,11 @@ ngx_int_t read_near(ngx_http_request_t* r, Context& ctx,
         near.threshold =
             std::max(near.threshold, semantic::kCriticalThreshold);
     }
-    // A client may ask for more than the operator, never for less.
-    if (auto asked = parse_share(request_header(r, kThresholdHeader))) {
-        near.threshold = std::max(near.threshold, *asked);
+    // A client may ask for more than the operator, never for less. Who has
+    // asked for what cannot be read is given nothing that he may not want.
+    if (Bytes asked = request_header(r, kThresholdHeader); !asked.empty()) {
+        near.threshold =
+            std::max(near.threshold, parse_share(asked).value_or(1));
     }
     policy.near = &near;
     return NGX_OK;

@@ -262,10 +262,12 @@ subtest 'case 90: thresholds' => sub {
     $r = second(@pair, in => '/strict',
         headers => ['X-LLM-Threshold' => '0.1']);
     is word($r), 'MISS', 'but does not lower it';
-    for my $wrong ('', 'x', '2', '-1', '1e9', '0.1.1', '9' x 100) {
+    for my $wrong ('x', '2', '-1', '1e9', '0.1.1', '0.99999999', '9' x 100) {
         is word(second(@pair, headers => ['X-LLM-Threshold' => $wrong])),
-            'SEMANTIC', "nonsense changes nothing: $wrong";
+            'MISS', "what cannot be read counts as 1: $wrong";
     }
+    is word(second(@pair, headers => ['X-LLM-Threshold' => ''])), 'SEMANTIC',
+        'an empty header says nothing';
     is ask($pair[1])->header('x-c'), 'SEMANTIC alias', 'an alias';
     is word(ask($pair[1], headers => ['X-LLM-Threshold' => '0.999'])),
         'MISS', 'is held to the threshold of who asks';
@@ -393,6 +395,16 @@ subtest 'nginx -t' => sub {
             qr/0% to 100%/],
         ['llm_embedder a lexical; llm_semantic a max_chars=0;',
             qr/out of range/],
+        ['llm_embedder a lexical; llm_semantic a threshold=1 threshold=0;',
+            qr/"threshold=0" is there twice/],
+        ['llm_embedder a url=http://127.0.0.1/ model=m model=n;',
+            qr/"model=n" is there twice/],
+        ['llm_embedder a url=http://127.0.0.1/ model=m path=conf;',
+            qr/"conf" is for encoders with files/],
+        ['llm_embedder a lexical; llm_semantic off audit=1%;',
+            qr/"audit=1%" stands beside off/],
+        ['llm_semantic_guard number terms=/none terms=/no;',
+            qr/"terms=\/no" is there twice/],
         ['llm_semantic_guard sense;', qr/"sense" is no guard: number/],
         ['llm_semantic_guard terms=/none;', qr{/none}],
     );
