@@ -1,5 +1,7 @@
 #include "ngx_llm_module/reply.hpp"
 
+#include <algorithm>
+
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -103,7 +105,9 @@ ngx_int_t send_head(ngx_http_request_t* r, ngx_uint_t status,
                     Bytes content_type, size_t size) {
     r->headers_out.status = status;
     r->headers_out.content_type = immortal(content_type);
-    r->headers_out.content_type_len = content_type.size();
+    // Without parameters: it is what gzip_types and their like are held to.
+    r->headers_out.content_type_len =
+        std::min(content_type.find(';'), content_type.size());
     r->headers_out.content_type_lowcase = nullptr;
     r->headers_out.content_length_n = static_cast<off_t>(size);
     ngx_http_clear_last_modified(r);

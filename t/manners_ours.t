@@ -57,8 +57,9 @@ $t->start(<<'END');
         location /copied/ { mirror /copy; proxy_pass http://mock/; }
         location = /copy { internal;
             proxy_pass http://127.0.0.1:%%PORT:copy%%/; }
-        location /zip/ { gzip on; gzip_types *; gzip_min_length 1;
-            gzip_proxied any; proxy_pass http://mock/; }
+        location /zip/ { gzip on; gzip_min_length 1;
+            gzip_types application/json text/event-stream; gzip_proxied any;
+            proxy_pass http://mock/; }
         location /sub/ { sub_filter "You said" "They said";
             sub_filter_types *; proxy_pass http://mock/; }
         location /named/ { proxy_pass http://mock/;
