@@ -102,6 +102,9 @@ TextSize Exchange::prompt_size() const {
 
 // Of the client's prompt by the operator's texts; negative: they are longer.
 int64_t Exchange::tokens_taken_out() const {
+    if (taken_out_.empty() && put_in_.empty()) {
+        return 0;
+    }
     uint64_t model = tokens::model_hash(upstream_model());
     return static_cast<int64_t>(estimator().prompt(model, taken_out_, 0))
            - static_cast<int64_t>(estimator().prompt(model, put_in_, 0));
