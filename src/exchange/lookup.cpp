@@ -304,6 +304,7 @@ bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
     }
     entry_ = std::move(entry);
     hit_by(found);
+    reply_.entry_id = services_.store->id_text(found.id);
     return true;
 }
 
@@ -311,7 +312,6 @@ void Exchange::hit_by(const cache::Lookup& found) {
     entry_id_ = found.id;
     reply_.age_s = found.age_s;
     reply_.ttl_s = found.ttl_s;
-    reply_.entry_id = services_.store->id_text(found.id);
 }
 
 // The entry that was given out for this body before, if it still stands. What
@@ -330,6 +330,7 @@ bool Exchange::find_given(const Reading* known, const Policy& policy,
     given_ = known->given;
     entry_ = given_->entry;
     hit_by(found);
+    reply_.entry_id = given_->id_text;
     reply_.detail = {};
     status_ = CacheStatus::kHit;
     reason_ = "exact";
@@ -345,7 +346,8 @@ Reading* Exchange::remember(Reading* known) {
                                         nullptr});
     }
     if (!given_ && status_ == CacheStatus::kHit) {
-        services_.readings.keep_given(*known, entry_id_, entry_);
+        services_.readings.keep_given(*known, entry_id_, reply_.entry_id,
+                                      entry_);
     }
     return known;
 }

@@ -11,7 +11,7 @@ constexpr size_t kHashed = 256;
 
 }  // namespace
 
-std::shared_ptr<Given> Given::of(const cache::EntryId& id,
+std::shared_ptr<Given> Given::of(const cache::EntryId& id, Bytes id_text,
                                  const cache::Entry& entry) {
     using cache::Entry;
     constexpr Bytes Entry::*kTexts[] = {
@@ -20,6 +20,7 @@ std::shared_ptr<Given> Given::of(const cache::EntryId& id,
         &Entry::content};
     auto given = std::make_shared<Given>();
     given->id = id;
+    given->id_text = id_text;
     given->entry = entry;
     given->entry.tags.clear();
     size_t size = 0;
@@ -84,9 +85,9 @@ Reading* Readings::keep(Reading reading) {
 }
 
 void Readings::keep_given(Reading& of, const cache::EntryId& id,
-                          const cache::Entry& entry) {
+                          Bytes id_text, const cache::Entry& entry) {
     bytes_ -= of.bytes();
-    of.given = Given::of(id, entry);
+    of.given = Given::of(id, id_text, entry);
     if (of.given->bytes() > kMaxBody) {
         of.given.reset();
     }

@@ -30,10 +30,11 @@ namespace llm::exchange {
 // Shared with the exchanges that answer with it, which may outlast it here.
 struct Given {
     // A copy; the texts of `entry` are views of the copy, tags are left out.
-    static std::shared_ptr<Given> of(const cache::EntryId& id,
+    static std::shared_ptr<Given> of(const cache::EntryId& id, Bytes id_text,
                                      const cache::Entry& entry);
 
     cache::EntryId id;
+    std::string id_text;
     cache::Entry entry;
     std::string texts;
     std::string stream;  // as written of it, once; "": not yet
@@ -69,7 +70,7 @@ public:
     Reading* keep(Reading reading);
     // Beside one that find() or keep() gave, in place of what stood there; of
     // more than kMaxBody nothing is kept.
-    void keep_given(Reading& of, const cache::EntryId& id,
+    void keep_given(Reading& of, const cache::EntryId& id, Bytes id_text,
                     const cache::Entry& entry);
     // The first stream of what is given.
     void keep_stream(Reading& of, Bytes model, Bytes stream);

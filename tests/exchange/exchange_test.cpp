@@ -180,6 +180,7 @@ TEST_F(ExchangeTest, WhatWasGivenIsGivenAgainAsLongAsItsEntryStands) {
     EXPECT_EQ(again->reply().content_type,
               "text/event-stream; charset=utf-8");
     EXPECT_EQ(again->reply().ttl_s, 60);
+    EXPECT_TRUE(services_.store->parse_id(again->reply().entry_id).ok());
     EXPECT_EQ(again->served_model(), "m-1");
     EXPECT_EQ(again->finish_reason(), "stop");
     EXPECT_EQ(again->cache_reason(), "exact");

@@ -69,11 +69,12 @@ TEST(Readings, WhatWasGivenStandsBesideItsBodyAndGoesWithIt) {
     ASSERT_NE(known, nullptr);
     {
         std::string content = "{\"id\":\"c1\"}";
-        readings.keep_given(*known, {1, 2, 3}, entry(content));
+        readings.keep_given(*known, {1, 2, 3}, "000102", entry(content));
         content.assign(content.size(), 'x');
     }
     std::shared_ptr<const Given> given = known->given;
     EXPECT_EQ(given->entry.content, "{\"id\":\"c1\"}");
+    EXPECT_EQ(given->id_text, "000102");
     EXPECT_EQ(given->entry.model, "m-1");
     EXPECT_EQ(given->entry.finish_reason, "stop");
     EXPECT_EQ(given->entry.usage.output, 12);
@@ -84,7 +85,7 @@ TEST(Readings, WhatWasGivenStandsBesideItsBodyAndGoesWithIt) {
     readings.keep_stream(*known, "other", "data: 22\n\n");
     EXPECT_EQ(given->stream, "data: 1\n\n");
     EXPECT_EQ(given->model, "m");
-    readings.keep_given(*known, {1, 2, 4}, entry("{}"));
+    readings.keep_given(*known, {1, 2, 4}, "000103", entry("{}"));
     EXPECT_EQ(readings.bytes(), 6u + 9u);
     readings.keep(reading("abcdef"));
     EXPECT_EQ(readings.bytes(), 6u);
@@ -98,7 +99,7 @@ TEST(Readings, WhatWasGivenCountsInTheBoundAndSparesItsOwnBody) {
         std::string body = "body " + std::to_string(i);
         Reading* known = readings.keep(reading(body));
         ASSERT_NE(known, nullptr);
-        readings.keep_given(*known, {}, entry(content));
+        readings.keep_given(*known, {}, "", entry(content));
         readings.keep_stream(*known, "", content);
         ASSERT_LE(readings.bytes(), Readings::kMaxBytes);
         known = readings.find(Endpoint::kChat, true, body);
@@ -108,9 +109,9 @@ TEST(Readings, WhatWasGivenCountsInTheBoundAndSparesItsOwnBody) {
     }
     Reading* known = readings.keep(reading("body"));
     content.resize(Readings::kMaxBody + 1, 'x');
-    readings.keep_given(*known, {}, entry(content));
+    readings.keep_given(*known, {}, "", entry(content));
     EXPECT_EQ(known->given, nullptr);
-    readings.keep_given(*known, {}, entry("{}"));
+    readings.keep_given(*known, {}, "", entry("{}"));
     readings.keep_stream(*known, "", content);
     EXPECT_EQ(known->given->stream, "");
 }
