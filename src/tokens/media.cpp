@@ -17,27 +17,45 @@ constexpr uint64_t kElsewhere = 8192;
 // Less than that holds an address, or the id of what was sent before.
 constexpr size_t kLongestAddress = 2048;
 
-bool in_low_detail(const Document& doc, NodeId part) {
+struct ImageTokens {
+    Bytes model;  // a part of its name
+    uint64_t low;
+    uint64_t high;
+    uint64_t other;  // the provider chooses
+};
+
+constexpr ImageTokens kImages[] = {
+    {"gpt-4o-mini", 2833, 48169, 48169},
+    {"gpt-4o", 85, 1445, 1445},
+    {"gpt-4", 3779, 3779, 3779},
+    {"gpt-", 3779, 3779, 14400},
+    {"", 4784, 4784, 4784},
+};
+
+// "" where it does not say.
+Bytes detail_of(const Document& doc, NodeId part) {
     NodeId detail = doc.find(part, "detail");
     if (detail == kNoNode) {
         NodeId image = doc.find(part, "image_url");
         detail = image == kNoNode ? kNoNode : doc.find(image, "detail");
     }
-    return detail != kNoNode && doc.raw(detail) == "\"low\"";
+    return detail == kNoNode ? Bytes{} : doc.raw(detail);
 }
 
-uint64_t image_tokens(bool low, Bytes model) {
-    constexpr Bytes kDear = "gpt-4o-mini";
-    if (model.find(kDear) != Bytes::npos) {
-        return low ? 2833 : 48169;
+uint64_t image_tokens(Bytes detail, Bytes model) {
+    const ImageTokens* image = kImages;
+    while (model.find(image->model) == Bytes::npos) {
+        image++;
     }
-    return low ? 630 : 4784;
+    return detail == "\"low\""    ? image->low
+           : detail == "\"high\"" ? image->high
+                                  : image->other;
 }
 
 uint64_t tokens_of(const Document& doc, NodeId part, Media media,
                    Bytes model) {
     if (media == Media::kImage) {
-        return image_tokens(in_low_detail(doc, part), model);
+        return image_tokens(detail_of(doc, part), model);
     }
     uint64_t bytes = doc.raw(part).size();
     if (bytes < kLongestAddress) {

@@ -2,11 +2,14 @@
 // to reserve by, on the high side, since nothing is decoded or fetched.
 //
 //   an image          4784: 2576 pixels a side, the most that Anthropic
-//                     counts (width * height / 750); OpenAI's own most is
-//                     3779 (1536 patches, by 2.46 in gpt-4.1-nano)
-//   in detail "low"   630: OpenAI's 256 patches, by 2.46
-//   by gpt-4o-mini    as gpt-4o's 85 and 170 a tile, each 33 times as much:
-//                     2833 in detail "low", 48169 otherwise (8 tiles)
+//                     counts (width * height / 750)
+//   by gpt-4o         85 and 170 a tile, of which there are 8 at the most;
+//                     85 in detail "low"
+//   by gpt-4o-mini    the same, each 33 times as much
+//   by other gpt-4    3779: 1536 patches, by 2.46 in gpt-4.1-nano. Models that
+//                     count patches do so in detail "low" too
+//   by other gpt-     the same in detail "low" or "high", otherwise 14400:
+//                     a photograph of 12 megapixels, whole, by 1.2
 //   sound             a token every 256 bytes of base64: 10 tokens a second
 //                     (OpenAI) of what is compressed to 16 kbit/s
 //   a file, a video   a token every 16 bytes of base64: of a page of a PDF of

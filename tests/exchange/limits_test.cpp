@@ -230,9 +230,8 @@ TEST_F(LimitsTest, ImagesAreHeld) {
     int64_t text = held("");
     EXPECT_EQ(held(R"(,{"type":"image_url","image_url":{"url":"u"}})"),
               text + 4784 * kMicro);
-    EXPECT_EQ(held(R"(,{"type":"image_url","image_url":{"url":"u",)"
-                   R"("detail":"low"}})"),
-              text + 630 * kMicro);
+    EXPECT_EQ(held(R"(,{"type":"image"},{"type":"input_image"})"),
+              text + 2 * 4784 * kMicro);
 }
 
 }  // namespace

@@ -19,15 +19,19 @@ TEST(MediaTokens, OfEachKind) {
     std::string image = R"({"type":"image_url","image_url":{"url":"u"}})";
     std::string low = R"({"type":"image_url","image_url":{"url":"u",)"
                       R"("detail":"low"}})";
-    EXPECT_EQ(of(image), 4784u);
-    EXPECT_EQ(of(low), 630u);
+    std::string high = R"({"type":"input_image","file_id":"f",)"
+                       R"("detail":"high"})";
+    EXPECT_EQ(of(image), 85u + 8 * 170);
+    EXPECT_EQ(of(low), 85u);
     EXPECT_EQ(of(image + "," + low, "openai/gpt-4o-mini-2024-07-18"),
               48169u + 2833);
-    EXPECT_EQ(of(R"({"type":"input_image","file_id":"f","detail":"low"})"),
-              630u);
+    EXPECT_EQ(of(image + "," + low, "claude-x"), 2u * 4784);
+    EXPECT_EQ(of(low, "gpt-4.1-nano"), 3779u);
+    EXPECT_EQ(of(image + "," + high, "gpt-5.4"), 14400u + 3779);
     EXPECT_EQ(of(R"({"type":"file","file":{"file_id":"f"}})"), 8192u);
     EXPECT_EQ(of(R"({"type":"tool_result","content":[)"
-                 R"({"type":"image","source":{"data":"A"}}]})"),
+                 R"({"type":"image","source":{"data":"A"}}]})",
+                 "claude-x"),
               4784u);
     // What stands in a part is of that part.
     EXPECT_EQ(of(R"({"type":"document","source":{"type":"content",)"
