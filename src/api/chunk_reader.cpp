@@ -148,6 +148,9 @@ void ChunkReader::read_member(Bytes key, NodeId value) {
             merge_openai_usage(doc_, usage, answer_.usage);
             info_.usage |= doc_.is(usage, Type::kObject);
         }
+        if (key == "service_tier") {
+            answer_.usage.service = read_service(doc_, json::kRoot);
+        }
         add(extra_, key, value, Merge::kLast);
     }
 }

@@ -235,6 +235,10 @@ void merge_usage(const Document& doc, NodeId node, bool provisional,
     if (plain >= 0) {
         usage.input = plain + usage.cached_input + usage.cache_write;
     }
+    const Service service = read_service(doc, node);
+    if (service != Service::kUnsaid) {
+        usage.service = service;
+    }
     if (provisional) {
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "src/api/request_effects.hpp"
 #include "src/api/request_text.hpp"
+#include "src/api/usage_json.hpp"
 
 namespace llm::api {
 namespace {
@@ -109,6 +110,7 @@ private:
     bool read_count(NodeId value);
     bool read_max_tokens(NodeId value);
     bool read_temperature(NodeId value);
+    bool read_service_tier(NodeId value);
     bool read_store(NodeId value);
     bool read_tools(NodeId value);
     bool read_messages(NodeId value);
@@ -145,6 +147,7 @@ const Reader::Known Reader::kKnown[] = {
     {"suffix", kCompletions, &Reader::read_content},
     {"prompt", kCompletions, &Reader::read_prompt},
     {"input", kEmbeddings | kResponses, &Reader::read_input},
+    {"service_tier", kText, &Reader::read_service_tier},
     {"store", kOpenaiText, &Reader::read_store},
     {"background", kResponses, &Reader::read_effect},
     {"conversation", kResponses, &Reader::read_effect},
@@ -286,6 +289,11 @@ bool Reader::read_max_tokens(NodeId value) {
         request.max_output_tokens =
             std::max(request.max_output_tokens.value_or(0), tokens);
     }
+    return true;
+}
+
+bool Reader::read_service_tier(NodeId) {
+    request.service = read_service(doc_, kRoot);
     return true;
 }
 

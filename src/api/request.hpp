@@ -15,6 +15,7 @@
 #include <string>
 
 #include "src/api/protocol.hpp"
+#include "src/api/usage.hpp"
 #include "src/base/result.hpp"
 #include "src/json/document.hpp"
 
@@ -52,6 +53,7 @@ struct Request {
     // its own affair. To some servers a negative one is none at all.
     std::optional<int64_t> max_output_tokens;
     std::optional<double> temperature;
+    Service service = Service::kUnsaid;  // asked for
     bool background = false;     // answered later, elsewhere (responses)
 
     // Why an answer must be neither shared nor replayed; "" when nothing

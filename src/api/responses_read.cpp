@@ -48,6 +48,7 @@ void read_response(const Document& doc, NodeId response, Answer& answer) {
         answer.usage_raw = raw::compact(doc.raw(usage));
         merge_openai_usage(doc, usage, answer.usage);
     }
+    answer.usage.service = read_service(doc, response);
     const NodeId error = doc.find(response, "error");
     if (doc.is(error, Type::kObject)) {
         answer.error = read_error(doc, error);

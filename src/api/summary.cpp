@@ -73,6 +73,7 @@ Result<void> read_chunks(const Document& doc, Summary& summary) {
     }
     read_finish_reasons(doc, choices, summary);
     merge_openai_usage(doc, doc.find(kRoot, "usage"), summary.usage);
+    summary.usage.service = read_service(doc, kRoot);
     measure(doc, choices, summary);
     return {};
 }
@@ -108,6 +109,7 @@ Result<void> read_response(const Document& doc, Summary& summary) {
     if (response) {
         take_reason(raw::text_of(doc, kRoot, "status"), summary);
         merge_openai_usage(doc, doc.find(kRoot, "usage"), summary.usage);
+        summary.usage.service = read_service(doc, kRoot);
         measure(doc, output, summary);
     }
     return {};

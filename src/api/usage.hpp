@@ -15,6 +15,10 @@
 
 namespace llm::api {
 
+// How the provider serves a request; what it is charged by. What has no price
+// of its own (batch, scale) is kStandard.
+enum class Service : uint8_t { kUnsaid, kStandard, kPriority, kFlex };
+
 struct Usage {
     static constexpr int64_t kUnknown = -1;
     static constexpr int64_t kMax = int64_t{1} << 40;
@@ -27,6 +31,7 @@ struct Usage {
     int64_t reasoning = 0;        // of output
     int64_t audio_input = 0;      // of input
     int64_t audio_output = 0;     // of output
+    Service service = Service::kUnsaid;
     bool absurd = false;          // a number was rejected
     bool estimated = false;       // filled in by us, not by the provider
 

@@ -102,6 +102,18 @@ void clamp(int64_t& part, int64_t whole, bool& absurd) {
 
 }  // namespace
 
+Service read_service(const Document& doc, NodeId object) {
+    const NodeId member = doc.find(object, "service_tier");
+    if (!doc.is(member, Type::kString)) {
+        return Service::kUnsaid;
+    }
+    const Bytes word = doc.raw(member);
+    return word == "\"auto\""       ? Service::kUnsaid
+           : word == "\"priority\"" ? Service::kPriority
+           : word == "\"flex\""     ? Service::kFlex
+                                    : Service::kStandard;
+}
+
 void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     if (!doc.is(usage, Type::kObject)) {
         return;

@@ -13,6 +13,10 @@ namespace llm::api {
 void merge_openai_usage(const json::Document& doc, json::NodeId usage,
                         Usage& into);
 
+// The member service_tier of `object`: what was served, or is asked for. What
+// the provider chooses ("auto") and what is not a word is kUnsaid.
+Service read_service(const json::Document& doc, json::NodeId object);
+
 // One count: true and `out` is set when `id` is a whole number in
 // [0, Usage::kMax] written without fraction or exponent. Absent (kNoNode) and
 // null are just missing; anything else sets `absurd`.

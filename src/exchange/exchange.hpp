@@ -315,6 +315,7 @@ private:
     void count_media();
     price::Rate cache_write(
         const std::shared_ptr<const price::ModelPrice>& price) const;
+    api::Service reserved_service() const;
     Need need() const;
     void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
     void settle_spending(Now now);

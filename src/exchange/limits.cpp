@@ -77,6 +77,18 @@ price::Rate Exchange::cache_write(
                : price::kCacheWrite1h;
 }
 
+// What is asked for in a way that may be served as usual all the same
+// ("flex" to some providers) is reserved as usual.
+api::Service Exchange::reserved_service() const {
+    api::Service asked = request_.service;
+    if (parameters_) {
+        Bytes ours = parameters_->set_to("service_tier");
+        asked = ours == "\"priority\"" ? api::Service::kPriority : asked;
+    }
+    return asked == api::Service::kPriority ? asked
+                                            : api::Service::kStandard;
+}
+
 Need Exchange::need() const {
     Need need;
     need.prompt = prompt_tokens();
@@ -91,6 +103,7 @@ Need Exchange::need() const {
         need.choices *= std::max<int64_t>(request_.messages, 1);
     }
     need.cache_write = cache_write(need.price);
+    need.service = reserved_service();
     std::optional<int64_t> named = parameters_
                                        ? parameters_->output_limit()
                                        : request_.max_output_tokens;

@@ -19,6 +19,7 @@ struct Need {
     // What the prompt may be charged as, beside kInput: kCacheWrite or
     // kCacheWrite1h where it asks to be written to the provider's cache.
     price::Rate cache_write = price::kInput;
+    api::Service service = api::Service::kUnsaid;  // asked for
     std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
 };
 

@@ -411,6 +411,9 @@ void Exchange::end(End how, Now now) {
     refused_ = how == End::kRefused;
     judge_provider(how, now);
     settle_usage(how);
+    if (usage_.service == api::Service::kUnsaid) {
+        usage_.service = request_.service;
+    }
     bill_ = services_.billing->bill(
         account_,
         {request_.model, upstream_model(), served_model(), provider()},

@@ -60,6 +60,49 @@ std::optional<Wide> pico(const Tier& tier, const Counts& counts) {
     return sum;
 }
 
+// The last that begins no later.
+const Tier* tier_for(const std::vector<Tier>& tiers, int64_t above) {
+    const Tier* found = nullptr;
+    for (const Tier& tier : tiers) {
+        if (tier.above <= above) {
+            found = &tier;
+        }
+    }
+    return found;
+}
+
+// Sorts, and fills in what is not named: by the base of the same service, by
+// what stands in for it, and for a service of its own by what is usual there.
+// Above a threshold that only the usual prices name it is the dearer of the
+// two.
+void complete(std::vector<Tier>& tiers, const std::vector<Tier>& usual) {
+    for (const Tier& other : usual) {
+        bool there = std::ranges::any_of(tiers, [&other](const Tier& tier) {
+            return tier.above == other.above;
+        });
+        if (!there) {
+            tiers.emplace_back().above = other.above;
+        }
+    }
+    std::ranges::sort(tiers, {}, &Tier::above);
+    const Tier base = tiers.empty() ? Tier() : tiers.front();
+    for (Tier& tier : tiers) {
+        const Tier* instead = tier_for(usual, tier.above);
+        for (size_t i = 0; i < kRates; i++) {
+            if (tier.rates[i] != Tier::kUnset) {
+                continue;
+            }
+            // kRates is ordered so that a stand-in is settled before.
+            tier.rates[i] = base.rates[i];
+            if (instead != nullptr) {
+                tier.rates[i] = std::max(tier.rates[i], instead->rates[i]);
+            } else if (tier.rates[i] == Tier::kUnset) {
+                tier.rates[i] = tier.rates[kStandIn[i]];
+            }
+        }
+    }
+}
+
 // Rounded up. Most sums are small enough for the machine's own division.
 int64_t nano_of(Wide pico) {
     pico += kPicoPerNano - 1;
@@ -73,25 +116,25 @@ int64_t nano_of(Wide pico) {
 }  // namespace
 
 void ModelPrice::resolve() {
-    std::sort(tiers.begin(), tiers.end(),
-              [](const Tier& a, const Tier& b) { return a.above < b.above; });
-    const Tier base = tiers.empty() ? Tier() : tiers.front();
-    for (Tier& tier : tiers) {
-        for (size_t i = 0; i < kRates; i++) {
-            if (tier.rates[i] == Tier::kUnset) {
-                tier.rates[i] = base.rates[i];
-            }
-            // kRates is ordered so that a stand-in is settled before.
-            if (tier.rates[i] == Tier::kUnset) {
-                tier.rates[i] = tier.rates[kStandIn[i]];
-            }
+    complete(tiers, {});
+    for (std::vector<Tier>* of_service : {&priority, &flex}) {
+        if (!of_service->empty()) {
+            complete(*of_service, tiers);
         }
     }
 }
 
-const Tier* ModelPrice::tier(int64_t input) const {
+const std::vector<Tier>& ModelPrice::tiers_of(api::Service service) const {
+    bool own = (service == api::Service::kPriority && !priority.empty())
+               || (service == api::Service::kFlex && !flex.empty());
+    return !own ? tiers
+           : service == api::Service::kFlex ? flex
+                                            : priority;
+}
+
+const Tier* ModelPrice::tier(int64_t input, api::Service service) const {
     const Tier* found = nullptr;
-    for (const Tier& tier : tiers) {
+    for (const Tier& tier : tiers_of(service)) {
         if (found == nullptr || input > tier.above) {
             found = &tier;
         }
@@ -101,7 +144,7 @@ const Tier* ModelPrice::tier(int64_t input) const {
 
 std::optional<int64_t> cost_nano(const ModelPrice& price,
                                  const api::Usage& usage) {
-    const Tier* tier = price.tier(usage.input);
+    const Tier* tier = price.tier(usage.input, usage.service);
     if (!usage.known() || tier == nullptr) {
         return std::nullopt;
     }
@@ -121,8 +164,9 @@ struct Dearest {
 };
 
 std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
-                               int64_t output, Rate prompt) {
-    const Tier* tier = price.tier(input);
+                               int64_t output, Rate prompt,
+                               api::Service service) {
+    const Tier* tier = price.tier(input, service);
     if (tier == nullptr || input < 0
         || (output > 0 && tier->rates[kOutput] == Tier::kUnset)
         || (input > 0 && tier->rates[kInput] == Tier::kUnset)) {
@@ -136,8 +180,9 @@ std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
 }  // namespace
 
 std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
-                                 int64_t output, Rate prompt) {
-    auto each = dearest(price, input, output, prompt);
+                                 int64_t output, Rate prompt,
+                                 api::Service service) {
+    auto each = dearest(price, input, output, prompt, service);
     if (!each) {
         return std::nullopt;
     }
@@ -146,8 +191,8 @@ std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
 
 std::optional<int64_t> affordable_output(const ModelPrice& price,
                                          int64_t input, int64_t nano,
-                                         Rate prompt) {
-    auto each = dearest(price, input, 1, prompt);
+                                         Rate prompt, api::Service service) {
+    auto each = dearest(price, input, 1, prompt, service);
     if (!each) {
         return std::nullopt;
     }

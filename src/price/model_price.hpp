@@ -51,14 +51,19 @@ struct ModelPrice {
 
     // The base first, then ascending by `above`; never empty once parsed.
     std::vector<Tier> tiers;
+    // The same for what is served otherwise; empty: no price of its own.
+    std::vector<Tier> priority;
+    std::vector<Tier> flex;
     int64_t max_input = kUnknown;   // tokens: the context window
     int64_t max_output = kUnknown;  // tokens
 
     // Fills in what the table did not name; call once the tiers are read.
     void resolve();
 
+    const std::vector<Tier>& tiers_of(api::Service service) const;
     // The tier for that many prompt tokens; nullptr when there is none.
-    const Tier* tier(int64_t input) const;
+    const Tier* tier(int64_t input,
+                     api::Service service = api::Service::kStandard) const;
 };
 
 // Nothing when the usage is not known, or tokens were used whose kind has no
@@ -70,13 +75,17 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
 // the prompt at its own rate or at `prompt`, the output at its own or at that
 // of reasoning, whichever are dearer. Nothing as above.
 std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
-                                 int64_t output, Rate prompt = kInput);
+                                 int64_t output, Rate prompt = kInput,
+                                 api::Service service =
+                                     api::Service::kStandard);
 
 // How many output tokens `nano` pays for beside `input` prompt tokens, at
 // the same rates; 0 when the prompt alone costs more.
 // INT64_MAX when output is free. Nothing as above.
 std::optional<int64_t> affordable_output(const ModelPrice& price,
                                          int64_t input, int64_t nano,
-                                         Rate prompt = kInput);
+                                         Rate prompt = kInput,
+                                         api::Service service =
+                                             api::Service::kStandard);
 
 }  // namespace llm::price

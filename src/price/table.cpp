@@ -35,6 +35,29 @@ constexpr Name kNames[] = {
     {"output_cost_per_audio_token", kAudioOutput},
 };
 
+// Takes the service off the end of a member's name: "", "_priority", "_flex".
+api::Service take_service(Bytes& suffix) {
+    constexpr Bytes kPriority = "_priority";
+    constexpr Bytes kFlex = "_flex";
+    if (suffix.ends_with(kPriority)) {
+        suffix.remove_suffix(kPriority.size());
+        return api::Service::kPriority;
+    }
+    if (suffix.ends_with(kFlex)) {
+        suffix.remove_suffix(kFlex.size());
+        return api::Service::kFlex;
+    }
+    return api::Service::kStandard;
+}
+
+std::vector<Tier>& list_of(ModelPrice& price, api::Service service) {
+    switch (service) {
+    case api::Service::kPriority: return price.priority;
+    case api::Service::kFlex: return price.flex;
+    default: return price.tiers;
+    }
+}
+
 // "" is the base; "_above_<n>k_tokens" is n * 1000; others are not ours.
 bool read_threshold(Bytes suffix, int64_t& above) {
     constexpr Bytes kHead = "_above_";
@@ -103,18 +126,18 @@ private:
         return wrong(member, Error{Errc::kInvalid, why});
     }
 
-    Result<Tier*> tier(ModelPrice& price, int64_t above, NodeId member) {
-        for (Tier& known : price.tiers) {
+    Result<Tier*> tier(std::vector<Tier>& tiers, int64_t above,
+                       NodeId member) {
+        for (Tier& known : tiers) {
             if (known.above == above) {
                 return &known;
             }
         }
-        if (price.tiers.size() == ModelPrice::kMaxTiers) {
+        if (tiers.size() == ModelPrice::kMaxTiers) {
             return wrong(member, "is one tier too many");
         }
-        price.tiers.emplace_back();
-        price.tiers.back().above = above;
-        return &price.tiers.back();
+        tiers.emplace_back().above = above;
+        return &tiers.back();
     }
 
     Result<int64_t> rate(NodeId member) const {
@@ -141,16 +164,21 @@ private:
         const Name* name = std::find_if(
             std::begin(kNames), std::end(kNames),
             [key](const Name& n) { return key.starts_with(n.text); });
+        if (name == std::end(kNames) || doc_.is(member, Type::kNull)) {
+            return {};
+        }
+        Bytes suffix = key.substr(name->text.size());
+        api::Service service = take_service(suffix);
         int64_t above = 0;
-        if (name == std::end(kNames) || doc_.is(member, Type::kNull)
-            || !read_threshold(key.substr(name->text.size()), above)) {
+        if (!read_threshold(suffix, above)) {
             return {};
         }
         auto value = rate(member);
         if (!value) {
             return value.error();
         }
-        auto place = tier(price, std::max(above, from), member);
+        auto place = tier(list_of(price, service), std::max(above, from),
+                          member);
         if (!place) {
             return place.error();
         }

@@ -7,11 +7,12 @@
 // both are skipped. Read: {input,output}_cost_per_token, cache_read_input_
 // token_cost (or input_cost_per_token_cache_hit), cache_creation_input_
 // token_cost, the same with _above_1hr, output_cost_per_reasoning_token,
-// {input,output}_cost_per_audio_token, each also with _above_<n>k_tokens;
+// {input,output}_cost_per_audio_token, each also with _above_<n>k_tokens, and
+// with _priority or _flex behind it for what is served so;
 // tiered_pricing (a list of the same members, each with the `range` of
 // prompt tokens it is for); max_input_tokens, max_output_tokens, and
-// max_tokens for whichever is missing. Other members, those for batches,
-// flex and priority among them, are not.
+// max_tokens for whichever is missing. Other members, those for batches among
+// them, are not.
 //
 // Rates are read digit by digit from the text, never through a float, and
 // rounded half up to pico-dollars (model_price.hpp).

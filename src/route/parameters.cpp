@@ -353,6 +353,15 @@ Result<void> Parameters::cap_output(int64_t tokens, Edits& edits) {
     return {};
 }
 
+Bytes Parameters::set_to(Bytes name) const {
+    for (const Slot& slot : slots_) {
+        if (slot.path->size() == 1 && slot.path->front() == name) {
+            return slot.outcome;
+        }
+    }
+    return {};
+}
+
 std::optional<int64_t> Parameters::output_limit() const {
     std::optional<int64_t> most;
     bool ours = false;

@@ -101,6 +101,10 @@ public:
     // a limit; one is put in where nobody has.
     Result<void> cap_output(int64_t tokens, Edits& edits);
 
+    // After write(): the JSON text that set() has given to a member of the
+    // root; "" where it stands as the client wrote it.
+    Bytes set_to(Bytes name) const;
+
     // After write() and cap_output(): the limit of output tokens that the
     // upstream is told.
     std::optional<int64_t> output_limit() const;

@@ -1,6 +1,9 @@
-// Usage objects of OpenAI's shape.
+// Usage objects of OpenAI's shape, and how a request is served.
 #include <gtest/gtest.h>
 
+#include "src/api/reader.hpp"
+#include "src/api/request.hpp"
+#include "src/api/summary.hpp"
 #include "src/api/usage_json.hpp"
 
 namespace llm::api {
@@ -125,6 +128,69 @@ TEST(OpenaiUsage, DeepSeekCacheHits) {
     const Usage usage = merged({R"({"prompt_tokens":50,"completion_tokens":6,
         "prompt_cache_hit_tokens":40,"prompt_cache_miss_tokens":10})"});
     EXPECT_EQ(usage.cached_input, 40);
+}
+
+// What an answer says of how it was served, in each protocol.
+TEST(Usage, Service) {
+    struct Case {
+        Endpoint endpoint;
+        Service service;
+        Bytes body;
+    };
+    const Case cases[] = {
+        {Endpoint::kChat, Service::kFlex,
+         R"({"choices":[{"index":0,"message":{"role":"assistant",)"
+         R"("content":"a"},"finish_reason":"stop"}],"service_tier":"flex",)"
+         R"("usage":{"prompt_tokens":1,"completion_tokens":1}})"},
+        {Endpoint::kChat, Service::kStandard,
+         R"({"choices":[],"service_tier":"default"})"},
+        {Endpoint::kChat, Service::kUnsaid,
+         R"({"choices":[],"service_tier":null})"},
+        {Endpoint::kResponses, Service::kPriority,
+         R"({"object":"response","status":"completed","output":[],)"
+         R"("service_tier":"priority"})"},
+        {Endpoint::kMessages, Service::kPriority,
+         R"({"type":"message","content":[],"stop_reason":"end_turn",)"
+         R"("usage":{"input_tokens":1,"output_tokens":1,)"
+         R"("service_tier":"priority"}})"},
+    };
+    for (const Case& c : cases) {
+        json::Document doc;
+        ASSERT_TRUE(doc.parse(c.body).ok());
+        auto summary = summarize(c.endpoint, doc);
+        ASSERT_TRUE(summary.ok()) << c.body;
+        EXPECT_EQ(summary->usage.service, c.service) << c.body;
+        auto answer = read_json(c.endpoint, c.body);
+        ASSERT_TRUE(answer.ok()) << c.body;
+        EXPECT_EQ(answer->usage.service, c.service) << c.body;
+    }
+    auto reader = make_stream_reader(Endpoint::kChat, 1000);
+    sse::Event event;
+    event.has_data = true;
+    event.data = R"({"choices":[],"service_tier":"priority"})";
+    (void) reader->on_event(event);
+    event.data = R"({"choices":[],"usage":{"prompt_tokens":1}})";
+    (void) reader->on_event(event);
+    EXPECT_EQ(reader->answer().usage.service, Service::kPriority);
+}
+
+TEST(Usage, TheServiceThatIsAskedFor) {
+    auto service = [](Bytes value) {
+        std::string body =
+            R"({"model":"m","messages":[{"role":"user","content":"a"}],)"
+            R"("service_tier":)" + std::string(value) + "}";
+        json::Document doc;
+        EXPECT_TRUE(doc.parse(body).ok());
+        auto request = parse_request(Endpoint::kChat, doc);
+        EXPECT_TRUE(request.ok()) << body;
+        return request.ok() ? request->service : Service::kUnsaid;
+    };
+    EXPECT_EQ(service("\"priority\""), Service::kPriority);
+    EXPECT_EQ(service("\"flex\""), Service::kFlex);
+    EXPECT_EQ(service("\"default\""), Service::kStandard);
+    EXPECT_EQ(service("\"auto\""), Service::kUnsaid);
+    EXPECT_EQ(service("null"), Service::kUnsaid);
+    EXPECT_EQ(service("3"), Service::kUnsaid);
 }
 
 }  // namespace

@@ -18,7 +18,12 @@ constexpr Bytes kPrices = R"({
   "m": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
   "w": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
         "cache_creation_input_token_cost": 1.25e-6,
-        "cache_creation_input_token_cost_above_1hr": 2e-6}})";
+        "cache_creation_input_token_cost_above_1hr": 2e-6},
+  "s": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "input_cost_per_token_priority": 3e-6,
+        "output_cost_per_token_priority": 3e-6,
+        "input_cost_per_token_flex": 5e-7,
+        "output_cost_per_token_flex": 5e-7}})";
 constexpr int64_t kMicro = 1000;
 
 class LimitsTest : public testing::Test {
@@ -232,6 +237,34 @@ TEST_F(LimitsTest, ImagesAreHeld) {
               text + 4784 * kMicro);
     EXPECT_EQ(held(R"(,{"type":"image"},{"type":"input_image"})"),
               text + 2 * 4784 * kMicro);
+}
+
+// Reserved as dear as it may be, charged as it was served.
+TEST_F(LimitsTest, AServiceOfItsOwnHasItsOwnPrice) {
+    auto ask = [this](Bytes tier) {
+        begin(api::Endpoint::kChat,
+              R"({"model":"s","max_tokens":100)" + std::string(tier)
+                  + R"(,"messages":[{"role":"user","content":"hi"}]})");
+        return held_;
+    };
+    auto answered = [this](Bytes tier) {
+        return end(R"({"id":"c","object":"chat.completion","model":"s",)"
+                   + std::string(tier)
+                   + R"("choices":[{"index":0,"finish_reason":"stop",)"
+                     R"("message":{"role":"assistant","content":"yes"}}],)"
+                     R"("usage":{"prompt_tokens":10,"completion_tokens":2,)"
+                     R"("total_tokens":12}})");
+    };
+    int64_t usual = ask("");
+    EXPECT_EQ(answered(""), 12 * kMicro);
+    EXPECT_EQ(ask(R"(,"service_tier":"auto")"), usual);
+    EXPECT_EQ(answered(R"("service_tier":"priority",)"), 36 * kMicro);
+    EXPECT_EQ(ask(R"(,"service_tier":"priority")"), 3 * usual);
+    EXPECT_EQ(answered(R"("service_tier":"default",)"), 12 * kMicro);
+    EXPECT_EQ(ask(R"(,"service_tier":"priority")"), 3 * usual);
+    EXPECT_EQ(answered(""), 36 * kMicro);
+    EXPECT_EQ(ask(R"(,"service_tier":"flex")"), usual);
+    EXPECT_EQ(answered(R"("service_tier":"flex",)"), 6 * kMicro);
 }
 
 }  // namespace

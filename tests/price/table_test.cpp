@@ -285,6 +285,41 @@ TEST(Table, TheMostThatTextMayCostIsNoLessThanWhatItDoes) {
     EXPECT_FALSE(most_nano(embed, 10, 1));
 }
 
+TEST(Table, ServicesHaveTheirOwnPrices) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "cache_read_input_token_cost": 1e-06,
+        "input_cost_per_token_above_100k_tokens": 8e-06,
+        "input_cost_per_token_priority": 6e-06,
+        "output_cost_per_token_priority": 1e-05,
+        "output_cost_per_token_above_100k_tokens_priority": 2e-05,
+        "output_cost_per_token_flex": 1e-06},
+      "n": {"input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06}})");
+    auto cost = [&table](Bytes model, api::Service service, int64_t input,
+                         int64_t output, int64_t cached = 0) {
+        api::Usage u = usage(input, output);
+        u.cached_input = cached;
+        u.service = service;
+        return *cost_nano(*table.find(model), u);
+    };
+    using api::Service;
+    EXPECT_EQ(cost("m", Service::kStandard, 10, 10), 60000);
+    EXPECT_EQ(cost("m", Service::kUnsaid, 10, 10), 60000);
+    EXPECT_EQ(cost("m", Service::kPriority, 10, 10), 160000);
+    // Not named for it: what is usual, where that is dearer than its base.
+    EXPECT_EQ(cost("m", Service::kPriority, 10, 0, 10), 10000);
+    EXPECT_EQ(cost("m", Service::kPriority, 100001, 0), 100001 * 8000);
+    EXPECT_EQ(cost("m", Service::kPriority, 100001, 1) - 100001 * 8000,
+              20000);
+    EXPECT_EQ(cost("m", Service::kFlex, 10, 10), 30000);
+    EXPECT_EQ(cost("n", Service::kPriority, 10, 10), 20000);
+    EXPECT_EQ(cost("n", Service::kFlex, 10, 10), 20000);
+    const ModelPrice& m = *table.find("m");
+    EXPECT_EQ(most_nano(m, 10, 10, kInput, Service::kPriority), 160000);
+    EXPECT_EQ(affordable_output(m, 10, 160000, kInput, Service::kPriority),
+              10);
+}
+
 TEST(LiteLlm, WholeFileIsRead) {
     std::string text = fixture();
     if (text.empty()) {
@@ -312,6 +347,14 @@ TEST(LiteLlm, WholeFileIsRead) {
     w.cache_write_1h = 40;
     EXPECT_EQ(*cost_nano(*sonnet, w), 60 * 3750 + 40 * 6000);
     EXPECT_EQ(table->find("dashscope/qwen-flash")->tiers.size(), 2u);
+    const ModelPrice* gpt5 = table->find("gpt-5");
+    ASSERT_NE(gpt5, nullptr);
+    api::Usage flex = usage(1000, 1000);
+    int64_t usual = *cost_nano(*gpt5, flex);
+    flex.service = api::Service::kFlex;
+    EXPECT_EQ(*cost_nano(*gpt5, flex), usual / 2);
+    flex.service = api::Service::kPriority;
+    EXPECT_EQ(*cost_nano(*gpt5, flex), usual * 2);
 }
 
 }  // namespace
