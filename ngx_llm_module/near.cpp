@@ -26,7 +26,8 @@ std::optional<double> parse_share(Bytes text) {
     return static_cast<double>(millionths) / kMillion;
 }
 
-// What only a variable can get wrong is logged; the default stands then.
+// "" leaves the default. What only a variable can get wrong is logged and as
+// strict as can be: who meant something is not given less than that.
 std::optional<double> evaluate(ngx_http_request_t* r,
                                ngx_http_complex_value_t* value,
                                const char* name) {
@@ -40,8 +41,9 @@ std::optional<double> evaluate(ngx_http_request_t* r,
     if (!share) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "llm: \"%s\" of \"llm_semantic\" came out as \"%V\", "
-                      "which is no number from 0 to 1; the default is taken",
+                      "which is no number from 0 to 1; taken as 1",
                       name, &text);
+        return 1;
     }
     return share;
 }

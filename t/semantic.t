@@ -278,7 +278,9 @@ subtest 'case 90: thresholds' => sub {
         'MISS', 'precision by a variable';
     is word(second(@pair, in => '/var')), 'SEMANTIC', 'an empty one';
     is word(second(@pair, in => '/var', headers => ['X-Th' => 'many'])),
-        'SEMANTIC', 'a wrong one';
+        'MISS', 'a wrong one is as strict as can be';
+    is word(second(@pair, in => '/var', headers => ['X-Pr' => '0,9'])),
+        'MISS', 'a wrong precision too';
     like $t->log, qr/"threshold" of "llm_semantic" came out as "many"/,
         'is logged';
 };
