@@ -1,5 +1,7 @@
 #include "ngx_llm_module/reply.hpp"
 
+#include <charconv>
+
 #include <algorithm>
 
 #include "ngx_llm_module/headers.hpp"
@@ -10,7 +12,25 @@ namespace llm::door {
 namespace {
 
 constexpr Bytes kJson = "application/json";
-constexpr size_t kUsualStatus = 64;  // of a Cache-Status
+
+// A header's value while it is written; what does not fit is left out.
+class Value {
+public:
+    Value& operator+=(Bytes text) {
+        size_ += text.copy(text_ + size_, sizeof(text_) - size_);
+        return *this;
+    }
+    Value& operator+=(int64_t number) {
+        auto end = std::to_chars(text_ + size_, text_ + sizeof(text_), number);
+        size_ = static_cast<size_t>(end.ptr - text_);
+        return *this;
+    }
+    Bytes view() const { return {text_, size_}; }
+
+private:
+    char text_[128];
+    size_t size_ = 0;
+};
 
 char* allocate(void* pool, size_t size) {
     return static_cast<char*>(ngx_palloc(static_cast<ngx_pool_t*>(pool),
@@ -36,15 +56,13 @@ Bytes forward_reason(const exchange::Exchange& exchange) {
 
 // RFC 9211: how the cache handled the request. A head leaves before its
 // answer is whole: "stored" says what is done with it once it is.
-std::string cache_status_value(const Context& ctx) {
-    using exchange::CacheStatus;
+Value cache_status_value(const Context& ctx) {
     const exchange::Exchange& exchange = ctx.exchange;
-    std::string value;
-    value.reserve(kUsualStatus);
-    value = "ngx_llm; ";
+    Value value;
+    value += "ngx_llm; ";
     if (ctx.replied) {
         value += "hit; ttl=";
-        append_number(value, exchange.reply().ttl_s);
+        value += exchange.reply().ttl_s;
         if (!exchange.reply().detail.empty()) {
             value += "; detail=";
             value += exchange.reply().detail;
@@ -171,7 +189,7 @@ ngx_int_t add_cache_headers(ngx_http_request_t* r, Context& ctx) {
     const exchange::Exchange& exchange = ctx.exchange;
     const LocConf& conf = loc_conf(r);
     if (exchange.cache_status() != exchange::CacheStatus::kNone) {
-        if (add_header(r, "Cache-Status", cache_status_value(ctx))
+        if (add_header(r, "Cache-Status", cache_status_value(ctx).view())
             != NGX_OK) {
             return NGX_ERROR;
         }
@@ -181,9 +199,9 @@ ngx_int_t add_cache_headers(ngx_http_request_t* r, Context& ctx) {
         }
     }
     if (ctx.replied) {
-        std::string age;
-        append_number(age, exchange.reply().age_s);
-        if (add_header(r, "Age", age) != NGX_OK) {
+        Value age;
+        age += exchange.reply().age_s;
+        if (add_header(r, "Age", age.view()) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -11,7 +11,8 @@ namespace {
 // needs: work in proportion to the bytes that it writes.
 constexpr uint32_t kVictims = 16;
 constexpr int64_t kTicksPerSecond = 10;
-
+// Chunks that are asked for ahead: an answer of 2 KB.
+constexpr uint64_t kForeseen = 16;
 
 uint32_t tick_of(Now now) {
     int64_t tick = now.mono_ns / (1000000000 / kTicksPerSecond);
@@ -24,6 +25,37 @@ uint32_t expiry(uint32_t tick, int64_t ttl_s) {
     return ttl_s >= room
                ? UINT32_MAX
                : tick + static_cast<uint32_t>(ttl_s * kTicksPerSecond);
+}
+
+// Both lie anywhere in a large memory and are asked for together: one after
+// the other they would cost two misses.
+void foresee(const Shard& shard, KeyHash key) {
+    uint64_t at = uint64_t{key.bucket} * shard.bucket_count >> 32;
+    __builtin_prefetch(shard.head, 1);
+    __builtin_prefetch(&shard.buckets[at], 1);
+}
+
+// Where a put of so many chunks is going to write: what is free, else what is
+// next to be evicted. Read without the lock: where it is no more true by the
+// time of the put, that costs a few misses.
+void foresee_put(const Shard& shard, uint64_t chunks) {
+    auto read = [](const uint32_t& value) {
+        return __atomic_load_n(&value, __ATOMIC_RELAXED);
+    };
+    const ShardHead& head = *shard.head;
+    uint32_t high = read(head.high);
+    uint32_t chunk = read(head.free_head);
+    if (uint64_t{read(head.free_count)} + shard.chunk_count - high < chunks) {
+        uint32_t hand = read(head.hand);
+        chunk = hand != kNoChunk ? hand : read(head.oldest);
+    }
+    chunks = std::min(chunks, kForeseen);
+    for (; chunks > 0 && chunk < shard.chunk_count; chunks--) {
+        const char* memory = shard.chunks + size_t{chunk} * kChunkSize;
+        __builtin_prefetch(memory, 1);
+        __builtin_prefetch(memory + kChunkSize / 2, 1);
+        chunk = read(shard.links[chunk]) & kIndexMask;
+    }
 }
 
 }  // namespace
@@ -63,6 +95,9 @@ Lookup Store::give_out(uint32_t index, const Digest* key, const EntryId* id,
     char* to = nullptr;
     uint32_t crc = 0;
     bool whole = false;
+    if (key != nullptr) {
+        foresee(shard(index), hash_(*key));
+    }
     {
         Entered entered(*this, index);
         if (!entered.ok()) {
@@ -110,6 +145,7 @@ Lookup Store::give_out(uint32_t index, const Digest* key, const EntryId* id,
 Lookup Store::confirm(const Digest& key, const EntryId& known, Now now) {
     Lookup out;
     uint32_t index = shard_of(key);
+    foresee(shard(index), hash_(key));
     Entered entered(*this, index);
     uint32_t chunk = entered.ok() ? entered.shard.find(key) : kNoChunk;
     if (chunk == kNoChunk) {
@@ -198,6 +234,13 @@ PutResult Store::put(const Digest& key, const EntryMeta& meta,
                      std::span<const Bytes> pieces, Now now) {
     NewEntry entry{};
     uint64_t tags[kMaxTags];
+    uint32_t index = shard_of(key);
+    foresee(shard(index), hash_(key));
+    size_t size = 0;
+    for (Bytes piece : pieces) {
+        size += piece.size();
+    }
+    foresee_put(shard(index), chunks_for(size, 0));
     Put verdict = admit(meta, pieces, entry, tags);
     if (verdict != Put::kStored) {
         return refuse(key, verdict);
@@ -206,7 +249,6 @@ PutResult Store::put(const Digest& key, const EntryMeta& meta,
     entry.slot.created = tick_of(now);
     entry.slot.expires = expiry(entry.slot.created, meta.ttl_s);
     uint64_t chunks = chunks_for(entry.slot.size, entry.slot.tag_count);
-    uint32_t index = shard_of(key);
     Entered entered(*this, index);
     if (!entered.ok()) {
         return refuse(key, Put::kUnavailable);
