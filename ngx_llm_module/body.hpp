@@ -22,8 +22,10 @@ inline ngx_chain_t* body_of(ngx_http_request_t* r) {
     return r->request_body == nullptr ? nullptr : r->request_body->bufs;
 }
 
-// The upstream gets body with `edits` applied instead. NGX_OK or NGX_ERROR.
-ngx_int_t replace_body(ngx_http_request_t* r, Bytes body,
-                       const route::Edits& edits);
+// The upstream gets body with `edits` applied instead: a large one that stands
+// in memory is not copied, it goes out in pieces. `body` is what `client`
+// holds, gathered. NGX_OK or NGX_ERROR.
+ngx_int_t replace_body(ngx_http_request_t* r, const ngx_chain_t* client,
+                       Bytes body, const route::Edits& edits);
 
 }  // namespace llm::door

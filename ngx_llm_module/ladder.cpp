@@ -246,7 +246,8 @@ ngx_int_t next_attempt(ngx_http_request_t* r, Context& ctx) {
     if (!edits.ok() && ctx.exchange.denial()) {
         return refuse_attempt(r, ctx);
     }
-    if (!edits.ok() || replace_body(r, *body, **edits) != NGX_OK) {
+    if (!edits.ok()
+        || replace_body(r, ctx.rung.body, *body, **edits) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return start_attempt(r, ctx);

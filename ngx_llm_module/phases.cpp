@@ -141,7 +141,7 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     ask_for_plain_answer(r);
     ngx_chain_t* client = body_of(r);
     const route::Edits& edits = ctx.exchange.forward();
-    if (!edits.empty() && replace_body(r, body, edits) != NGX_OK) {
+    if (!edits.empty() && replace_body(r, client, body, edits) != NGX_OK) {
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
     mount_ladder(r, ctx, client);

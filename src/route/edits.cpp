@@ -172,19 +172,12 @@ size_t Edits::size_after(size_t body_size) const {
 }
 
 void Edits::apply(Bytes body, char* out) const {
-    size_t from = 0;
-    auto copy = [&out](Bytes bytes) {
+    each_piece(body, [&out](Bytes bytes, bool) {
         if (!bytes.empty()) {
             std::memcpy(out, bytes.data(), bytes.size());
             out += bytes.size();
         }
-    };
-    for (const Splice& splice : splices_) {
-        copy(body.substr(from, splice.offset - from));
-        copy(text_of(splice.insert));
-        from = splice.offset + splice.remove;
-    }
-    copy(body.substr(from));
+    });
 }
 
 std::string Edits::apply(Bytes body) const {

@@ -56,6 +56,19 @@ public:
     TextSize put_in() const;
     TextSize taken_out(Bytes body) const;
 
+    // The body as it will be, piece by piece: take(piece, put_in). What is
+    // put in lives as long as the list stays as it is, the rest is of `body`.
+    template <typename Take>
+    void each_piece(Bytes body, Take take) const {
+        size_t from = 0;
+        for (const Splice& splice : splices_) {
+            take(body.substr(from, splice.offset - from), false);
+            take(text_of(splice.insert), true);
+            from = splice.offset + splice.remove;
+        }
+        take(body.substr(from), false);
+    }
+
     // Writes size_after(body.size()) bytes to `out`, in one pass. `body` is
     // the one that the splices were made for.
     void apply(Bytes body, char* out) const;

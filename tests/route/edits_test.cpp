@@ -23,8 +23,17 @@ struct Body {
         EXPECT_TRUE(edits.set_member(doc, kRoot, key, raw).ok()) << key;
     }
     std::string after() const {
-        EXPECT_EQ(edits.size_after(text.size()), edits.apply(text).size());
-        return edits.apply(text);
+        std::string out = edits.apply(text);
+        EXPECT_EQ(edits.size_after(text.size()), out.size());
+        std::string pieces;
+        edits.each_piece(text, [&](Bytes piece, bool put_in) {
+            bool of_body = piece.data() >= text.data()
+                           && piece.data() <= text.data() + text.size();
+            EXPECT_NE(of_body, put_in);
+            pieces += piece;
+        });
+        EXPECT_EQ(pieces, out);
+        return out;
     }
 
     std::string text;
