@@ -6,6 +6,7 @@
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/threads.hpp"
 #include "src/limit/amount.hpp"
@@ -19,27 +20,6 @@ constexpr ngx_uint_t kMaxNodes = 10000;
 constexpr size_t kKeyDemands = 5;
 constexpr int64_t kSoftPercent = 80;
 constexpr ngx_msec_t kSnapshotInterval = 10000;
-
-char* wrong(ngx_conf_t* cf, const ngx_str_t& argument, const char* why) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" %s",
-                       &static_cast<ngx_str_t*>(cf->args->elts)[0],
-                       &argument, why);
-    return conf_error();
-}
-
-char* wrong(ngx_conf_t* cf, const ngx_str_t& argument, const Error& why) {
-    return wrong(cf, argument, why.message.c_str());
-}
-
-// "name=value" where the name is `name`: the value.
-bool take(Bytes argument, Bytes name, Bytes& value) {
-    if (!argument.starts_with(name) || argument.size() <= name.size()
-        || argument[name.size()] != '=') {
-        return false;
-    }
-    value = argument.substr(name.size() + 1);
-    return true;
-}
 
 // What llm_limit and llm_budget have in common.
 struct Common {
@@ -226,6 +206,7 @@ char* set_limit(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     auto* rule = pool_new<limit::LimitRule>(cf->pool);
     if (rule == nullptr || check_name(cf, args[1]) != NGX_CONF_OK
+        || check_repeated(cf, 2) != NGX_CONF_OK
         || check_same(cf, main_conf(cf)) != NGX_CONF_OK) {
         return conf_error();
     }
@@ -340,6 +321,7 @@ char* set_budget(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     auto* rule = pool_new<limit::BudgetRule>(cf->pool);
     if (rule == nullptr || check_name(cf, args[1]) != NGX_CONF_OK
+        || check_repeated(cf, 2) != NGX_CONF_OK
         || check_same(cf, main_conf(cf)) != NGX_CONF_OK) {
         return conf_error();
     }

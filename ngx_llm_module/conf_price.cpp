@@ -3,6 +3,7 @@
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/watching.hpp"
@@ -39,6 +40,9 @@ char* set_prices(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto& price = static_cast<MainConf*>(conf)->price;
     if (price.common != nullptr) {
         return conf_text("is duplicate");
+    }
+    if (check_repeated(cf, 1) != NGX_CONF_OK) {
+        return conf_error();
     }
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {

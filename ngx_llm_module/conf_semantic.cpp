@@ -5,6 +5,7 @@
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/curl.hpp"
 #include "ngx_llm_module/embedding.hpp"
 #include "ngx_llm_module/semantic_vars.hpp"
@@ -26,39 +27,6 @@ constexpr ngx_uint_t kMaxDims = 4096;
 constexpr size_t kMaxTerms = 1 << 20;
 constexpr size_t kMaxCa = size_t{16} << 20;
 constexpr uint32_t kSweep = 512;  // slots of the index a second
-
-char* wrong(ngx_conf_t* cf, const ngx_str_t& argument, const char* why) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" %s",
-                       &static_cast<ngx_str_t*>(cf->args->elts)[0],
-                       &argument, why);
-    return conf_error();
-}
-
-// "name=value" where the name is `name`: the value.
-bool take(const ngx_str_t& argument, Bytes name, ngx_str_t& value) {
-    Bytes text = view(argument);
-    if (!text.starts_with(name) || text.size() <= name.size()
-        || text[name.size()] != '=') {
-        return false;
-    }
-    value = immortal(text.substr(name.size() + 1));
-    return true;
-}
-
-// No parameter stands there twice: one of the two would be overlooked.
-char* check_repeated(ngx_conf_t* cf, ngx_uint_t from) {
-    auto* args = static_cast<ngx_str_t*>(cf->args->elts);
-    for (ngx_uint_t i = from; i < cf->args->nelts; i++) {
-        Bytes name = view(args[i]).substr(0, view(args[i]).find('='));
-        for (ngx_uint_t k = from; k < i; k++) {
-            ngx_str_t value;
-            if (view(args[k]) == view(args[i]) || take(args[k], name, value)) {
-                return wrong(cf, args[i], "is there twice");
-            }
-        }
-    }
-    return NGX_CONF_OK;
-}
 
 std::span<Embedder*> embedders_of(const SemanticMain& conf) {
     if (conf.embedders == nullptr) {

@@ -395,6 +395,8 @@ subtest 'nginx -t' => sub {
         ['soft', 'usd=5/day soft=120%', qr/must be 1% to 100%/],
         ['exceed', 'usd=5/day exceed=model:', qr/"reject" or "model:NAME"/],
         ['no usd', 'soft=80%', qr/needs usd=/],
+        ['two amounts', 'usd=5/day usd=9/month', qr/"usd=9\/month" is there twice/],
+        ['dry twice', 'usd=5/day dry_run dry_run', qr/"dry_run" is there twice/],
         ['nodes', 'usd=5/day nodes=0', qr/must be 1 to 10000/],
         ['a word', 'usd=5/day hard=90%', qr/no parameter/],
     ) {
@@ -422,6 +424,8 @@ subtest 'nginx -t' => sub {
             . ' llm_limit b key=$uri requests=5/s;'
             . ' server { llm_limit b key=$uri requests=6/s; }',
             qr/stands elsewhere with other parameters/],
+        ['two rates', "$ok llm_limit b key=\$uri requests=5/s requests=9/s;",
+            qr/"requests=9\/s" is there twice/],
         ['a rate', "$ok llm_limit b key=\$uri requests=5;", qr/must/],
         ['zero', "$ok llm_limit b key=\$uri concurrency=0;", qr/must/],
         ['too many', $ok . join('', map {
