@@ -7,11 +7,9 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "tests/cache/store_zone.hpp"
 #include "tests/limit/ledger_region.hpp"
+#include "tests/operator_new.hpp"
 #include "tests/route/cooldown_region.hpp"
 
 namespace {
@@ -29,15 +27,6 @@ using Call = int (*)(pthread_mutex_t*);
 
 Call next(const char* name) {
     return reinterpret_cast<Call>(dlsym(RTLD_NEXT, name));
-}
-
-void* allocate(size_t size) {
-    allocated += held > 0 ? 1 : 0;
-    void* memory = std::malloc(size > 0 ? size : 1);
-    if (memory == nullptr) {
-        throw std::bad_alloc();
-    }
-    return memory;
 }
 
 }  // namespace
@@ -58,12 +47,9 @@ extern "C" int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
     return unlock(mutex);
 }
 
-void* operator new(size_t size) { return allocate(size); }
-void* operator new[](size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void llm::test::on_allocation() noexcept {
+    allocated += held > 0 ? 1 : 0;
+}
 
 namespace llm {
 namespace {

@@ -261,13 +261,17 @@ TEST_F(SpendingTest, ALateKeyIsAskedWithTheBody) {
 
 TEST_F(SpendingTest, NoRoomIsRefusedOrNot) {
     limit::Zone full({4, 2, nullptr});
+    std::vector<std::string> values;
+    for (int i = 0; i < 10; i++) {
+        values.push_back("v" + std::to_string(i));
+    }
     for (bool open : {false, true}) {
         std::vector<std::unique_ptr<Spending>> held;
         std::optional<Denial> denial;
-        for (int i = 0; i < 10 && !denial; i++) {
+        for (size_t i = 0; i < values.size() && !denial; i++) {
             auto one = std::make_unique<Spending>(full.ledger, limit::kMe,
                                                   open, false);
-            one->add(requests_, "v" + std::to_string(i));
+            one->add(requests_, values[i]);
             denial = one->admit(at(0));
             held.push_back(std::move(one));
         }

@@ -3,61 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
 #include "src/semantic/registry.hpp"
+#include "tests/operator_new.hpp"
 #include "tests/semantic/model_directory.hpp"
 
 namespace {
 
 std::atomic<size_t> allocations{0};
 
-void* counted_or_null(size_t size, size_t alignment) noexcept {
-    allocations++;
-    void* out = nullptr;
-    int error = posix_memalign(&out, alignment, size > 0 ? size : 1);
-    return error == 0 ? out : nullptr;
-}
-
-void* counted(size_t size, size_t alignment) {
-    void* out = counted_or_null(size, alignment);
-    if (out == nullptr) {
-        throw std::bad_alloc();
-    }
-    return out;
-}
-
-// Not inlined: GCC holds free() against a new that it did not inline as well.
-[[gnu::noinline]] void give_back(void* p) noexcept { std::free(p); }
-
 }  // namespace
 
-// All forms, also those that do not throw: a sanitizer has its own for each
-// that is missing here, and what one gives the other may not free.
-void* operator new(size_t size) { return counted(size, 16); }
-void* operator new(size_t size, std::align_val_t alignment) {
-    return counted(size, static_cast<size_t>(alignment));
-}
-void* operator new(size_t size, const std::nothrow_t&) noexcept {
-    return counted_or_null(size, 16);
-}
-void* operator new(size_t size, std::align_val_t alignment,
-                   const std::nothrow_t&) noexcept {
-    return counted_or_null(size, static_cast<size_t>(alignment));
-}
-void* operator new[](size_t size) { return counted(size, 16); }
-void* operator new[](size_t size, const std::nothrow_t&) noexcept {
-    return counted_or_null(size, 16);
-}
-void operator delete[](void* p) noexcept { give_back(p); }
-void operator delete[](void* p, size_t) noexcept { give_back(p); }
-void operator delete(void* p) noexcept { give_back(p); }
-void operator delete(void* p, size_t) noexcept { give_back(p); }
-void operator delete(void* p, std::align_val_t) noexcept { give_back(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept {
-    give_back(p);
+void llm::test::on_allocation() noexcept {
+    allocations++;
 }
 
 namespace llm::semantic {
