@@ -253,7 +253,9 @@ private:
     // lookup.cpp
     bool gate(const Policy& policy);
     Digest key_of(const cache::KeyParts& parts, Reading*& known);
-    Step miss(CacheStatus status, Bytes reason);
+    bool no_hit(CacheStatus status, Bytes reason);
+    bool find_answer(const Policy& policy, Reading*& known, Now now,
+                     const Allocator& memory);
     bool find(const Digest& key, const Policy& policy, Now now,
               const Allocator& memory);
     Result<cache::Entry> follow(const cache::Entry& alias,

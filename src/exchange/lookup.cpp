@@ -100,6 +100,26 @@ api::ApiError not_cached() {
     return error;
 }
 
+using cache::Lookup;
+
+CacheStatus status_of(Lookup::Status status) {
+    return status == Lookup::Status::kExpired ? CacheStatus::kExpired
+                                              : CacheStatus::kMiss;
+}
+
+Bytes reason_of(Lookup::Status status) {
+    switch (status) {
+    case Lookup::Status::kExpired:
+        return "expired";
+    case Lookup::Status::kCorrupt:
+        return "corrupt";
+    case Lookup::Status::kUnavailable:
+        return "unavailable";
+    default:
+        return "no_entry";
+    }
+}
+
 }  // namespace
 
 // True when the request has nothing to do with the cache at all.
@@ -134,10 +154,11 @@ bool Exchange::gate(const Policy& policy) {
     return false;
 }
 
-Step Exchange::miss(CacheStatus status, Bytes reason) {
+// Why nothing is answered from the cache; false, for who returns just that.
+bool Exchange::no_hit(CacheStatus status, Bytes reason) {
     status_ = status;
     reason_ = reason;
-    return Step::kForward;
+    return false;
 }
 
 // Leaves nullptr in `known` when it says nothing of this key.
@@ -162,31 +183,9 @@ Step Exchange::look_up(const Policy& policy, Now now,
     }
     if (gate(policy)) {
         status_ = CacheStatus::kBypass;
-    } else {
-        cache::KeyParts parts =
-            key_parts(endpoint_, policy, observe_ ? Bytes{} : asked_model(),
-                      effective_);
-        key_ = key_of(parts, known);
-        storing_ = storing_of(policy, request_, services_.store->sequence());
-        store_wanted_ = !policy.no_store && !policy.control.no_store
-                        && policy.ttl_s > 0;
-        if (policy.bypass) {
-            (void) miss(CacheStatus::kBypass, "bypass");
-        } else if (policy.control.no_cache) {
-            (void) miss(CacheStatus::kBypass, "client:no_cache");
-        } else if (find_given(known, policy, now)
-                   || find(*key_, policy, now, memory)) {
-            store_wanted_ = false;
-            known = remember(known);
-            return observe_ ? Step::kForward : hit(known);
-        }
-        bool search = status_ != CacheStatus::kBypass;
-        if (begin_near(policy, parts, search) && search
-            && find_normalised(policy, now, memory)) {
-            store_wanted_ = false;
-            near_.reset();
-            return observe_ ? Step::kForward : hit();
-        }
+    } else if (find_answer(policy, known, now, memory)) {
+        store_wanted_ = false;
+        return observe_ ? Step::kForward : hit(known);
     }
     if (policy.control.only_if_cached && !observe_) {
         reason_ = "client:only_if_cached";
@@ -195,6 +194,36 @@ Step Exchange::look_up(const Policy& policy, Now now,
         return Step::kRefuse;
     }
     return Step::kForward;
+}
+
+// By the exact key, then by the normalised one; what may be asked of the near
+// tier after that stands ready. Leaves in `known` what is known of a body with
+// an exact hit.
+bool Exchange::find_answer(const Policy& policy, Reading*& known, Now now,
+                           const Allocator& memory) {
+    cache::KeyParts parts = key_parts(
+        endpoint_, policy, observe_ ? Bytes{} : asked_model(), effective_);
+    key_ = key_of(parts, known);
+    storing_ = storing_of(policy, request_, services_.store->sequence());
+    store_wanted_ = !policy.no_store && !policy.control.no_store
+                    && policy.ttl_s > 0;
+    if (policy.bypass) {
+        no_hit(CacheStatus::kBypass, "bypass");
+    } else if (policy.control.no_cache) {
+        no_hit(CacheStatus::kBypass, "client:no_cache");
+    } else if (find_given(known, policy, now)
+               || find(*key_, policy, now, memory)) {
+        known = remember(known);
+        return true;
+    }
+    known = nullptr;
+    bool search = status_ != CacheStatus::kBypass;
+    if (begin_near(policy, parts, search) && search
+        && find_normalised(policy, now, memory)) {
+        near_.reset();
+        return true;
+    }
+    return false;
 }
 
 // An alias is followed to its entry, once.
@@ -225,21 +254,8 @@ bool Exchange::find(const Digest& key, const Policy& policy, Now now,
             bytes = memory.allocate(memory.context, size);
             return bytes;
         });
-    switch (found.status) {
-    case cache::Lookup::Status::kNone:
-        (void) miss(CacheStatus::kMiss, "no_entry");
-        return false;
-    case cache::Lookup::Status::kExpired:
-        (void) miss(CacheStatus::kExpired, "expired");
-        return false;
-    case cache::Lookup::Status::kCorrupt:
-        (void) miss(CacheStatus::kMiss, "corrupt");
-        return false;
-    case cache::Lookup::Status::kUnavailable:
-        (void) miss(CacheStatus::kMiss, "unavailable");
-        return false;
-    case cache::Lookup::Status::kHit:
-        break;
+    if (!found.hit()) {
+        return no_hit(status_of(found.status), reason_of(found.status));
     }
     Result<cache::Entry> entry = cache::decode(Bytes(bytes, found.size));
     bool aliased = entry.ok() && entry->alias_of;
@@ -252,9 +268,7 @@ bool Exchange::find(const Digest& key, const Policy& policy, Now now,
     }
     if (!entry.ok() || entry->endpoint != endpoint_) {
         bool gone = !entry.ok() && entry.error().code == Errc::kNotFound;
-        (void) miss(CacheStatus::kMiss,
-                    gone ? Bytes("no_entry") : Bytes("corrupt"));
-        return false;
+        return no_hit(CacheStatus::kMiss, gone ? "no_entry" : "corrupt");
     }
     if (aliased && !alias_stands(policy, entry->prompt, cosine, now)) {
         status_ = CacheStatus::kMiss;
@@ -279,27 +293,22 @@ bool Exchange::find(const Digest& key, const Policy& policy, Now now,
 bool Exchange::take(cache::Entry entry, const cache::Lookup& found,
                     const ClientControl& control, const Allocator& memory) {
     if (control.max_age_s && found.age_s > *control.max_age_s) {
-        (void) miss(CacheStatus::kExpired, "client:max_age");
-        return false;
+        return no_hit(CacheStatus::kExpired, "client:max_age");
     }
     if (control.min_fresh_s && found.ttl_s < *control.min_fresh_s) {
-        (void) miss(CacheStatus::kExpired, "client:min_fresh");
-        return false;
+        return no_hit(CacheStatus::kExpired, "client:min_fresh");
     }
     if (entry.packed.size != 0) {
         char* room = memory.allocate(memory.context, entry.packed.size);
         if (room == nullptr || !cache::unpack(entry, room).ok()) {
-            (void) miss(CacheStatus::kMiss,
-                        room == nullptr ? Bytes("unavailable")
-                                        : Bytes("corrupt"));
-            return false;
+            return no_hit(CacheStatus::kMiss,
+                          room == nullptr ? "unavailable" : "corrupt");
         }
     }
     if (endpoint_ == api::Endpoint::kResponses) {
         entry.content = echo_own(document(), entry.content, memory);
         if (entry.content.empty()) {
-            (void) miss(CacheStatus::kMiss, "unavailable");
-            return false;
+            return no_hit(CacheStatus::kMiss, "unavailable");
         }
     }
     entry_ = std::move(entry);
@@ -369,7 +378,8 @@ Step Exchange::hit(Reading* known) {
     }
     Result<api::Answer> answer = api::read_json(endpoint_, entry_.content);
     if (!answer.ok()) {
-        return miss(CacheStatus::kMiss, "corrupt");
+        no_hit(CacheStatus::kMiss, "corrupt");
+        return Step::kForward;
     }
     api::StreamOptions options;
     options.include_usage = request_.include_usage;
