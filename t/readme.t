@@ -92,7 +92,8 @@ my $settle  = code('src/exchange/settle.cpp');
 my %reason;
 $reason{$_} = 1 for
     grep({ !/:$/ } map { /"([^"]+)"/g } $lookup =~ /reason_ = ([^;]*);/g),
-    $lookup =~ /miss\(CacheStatus::\w+, "([^"]+)"\)/g;
+    map({ /"([^"]+)"/g } $lookup =~ /no_hit\(CacheStatus::\w+,([^;]+)\);/g),
+    body_of($lookup, 'reason_of') =~ /return "([^"]+)"/g;
 $reason{"no_store:$_"} = 1 for
     map { /"([a-z_]+)"/g }
     body_of($settle, 'why_not_stored') =~ /(return [^;]*;)/g,
