@@ -111,8 +111,7 @@ $t->stop;
 # the signal only as a daemon that was started by its full path.
 my $dir    = $t->dir;
 my $pid_in = sub { slurp("$dir/$_[0]") =~ /^(\d+)$/m ? $1 : 0 };
-my ($status, $said) = $t->command($t->nginx, '-p', $dir, '-c',
-    "$dir/nginx.conf", '-e', "$dir/error.log");
+my ($status, $said) = $t->daemon;
 is $status, 0, 'a daemon' or diag $said;
 my ($old, $new) = (wait_until { $pid_in->('nginx.pid') }, 0);
 wait_until { LLM::Process::children($old) >= 2 } 10;

@@ -206,10 +206,9 @@ sub load {
     my $t   = LLM::Test->new(workers => 1);
     my $dir = $t->dir;
     $t->mock;
-    my $file = $t->write_file('nginx.conf', $t->configuration(conf('z:8m')));
+    $t->write_file('nginx.conf', $t->configuration(conf('z:8m')));
     my $pid_in = sub { slurp("$dir/$_[0]") =~ /^(\d+)$/m ? $1 : 0 };
-    my ($status, $said) = $t->command($t->nginx, '-p', $dir, '-c', $file,
-        '-e', "$dir/error.log");
+    my ($status, $said) = $t->daemon;
     is $status, 0, 'started as a daemon' or diag $said;
     my $old = wait_until { $pid_in->('nginx.pid') };
     my $new;

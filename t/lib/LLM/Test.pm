@@ -418,14 +418,29 @@ sub post {
 }
 
 # A program of the machine (curl, promtool, node): (exit status, its output
-# with the errors).
+# with the errors). Nothing that it started lives on.
 sub command {
+    my ($s, @command) = @_;
+    my ($status, $said, $process) = $s->_run(@command);
+    $process->kill_group;
+    return ($status, $said);
+}
+
+# nginx as a daemon: the same of the process that is started. The daemon may
+# still be in its group when that ends; who starts it ends it.
+sub daemon {
+    my ($s, @options) = @_;
+    my ($status, $said) = $s->_run($s->nginx, '-p', $s->{dir}, '-c',
+        "$s->{dir}/nginx.conf", '-e', "$s->{dir}/error.log", @options);
+    return ($status, $said);
+}
+
+sub _run {
     my ($s, @command) = @_;
     my $out = "$s->{dir}/command.out";
     my $p = LLM::Process->start(\@command, $out);
     my $status = $p->wait(300);
-    $p->kill_group;
-    return ($status // -1, slurp($out));
+    return ($status // -1, slurp($out), $p);
 }
 
 sub has_program {
