@@ -147,10 +147,10 @@ bool may_begin(Bytes key, Bytes lower_prefix) {
 // Which of kNames it is; kRateHeaders: none. They differ in size, but for
 // limit and reset, which differ in a letter.
 size_t index_of(Bytes key) {
-    if (key.size() <= kPrefix.size() || !may_begin(key, kPrefix)) {
+    constexpr size_t kTelling = kPrefix.size() + 2;  // li_m_it, re_s_et
+    if (key.size() <= kTelling || !may_begin(key, kPrefix)) {
         return kRateHeaders;
     }
-    constexpr size_t kTelling = kPrefix.size() + 2;  // li_m_it, re_s_et
     bool reset = ascii_lower(key[kTelling]) == 's';
     size_t i = 0;
     while (i < kRateHeaders
