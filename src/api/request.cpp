@@ -111,6 +111,7 @@ private:
     bool read_max_tokens(NodeId value);
     bool read_temperature(NodeId value);
     bool read_service_tier(NodeId value);
+    bool read_modalities(NodeId value);
     bool read_store(NodeId value);
     bool read_tools(NodeId value);
     bool read_messages(NodeId value);
@@ -148,6 +149,7 @@ const Reader::Known Reader::kKnown[] = {
     {"prompt", kCompletions, &Reader::read_prompt},
     {"input", kEmbeddings | kResponses, &Reader::read_input},
     {"service_tier", kText, &Reader::read_service_tier},
+    {"modalities", kChat, &Reader::read_modalities},
     {"store", kOpenaiText, &Reader::read_store},
     {"background", kResponses, &Reader::read_effect},
     {"conversation", kResponses, &Reader::read_effect},
@@ -294,6 +296,13 @@ bool Reader::read_max_tokens(NodeId value) {
 
 bool Reader::read_service_tier(NodeId) {
     request.service = read_service(doc_, kRoot);
+    return true;
+}
+
+bool Reader::read_modalities(NodeId value) {
+    for (NodeId one : doc_.children(value)) {
+        request.speaks = request.speaks || doc_.raw(one) == "\"audio\"";
+    }
     return true;
 }
 

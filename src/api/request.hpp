@@ -54,6 +54,7 @@ struct Request {
     std::optional<int64_t> max_output_tokens;
     std::optional<double> temperature;
     Service service = Service::kUnsaid;  // asked for
+    bool speaks = false;         // modalities: "audio" is among them
     bool background = false;     // answered later, elsewhere (responses)
 
     // Why an answer must be neither shared nor replayed; "" when nothing

@@ -46,6 +46,7 @@
 #include "src/route/model_name_body.hpp"
 #include "src/route/plan.hpp"
 #include "src/sse/editor.hpp"
+#include "src/tokens/media.hpp"
 
 namespace llm::exchange {
 
@@ -318,6 +319,7 @@ private:
     price::Rate cache_write(
         const std::shared_ptr<const price::ModelPrice>& price) const;
     api::Service reserved_service() const;
+    bool may_speak() const;
     Need need() const;
     void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
     void settle_spending(Now now);
@@ -408,7 +410,7 @@ private:
     std::optional<Denial> denial_;
     const tokens::Counter* counter_ = nullptr;  // of prompt_count_
     tokens::TextCount prompt_count_;
-    int64_t media_tokens_ = 0;  // what reserve() has guessed
+    tokens::MediaTokens media_tokens_;  // what reserve() has guessed
     Account account_;
     Bill bill_;
     size_t next_ceiling_check_ = 0;  // bytes of content

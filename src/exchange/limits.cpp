@@ -5,7 +5,6 @@
 #include "src/api/stream_cut.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/metrics/families.hpp"
-#include "src/tokens/media.hpp"
 
 namespace llm::exchange {
 namespace {
@@ -46,10 +45,9 @@ void Exchange::count_prompt() {
 }
 
 void Exchange::count_media() {
-    media_tokens_ = 0;
+    media_tokens_ = {};
     if (request_.media_bytes > 0 && has_document()) {
-        media_tokens_ = static_cast<int64_t>(
-            tokens::media_tokens(document(), upstream_model()));
+        media_tokens_ = tokens::media_tokens(document(), upstream_model());
     }
 }
 
@@ -89,6 +87,12 @@ api::Service Exchange::reserved_service() const {
                                             : api::Service::kStandard;
 }
 
+bool Exchange::may_speak() const {
+    Bytes ours = parameters_ ? parameters_->set_to("modalities") : Bytes{};
+    return ours.empty() ? request_.speaks
+                        : ours.find("\"audio\"") != Bytes::npos;
+}
+
 Need Exchange::need() const {
     Need need;
     need.prompt = prompt_tokens();
@@ -102,8 +106,9 @@ Need Exchange::need() const {
         // Each of several prompts has answers of its own.
         need.choices *= std::max<int64_t>(request_.messages, 1);
     }
-    need.cache_write = cache_write(need.price);
-    need.service = reserved_service();
+    need.asked = {cache_write(need.price),
+                  static_cast<int64_t>(media_tokens_.sound), may_speak(),
+                  reserved_service()};
     std::optional<int64_t> named = parameters_
                                        ? parameters_->output_limit()
                                        : request_.max_output_tokens;

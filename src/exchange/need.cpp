@@ -6,8 +6,7 @@ int64_t most_nano(const Need& need, int64_t output) {
     if (need.price == nullptr) {
         return 0;
     }
-    return price::most_nano(*need.price, need.prompt, output,
-                            need.cache_write, need.service)
+    return price::most_nano(*need.price, need.prompt, output, need.asked)
         .value_or(0);
 }
 
@@ -16,7 +15,7 @@ int64_t output_for(const Need& need, int64_t nano) {
         return need.output;
     }
     return price::affordable_output(*need.price, need.prompt, nano,
-                                    need.cache_write, need.service)
+                                    need.asked)
         .value_or(0);
 }
 

@@ -16,14 +16,11 @@ struct Need {
     int64_t output = 0;
     bool output_named = false;  // by the request, not by us
     int64_t choices = 1;
-    // What the prompt may be charged as, beside kInput: kCacheWrite or
-    // kCacheWrite1h where it asks to be written to the provider's cache.
-    price::Rate cache_write = price::kInput;
-    api::Service service = api::Service::kUnsaid;  // asked for
+    price::Asked asked;
     std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
 };
 
-// With that much output, at the dearest rates that text may take, so that
+// With that much output, at the dearest rates that it may take, so that
 // what is charged later is not more.
 int64_t most_nano(const Need& need, int64_t output);
 

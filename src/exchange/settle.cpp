@@ -200,7 +200,7 @@ const tokens::Estimator& Exchange::estimator() const {
 int64_t Exchange::prompt_tokens() const {
     uint64_t model = tokens::model_hash(upstream_model());
     int64_t given =
-        static_cast<int64_t>(request_.input_tokens) + media_tokens_;
+        static_cast<int64_t>(request_.input_tokens + media_tokens_.all);
     if (counter_ == nullptr) {
         return given
                + static_cast<int64_t>(estimator().prompt(

@@ -157,54 +157,56 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
 
 namespace {
 
-// What text may be charged at; nothing when it has no price.
 struct Dearest {
-    int64_t input;
-    int64_t output;
+    Wide input;      // of the whole prompt
+    int64_t output;  // of a token
 };
 
+// Nothing when it has no price.
 std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
-                               int64_t output, Rate prompt,
-                               api::Service service) {
-    const Tier* tier = price.tier(input, service);
+                               int64_t output, const Asked& asked) {
+    const Tier* tier = price.tier(input, asked.service);
     if (tier == nullptr || input < 0
         || (output > 0 && tier->rates[kOutput] == Tier::kUnset)
         || (input > 0 && tier->rates[kInput] == Tier::kUnset)) {
         return std::nullopt;
     }
-    int64_t out = std::max(tier->rates[kOutput], tier->rates[kReasoning]);
-    return Dearest{std::max(tier->rates[kInput], tier->rates[prompt]),
-                   std::max<int64_t>(out, 0)};
+    int64_t text = std::max(tier->rates[kInput], tier->rates[asked.written]);
+    int64_t heard = std::max(text, tier->rates[kAudioInput]);
+    int64_t sound = std::clamp<int64_t>(asked.sound, 0, input);
+    int64_t out = std::max<int64_t>(
+        {tier->rates[kOutput], tier->rates[kReasoning],
+         asked.speaks ? tier->rates[kAudioOutput] : 0});
+    return Dearest{Wide{input - sound} * text + Wide{sound} * heard, out};
 }
 
 }  // namespace
 
 std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
-                                 int64_t output, Rate prompt,
-                                 api::Service service) {
-    auto each = dearest(price, input, output, prompt, service);
-    if (!each) {
+                                 int64_t output, const Asked& asked) {
+    auto most = dearest(price, input, output, asked);
+    if (!most) {
         return std::nullopt;
     }
-    return nano_of(Wide{input} * each->input + Wide{output} * each->output);
+    return nano_of(most->input + Wide{output} * most->output);
 }
 
 std::optional<int64_t> affordable_output(const ModelPrice& price,
                                          int64_t input, int64_t nano,
-                                         Rate prompt, api::Service service) {
-    auto each = dearest(price, input, 1, prompt, service);
-    if (!each) {
+                                         const Asked& asked) {
+    auto most = dearest(price, input, 1, asked);
+    if (!most) {
         return std::nullopt;
     }
-    Wide left = Wide{nano} * kPicoPerNano - Wide{input} * each->input;
+    Wide left = Wide{nano} * kPicoPerNano - most->input;
     if (left < 0) {
         return 0;
     }
-    if (each->output == 0) {
+    if (most->output == 0) {
         return INT64_MAX;
     }
     return static_cast<int64_t>(
-        std::min(left / each->output, Wide{INT64_MAX}));
+        std::min(left / most->output, Wide{INT64_MAX}));
 }
 
 }  // namespace llm::price

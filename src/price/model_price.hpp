@@ -71,21 +71,26 @@ struct ModelPrice {
 std::optional<int64_t> cost_nano(const ModelPrice& price,
                                  const api::Usage& usage);
 
-// The most that `input` prompt tokens and `output` tokens of text may cost:
-// the prompt at its own rate or at `prompt`, the output at its own or at that
-// of reasoning, whichever are dearer. Nothing as above.
+// What makes tokens dearer than plain text.
+struct Asked {
+    Rate written = kInput;  // kCacheWrite or kCacheWrite1h: the prompt may be
+    int64_t sound = 0;      // of the prompt's tokens
+    bool speaks = false;    // the output may be sound
+    api::Service service = api::Service::kStandard;
+};
+
+// The most that `input` prompt tokens and `output` tokens may cost: the
+// prompt at its own rate or at that of writing, the output at its own or at
+// that of reasoning, each at that of sound where it may be, whichever are
+// dearer. Nothing as above.
 std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
-                                 int64_t output, Rate prompt = kInput,
-                                 api::Service service =
-                                     api::Service::kStandard);
+                                 int64_t output, const Asked& asked = {});
 
 // How many output tokens `nano` pays for beside `input` prompt tokens, at
 // the same rates; 0 when the prompt alone costs more.
 // INT64_MAX when output is free. Nothing as above.
 std::optional<int64_t> affordable_output(const ModelPrice& price,
                                          int64_t input, int64_t nano,
-                                         Rate prompt = kInput,
-                                         api::Service service =
-                                             api::Service::kStandard);
+                                         const Asked& asked = {});
 
 }  // namespace llm::price

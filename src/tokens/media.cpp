@@ -66,8 +66,8 @@ uint64_t tokens_of(const Document& doc, NodeId part, Media media,
 
 }  // namespace
 
-uint64_t media_tokens(const Document& request, Bytes model) {
-    uint64_t sum = 0;
+MediaTokens media_tokens(const Document& request, Bytes model) {
+    MediaTokens sum;
     if (request.empty()) {
         return sum;
     }
@@ -80,7 +80,9 @@ uint64_t media_tokens(const Document& request, Bytes model) {
             id++;
             continue;
         }
-        sum += tokens_of(request, id, media, model);
+        uint64_t tokens = tokens_of(request, id, media, model);
+        sum.all += tokens;
+        sum.sound += media == Media::kSound ? tokens : 0;
         id = request.node(id).next;
     }
     return sum;

@@ -26,7 +26,12 @@
 
 namespace llm::tokens {
 
+struct MediaTokens {
+    uint64_t all = 0;
+    uint64_t sound = 0;  // of them; most have a price of their own
+};
+
 // Of all that `request` holds, wherever it stands.
-uint64_t media_tokens(const json::Document& request, Bytes model);
+MediaTokens media_tokens(const json::Document& request, Bytes model);
 
 }  // namespace llm::tokens

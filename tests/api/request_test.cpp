@@ -66,6 +66,7 @@ TEST(Request, ReadsAChat) {
              R"("stream_options":{"include_usage": true},)"
              R"("temperature":0.5,"max_tokens":100,)"
              R"("max_completion_tokens":50,"store":false,"unknown":[1],)"
+             R"("modalities":["text","audio"],)"
              R"("tools":[{"type":"function","function":{"name":"f"}}],)"
              R"("messages":[{"role":"system","content":"be é"},)"
              R"({"role":"user","content":"a\n\u00e9"}]})");
@@ -81,6 +82,7 @@ TEST(Request, ReadsAChat) {
     EXPECT_EQ(r.max_output_tokens, 100);  // the larger of two
     EXPECT_EQ(r.store, Tri::kFalse);
     EXPECT_TRUE(r.has_tools);
+    EXPECT_TRUE(r.speaks);
     EXPECT_EQ(r.side_effect, "");
     EXPECT_EQ(r.messages, 2u);
     EXPECT_EQ(r.ascii_bytes, 5u);
@@ -107,6 +109,7 @@ TEST(Request, AbsentIsAbsent) {
     EXPECT_EQ(p.request.max_output_tokens, std::nullopt);
     EXPECT_EQ(p.request.store, Tri::kAbsent);
     EXPECT_FALSE(p.request.has_tools);
+    EXPECT_FALSE(p.request.speaks);
     EXPECT_FALSE(p.request.stream_span.present());
     EXPECT_FALSE(p.request.stream_options_span.present());
     EXPECT_FALSE(p.request.include_usage_span.present());

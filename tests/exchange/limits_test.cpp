@@ -23,7 +23,10 @@ constexpr Bytes kPrices = R"({
         "input_cost_per_token_priority": 3e-6,
         "output_cost_per_token_priority": 3e-6,
         "input_cost_per_token_flex": 5e-7,
-        "output_cost_per_token_flex": 5e-7}})";
+        "output_cost_per_token_flex": 5e-7},
+  "a": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "input_cost_per_audio_token": 1e-5,
+        "output_cost_per_audio_token": 2e-5}})";
 constexpr int64_t kMicro = 1000;
 
 class LimitsTest : public testing::Test {
@@ -42,13 +45,13 @@ protected:
     }
 
     // Up to the reservation.
-    Exchange& begin(api::Endpoint endpoint, std::string body,
-                    std::vector<const route::SystemText*> texts = {}) {
+    Step reserve(api::Endpoint endpoint, std::string body,
+                 std::vector<const route::SystemText*> texts = {}) {
         body_ = std::move(body);
         exchange_ = std::make_unique<Exchange>(services_, endpoint, false,
                                                1 << 16, at(0));
         auto spending = std::make_unique<Spending>(zone_.ledger, limit::kMe,
-                                                   false, false);
+                                                   fail_open_, false);
         value_ = std::to_string(++count_);
         spending->add(rule_, value_);
         exchange_->limit_by(std::move(spending));
@@ -57,7 +60,14 @@ protected:
         exchange_->plan().texts = std::move(texts);
         EXPECT_FALSE(exchange_->route({}));
         (void) exchange_->look_up(Policy{}, at(0), {});
-        EXPECT_EQ(exchange_->reserve(at(0)), Step::kForward);
+        return exchange_->reserve(at(0));
+    }
+
+    // And beyond.
+    Exchange& begin(api::Endpoint endpoint, std::string body,
+                    std::vector<const route::SystemText*> texts = {}) {
+        EXPECT_EQ(reserve(endpoint, std::move(body), std::move(texts)),
+                  Step::kForward);
         held_ = kDollar - remaining();
         edited_ = exchange_->forward().apply(body_);
         exchange_->release();
@@ -83,6 +93,7 @@ protected:
     std::unique_ptr<Exchange> exchange_;
     std::string body_;
     std::string edited_;
+    bool fail_open_ = false;
     int64_t held_ = 0;
     int count_ = 0;  // everybody has a budget of his own
     std::string value_;
@@ -237,6 +248,33 @@ TEST_F(LimitsTest, ImagesAreHeld) {
               text + 4784 * kMicro);
     EXPECT_EQ(held(R"(,{"type":"image"},{"type":"input_image"})"),
               text + 2 * 4784 * kMicro);
+}
+
+// A token of sound costs many times what one of text does.
+TEST_F(LimitsTest, SoundIsHeldAtItsOwnPrice) {
+    auto held = [this](Bytes members, Bytes part) {
+        begin(api::Endpoint::kChat,
+              R"({"model":"a","max_tokens":100)" + std::string(members)
+                  + R"(,"messages":[{"role":"user","content":[)"
+                    R"({"type":"text","text":"hi"})"
+                  + std::string(part) + "]}]}");
+        return held_;
+    };
+    constexpr Bytes kSound =
+        R"(,{"type":"input_audio","input_audio":{"data":"A"}})";
+    constexpr Bytes kSpoken = R"(,"modalities":["text","audio"])";
+    int64_t text = held("", "");
+    EXPECT_EQ(held(R"(,"modalities":["text"])", ""), text);
+    EXPECT_EQ(held("", kSound), text + 8192 * 10 * kMicro);
+    EXPECT_EQ(held("", R"(,{"type":"image"})"), text + 4784 * kMicro);
+    EXPECT_EQ(held(kSpoken, ""), text + 100 * 19 * kMicro);
+    EXPECT_EQ(end(R"({"id":"c","object":"chat.completion","model":"a",)"
+                  R"("choices":[{"index":0,"finish_reason":"stop",)"
+                  R"("message":{"role":"assistant","content":null}}],)"
+                  R"("usage":{"prompt_tokens":1,"completion_tokens":100,)"
+                  R"("total_tokens":101,"completion_tokens_details":)"
+                  R"({"audio_tokens":90}}})"),
+              (1 + 10 + 90 * 20) * kMicro);
 }
 
 // Reserved as dear as it may be, charged as it was served.

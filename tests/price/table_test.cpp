@@ -275,7 +275,7 @@ TEST(Table, TheMostThatTextMayCostIsNoLessThanWhatItDoes) {
       "embed": {"input_cost_per_token": 1e-07}})");
     const ModelPrice& m = *table.find("m");
     EXPECT_EQ(most_nano(m, 100, 10), 250000);
-    EXPECT_EQ(most_nano(m, 100, 10, kCacheWrite), 350000);
+    EXPECT_EQ(most_nano(m, 100, 10, {.written = kCacheWrite}), 350000);
     api::Usage u = usage(100, 10);
     u.reasoning = 10;
     u.cache_write = 100;
@@ -283,6 +283,23 @@ TEST(Table, TheMostThatTextMayCostIsNoLessThanWhatItDoes) {
     const ModelPrice& embed = *table.find("embed");
     EXPECT_EQ(most_nano(embed, 10, 0), 1000);
     EXPECT_FALSE(most_nano(embed, 10, 1));
+}
+
+TEST(Table, TheMostThatSoundMayCost) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "input_cost_per_audio_token": 4e-05,
+        "output_cost_per_audio_token": 8e-05},
+      "n": {"input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06}})");
+    const ModelPrice& m = *table.find("m");
+    EXPECT_EQ(most_nano(m, 100, 10, {.sound = 60}), 2520000);
+    EXPECT_EQ(most_nano(m, 100, 10, {.speaks = true}), 1000000);
+    EXPECT_EQ(most_nano(m, 100, 10, {.sound = 101}), 4040000);
+    EXPECT_EQ(affordable_output(m, 100, 2520000, {.sound = 60}), 10);
+    EXPECT_EQ(affordable_output(m, 100, 1000000, {.speaks = true}), 10);
+    EXPECT_EQ(most_nano(*table.find("n"), 100, 10,
+                        {.sound = 60, .speaks = true}),
+              240000);
 }
 
 TEST(Table, ServicesHaveTheirOwnPrices) {
@@ -315,9 +332,9 @@ TEST(Table, ServicesHaveTheirOwnPrices) {
     EXPECT_EQ(cost("n", Service::kPriority, 10, 10), 20000);
     EXPECT_EQ(cost("n", Service::kFlex, 10, 10), 20000);
     const ModelPrice& m = *table.find("m");
-    EXPECT_EQ(most_nano(m, 10, 10, kInput, Service::kPriority), 160000);
-    EXPECT_EQ(affordable_output(m, 10, 160000, kInput, Service::kPriority),
-              10);
+    constexpr Asked kAsked{.service = Service::kPriority};
+    EXPECT_EQ(most_nano(m, 10, 10, kAsked), 160000);
+    EXPECT_EQ(affordable_output(m, 10, 160000, kAsked), 10);
 }
 
 TEST(LiteLlm, WholeFileIsRead) {

@@ -10,7 +10,7 @@ uint64_t of(std::string parts, Bytes model = "gpt-4o") {
     std::string text = R"({"messages":[{"role":"user","content":[)" + parts
                        + "]}]}";
     EXPECT_TRUE(doc.parse(text).ok()) << text.substr(0, 200);
-    return media_tokens(doc, model);
+    return media_tokens(doc, model).all;
 }
 
 TEST(MediaTokens, OfEachKind) {
@@ -37,6 +37,16 @@ TEST(MediaTokens, OfEachKind) {
     EXPECT_EQ(of(R"({"type":"document","source":{"type":"content",)"
                  R"("content":[)" + image + "]}}"),
               8192u);
+}
+
+TEST(MediaTokens, SoundIsToldApart) {
+    json::Document doc;
+    ASSERT_TRUE(doc.parse(R"([{"type":"input_audio","data":"A"},)"
+                          R"({"type":"image"},{"type":"audio_url"}])")
+                    .ok());
+    MediaTokens tokens = media_tokens(doc, "claude-x");
+    EXPECT_EQ(tokens.sound, 2u * 8192);
+    EXPECT_EQ(tokens.all, 2u * 8192 + 4784);
 }
 
 TEST(MediaTokens, ByBytesWhereTheyAreThere) {
