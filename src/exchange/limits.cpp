@@ -17,6 +17,13 @@ int64_t tolerated(int64_t held) {
     return held + held / 4 + kTolerance;
 }
 
+// Nobody can pay for more; what is added to it still is an amount.
+constexpr int64_t kMostOutput = limit::Ledger::kMaxAmount / 2;
+
+int64_t output_of(int64_t each, int64_t choices) {
+    return each > kMostOutput / choices ? kMostOutput : each * choices;
+}
+
 }  // namespace
 
 std::optional<api::ApiError> Exchange::admit(Now now) {
@@ -119,7 +126,7 @@ Need Exchange::need() const {
     } else if (need.price != nullptr && need.price->max_output > 0) {
         each = std::min(each, need.price->max_output);
     }
-    need.output = each * need.choices;
+    need.output = output_of(each, need.choices);
     return need;
 }
 
@@ -222,9 +229,12 @@ void Exchange::settle_spending(Now now) {
         return;
     }
     if (usage_.known() && !served_from_memory()) {
-        // Other prices may have come, without this model.
         int64_t nano =
             bill_.known() ? bill_.cost : spending_->cost_of(usage_);
+        // Other prices have come, without this model.
+        if (nano > 0) {
+            bill_.cost = nano;
+        }
         int64_t over =
             spending_->settle(usage_.input + usage_.output, nano, now);
         if (over > 0) {

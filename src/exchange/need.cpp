@@ -1,13 +1,19 @@
 #include "src/exchange/need.hpp"
 
+#include <algorithm>
+
+#include "src/limit/ledger.hpp"
+
 namespace llm::exchange {
 
 int64_t most_nano(const Need& need, int64_t output) {
     if (need.price == nullptr) {
         return 0;
     }
-    return price::most_nano(*need.price, need.prompt, output, need.asked)
-        .value_or(0);
+    int64_t nano =
+        price::most_nano(*need.price, need.prompt, output, need.asked)
+            .value_or(0);
+    return std::min(nano, limit::Ledger::kMaxAmount);
 }
 
 int64_t output_for(const Need& need, int64_t nano) {

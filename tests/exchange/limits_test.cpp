@@ -250,6 +250,28 @@ TEST_F(LimitsTest, ImagesAreHeld) {
               text + 2 * 4784 * kMicro);
 }
 
+// However many that are, and whoever passes when the ledger is in trouble:
+// 16 of these overflow 64 bits to nothing at all.
+TEST_F(LimitsTest, WhatNobodyCanCountIsRefused) {
+    for (bool fail_open : {false, true}) {
+        fail_open_ = fail_open;
+        for (int prompts : {1, 15, 16, 17, 64}) {
+            std::string list = "\"a\"";
+            for (int i = 1; i < prompts; i++) {
+                list += ",\"a\"";
+            }
+            EXPECT_EQ(reserve(api::Endpoint::kCompletions,
+                              R"({"model":"m","n":1048576,)"
+                              R"("max_tokens":1099511627776,"prompt":[)"
+                                  + list + "]}"),
+                      Step::kRefuse)
+                << prompts;
+            ASSERT_TRUE(exchange_->denial());
+            EXPECT_EQ(exchange_->denial()->error.status, 429) << prompts;
+        }
+    }
+}
+
 // A token of sound costs many times what one of text does.
 TEST_F(LimitsTest, SoundIsHeldAtItsOwnPrice) {
     auto held = [this](Bytes members, Bytes part) {
@@ -275,6 +297,24 @@ TEST_F(LimitsTest, SoundIsHeldAtItsOwnPrice) {
                   R"("total_tokens":101,"completion_tokens_details":)"
                   R"({"audio_tokens":90}}})"),
               (1 + 10 + 90 * 20) * kMicro);
+}
+
+// What the budget is charged is what the log and the metrics say.
+TEST_F(LimitsTest, APriceThatGoesMeanwhileIsBilledToo) {
+    begin(api::Endpoint::kChat, std::string(kAsk));
+    price::Book other;
+    auto table = price::Table::parse(R"({"n":{"input_cost_per_token":1}})");
+    ASSERT_TRUE(table.ok());
+    other.common =
+        std::make_shared<const price::Table>(std::move(table).value());
+    services_.billing->use(std::move(other));
+    int64_t charged =
+        end(R"({"id":"c","object":"chat.completion","model":"m","choices":[{)"
+            R"("index":0,"message":{"role":"assistant","content":"yes"},)"
+            R"("finish_reason":"stop"}],"usage":{"prompt_tokens":12,)"
+            R"("completion_tokens":2}})");
+    EXPECT_EQ(charged, 14 * kMicro);
+    EXPECT_EQ(exchange_->bill().cost, charged);
 }
 
 // Reserved as dear as it may be, charged as it was served.
