@@ -113,6 +113,8 @@ sub new {
         allowed => [],
         owner   => $$,
     }, $class;
+    # Where an nginx of nginx.org logs until it is told otherwise.
+    mkdir "$s->{dir}/logs" or die "mkdir: $!";
     push @live, $s;
     weaken $live[-1];
     return $s;
