@@ -13,7 +13,6 @@ use Bench::Processes;
 use Bench::Streams;
 use Digest::SHA qw(sha256_hex);
 use Getopt::Long qw(GetOptions);
-use IO::Socket::INET;
 
 my %option = (rounds => 5, seconds => 1, connections => 32, streams => 300,
               cases => '1k/1k,60k/1k,100k/1k,100k/100k', only => '.');
@@ -110,18 +109,14 @@ function request() return fixed end
 END
 }
 
-# A raw exchange over a connection of its own; answers the body.
+# A chat request over a connection of its own; answers the body.
 sub fetch {
     my ($port, $body, $knobs) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $port)
-        or die "connect: $!";
     my $length = length $body;
-    print $socket "POST /v1/chat/completions HTTP/1.0\r\nHost: bench\r\n"
+    my $answer = answer_to($port,
+        "POST /v1/chat/completions HTTP/1.0\r\nHost: bench\r\n"
         . "Content-Type: application/json\r\nX-Mock: $knobs\r\n"
-        . "Content-Length: $length\r\n\r\n$body";
-    local $/;
-    my $answer = <$socket> // '';
+        . "Content-Length: $length\r\n\r\n$body");
     $answer =~ s/^HTTP\S+ 200 .*?\r\n\r\n//s
         or die "port $port: " . substr($answer, 0, 300) . "\n";
     return $answer;
@@ -266,13 +261,8 @@ sub run_wrk {
 # How many entries have made room for others.
 sub evictions {
     my ($port) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $port)
-        or die "connect: $!";
-    print $socket "GET /metrics HTTP/1.0\r\n\r\n";
-    local $/;
-    return <$socket> =~ /^llm_cache_evictions_total (\d+)/m
-        ? $1 : die "no metrics\n";
+    return answer_to($port, "GET /metrics HTTP/1.0\r\n\r\n")
+        =~ /^llm_cache_evictions_total (\d+)/m ? $1 : die "no metrics\n";
 }
 
 # A cache is full for nearly all of its life: then a miss evicts, and no page

@@ -14,7 +14,6 @@ use lib "$FindBin::Bin/lib";
 use Bench::Processes;
 use Cwd qw(abs_path);
 use Getopt::Long qw(GetOptions);
-use IO::Socket::INET;
 
 my %option = (seconds => 3, connections => '1,4,16', model =>
     "$FindBin::Bin/../models/all-MiniLM-L6-v2");
@@ -42,14 +41,11 @@ sub body_of {
 
 sub status_of {
     my ($port, $body, $measure) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $port) or die "connect: $!";
-    print $socket "POST /v1/chat/completions HTTP/1.0\r\n",
+    my $request = join '', "POST /v1/chat/completions HTTP/1.0\r\n",
         "Content-Type: application/json\r\n",
         $measure ? "X-Measure: 1\r\n" : '',
         'Content-Length: ', length $body, "\r\n\r\n$body";
-    local $/;
-    return (<$socket> // '') =~ /^X-C: (\w*)/m ? $1 : 'nothing';
+    return answer_to($port, $request) =~ /^X-C: (\w*)/m ? $1 : 'nothing';
 }
 
 sub script {

@@ -14,7 +14,7 @@ use IO::Socket::INET;
 use Time::HiRes qw(sleep);
 
 our @EXPORT = qw($skipped $dir free_port median quantile spew bytes_of cpu
-                 start_mock upstream_count start_nginx stop);
+                 start_mock answer_to upstream_count start_nginx stop);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $nginx = $ENV{LLM_NGINX} // '/usr/sbin/nginx';
@@ -96,15 +96,22 @@ sub start_mock {
     return $1;
 }
 
-# How many requests the mock upstream has seen.
-sub upstream_count {
-    my ($port) = @_;
+# A raw exchange over a connection of its own: all that comes back.
+sub answer_to {
+    my ($port, $request) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                        PeerPort => $port)
         or die "connect: $!";
-    print $socket "GET /mock/count HTTP/1.0\r\n\r\n";
+    print $socket $request;
     local $/;
-    return <$socket> =~ /\r\n\r\n(\d+)/ ? $1 : die "no count\n";
+    return <$socket> // '';
+}
+
+# How many requests the mock upstream has seen.
+sub upstream_count {
+    my ($port) = @_;
+    return answer_to($port, "GET /mock/count HTTP/1.0\r\n\r\n")
+        =~ /\r\n\r\n(\d+)/ ? $1 : die "no count\n";
 }
 
 sub start_nginx {
