@@ -52,11 +52,8 @@ char* set_prices(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             continue;
         }
         if (text.starts_with("unknown=")) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" must be \"unknown=deny\" or "
-                               "\"unknown=zero\"",
-                               &args[i]);
-            return conf_error();
+            return wrong(cf, args[i],
+                         "must be \"unknown=deny\" or \"unknown=zero\"");
         }
         Prices*& slot = price.common == nullptr ? price.common : price.own;
         if (slot != nullptr) {

@@ -424,6 +424,11 @@ subtest 'nginx -t' => sub {
             . ' llm_limit b key=$uri requests=5/s;'
             . ' server { llm_limit b key=$uri requests=6/s; }',
             qr/stands elsewhere with other parameters/],
+        ['a word for what has no price',
+            'llm_zone z:2m; llm_prices prices.json unknown=ask;',
+            qr/"unknown=ask" must be "unknown=deny" or "unknown=zero"/],
+        ['prices twice', 'llm_zone z:2m; llm_prices prices.json prices.json;',
+            qr/"prices\.json" is there twice/],
         ['two rates', "$ok llm_limit b key=\$uri requests=5/s requests=9/s;",
             qr/"requests=9\/s" is there twice/],
         ['a rate', "$ok llm_limit b key=\$uri requests=5;", qr/must/],

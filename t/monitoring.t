@@ -112,8 +112,7 @@ $requests += $1 while $metrics =~ /^llm_requests_total\{.*\} (\d+)$/mg;
 ok((wait_until { value('sum(llm_requests_total)') >= $requests } 30),
     'and scraped again');
 
-# What an edge without ladder, audits, evictions and crossed soft lines has
-# nothing to say to, and what happened in the first round alone.
+# Nothing is audited here.
 my %may_be_empty = map { $_ => 1 } 'Audited hits that were wrong';
 
 sub metrics_of {

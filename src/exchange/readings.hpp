@@ -61,6 +61,9 @@ public:
     static constexpr size_t kSlots = 512;
     static constexpr size_t kMaxBytes = size_t{4} << 20;
     static constexpr size_t kMaxBody = kMaxBytes / 16;
+    // A reading may grow to a body, what was given and a stream, and the room
+    // for that is made by dropping others.
+    static_assert(3 * kMaxBody <= kMaxBytes);
 
     // nullptr: not known. Valid until the next keep().
     Reading* find(api::Endpoint endpoint, bool model_required, Bytes body);
