@@ -344,9 +344,13 @@ private:
     void learn();
     void estimate(End how);
     void complete_usage(api::Usage& usage) const;
+
+    // keep.cpp
     Bytes why_not_stored(End how) const;
     void store(End how, Now now);
     Bytes put(Now now);
+
+    // record.cpp
     void count(End how, Now now);
     void count_on(metrics::Counter& kept, const metrics::Family& family,
                   std::initializer_list<Bytes> values, uint64_t by = 1);
