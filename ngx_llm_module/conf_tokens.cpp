@@ -4,6 +4,7 @@
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
+#include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/route/provider.hpp"
 #include "src/watch/file.hpp"
@@ -92,14 +93,18 @@ char* read_rule(ngx_conf_t* cf, TokensSetup& setup) {
     ngx_str_t path = args[1];
     std::optional<Encoding> encoding = encoding_of(view(path));
     std::vector<std::string> models;
+    bool told = false;  // which encoding
     for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
-        Bytes text = view(args[i]);
-        if (text.starts_with("models=")) {
-            if (add_models(cf, text.substr(7), models) != NGX_CONF_OK) {
+        Bytes value;
+        if (take(view(args[i]), "models", value)) {
+            if (add_models(cf, value, models) != NGX_CONF_OK) {
                 return conf_error();
             }
-        } else if (text.starts_with("encoding=")) {
-            encoding = tokens::encoding_named(text.substr(9));
+        } else if (take(view(args[i]), "encoding", value)) {
+            if (std::exchange(told, true)) {
+                return wrong(cf, args[i], "is a second encoding");
+            }
+            encoding = tokens::encoding_named(value);
             if (!encoding) {
                 return refuse(cf, "\"%V\" must be \"encoding=cl100k\" or "
                                   "\"encoding=o200k\"", &args[i]);

@@ -123,6 +123,8 @@ refused("o200k_none.tiktoken $m", qr/o200k_none\.tiktoken.*No such file/);
 refused("o200k_words.tiktoken encoding=o200k", qr/needs "models="/);
 refused("o200k_words.tiktoken $m encoding=p50k",
     qr/"encoding=p50k" must be "encoding=cl100k" or "encoding=o200k"/);
+refused("o200k_words.tiktoken $m encoding=o200k encoding=cl100k",
+    qr/"encoding=cl100k" is a second encoding/);
 refused("o200k_words.tiktoken $m speed=9", qr/no parameter "speed=9"/);
 refused('o200k_words.tiktoken models=a,,b', qr/models: "" /);
 refused("bytes.tiktoken $m",
