@@ -198,6 +198,9 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
 Decision go_upstream(ngx_http_request_t* r, Context& ctx, Bytes body,
                      Now at) {
     exchange::Exchange& exchange = ctx.exchange;
+    if (!exchange.may_leave()) {
+        return {NGX_DONE, exchange.refusal()};
+    }
     read_late_keys(r, ctx);
     if (exchange.reserve(at) == exchange::Step::kRefuse) {
         return {NGX_DONE, exchange.denial()->error};
@@ -220,13 +223,9 @@ Decision find_way(ngx_http_request_t* r, Context& ctx, Bytes body,
     if (read_policy(r, ctx, policy) != NGX_OK) {
         return failed();
     }
-    switch (exchange.look_up(policy, at, pool_allocator(r->pool))) {
-    case exchange::Step::kReply:
+    if (exchange.look_up(policy, at, pool_allocator(r->pool))
+        == exchange::Step::kReply) {
         return answer_from_memory(r, ctx, body);
-    case exchange::Step::kRefuse:
-        return {NGX_DONE, exchange.refusal()};
-    case exchange::Step::kForward:
-        break;
     }
     switch (begin_near(r, ctx)) {
     case NearStep::kReply:

@@ -340,6 +340,23 @@ subtest 'what a caller says of himself is his own' => sub {
     is $r->json->{metadata}{who}, 'two', 'his own words';
 };
 
+subtest 'only-if-cached takes a near match' => sub {
+    my @only = (headers => ['Cache-Control' => 'only-if-cached']);
+    $case++;
+    ask($pair[0]);
+    my $asked = $t->mock_count;
+    is ask($pair[1], @only)->header('x-c'), 'SEMANTIC semantic', 'a new wording';
+    is ask($pair[1], @only)->header('x-c'), 'SEMANTIC alias', 'and known then';
+    my $r = ask('Which colours has the flag of Chad?', @only);
+    is $r->status, 504, 'another question';
+    is why($r), 'client:only_if_cached', 'is refused';
+    is ask($pair[1], headers => ['Cache-Control' =>
+        'only-if-cached, no-cache'])->status, 504, 'nor with no-cache';
+    is $t->mock_count, $asked, 'nothing went upstream';
+    is word(ask('Which colours has the flag of Chad?')), 'MISS',
+        'nothing was stored of it';
+};
+
 subtest 'an alias ends with its entry' => sub {
     my $r = second(@pair, in => '/short');
     is word($r), 'SEMANTIC', 'met';

@@ -141,6 +141,9 @@ public:
         return near_ ? near_->job : nullptr;
     }
     Step near(Now now, const Allocator& memory);
+    // Nothing in memory answered. False: the client wants nothing else,
+    // refusal() says so.
+    bool may_leave();
     // The vector did not come in time.
     void near_too_late();
     float similarity() const { return similarity_; }  // < -1: none was found
@@ -376,6 +379,7 @@ private:
     // look_up
     CacheStatus status_ = CacheStatus::kNone;
     std::string reason_;
+    bool only_memory_ = false;  // only-if-cached
     std::optional<Digest> key_;
     Storing storing_;
     bool store_wanted_ = false;

@@ -187,13 +187,21 @@ Step Exchange::look_up(const Policy& policy, Now now,
         store_wanted_ = false;
         return observe_ ? Step::kForward : hit(known);
     }
-    if (policy.control.only_if_cached && !observe_) {
-        reason_ = "client:only_if_cached";
-        store_wanted_ = false;
-        refusal_ = not_cached();
-        return Step::kRefuse;
+    only_memory_ = policy.control.only_if_cached && !observe_;
+    if (only_memory_ && status_ == CacheStatus::kBypass) {
+        near_.reset();
     }
     return Step::kForward;
+}
+
+bool Exchange::may_leave() {
+    if (!only_memory_) {
+        return true;
+    }
+    reason_ = "client:only_if_cached";
+    store_wanted_ = false;
+    refusal_ = not_cached();
+    return false;
 }
 
 // By the exact key, then by the normalised one; what may be asked of the near
