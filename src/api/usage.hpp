@@ -8,7 +8,8 @@
 // missing and sets `absurd`; it never lowers anything. The last value seen
 // wins, nothing is added up over events; a field that a later report lacks
 // keeps the earlier one. OpenAI-compatible answers whose total_tokens exceeds
-// prompt + completion (Gemini with thinking) bill output = total - prompt.
+// prompt + completion (Gemini with thinking) bill output = total - prompt; a
+// total that leaves nothing for the completion does not say that it was empty.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "src/api/usage_json.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "src/base/bytes.hpp"
@@ -121,11 +122,14 @@ void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     bool& absurd = into.absurd;
     const Found found(doc, usage);
     read_count(doc, found.either(kPrompt, kInput), into.input, absurd);
-    read_count(doc, found.either(kCompletion, kOutput), into.output, absurd);
+    bool wrong = false;
+    read_count(doc, found.either(kCompletion, kOutput), into.output, wrong);
+    absurd = absurd || wrong;
     int64_t total = Usage::kUnknown;
     read_count(doc, found.ids[kTotal], total, absurd);
-    if (total >= 0 && into.input >= 0 && total - into.input > into.output &&
-        total >= into.input) {
+    // What is left of a total beside a wrong number is no better than that.
+    const int64_t known = std::max<int64_t>(into.output, 0);
+    if (!wrong && into.input >= 0 && total - into.input > known) {
         into.output = total - into.input;
     }
     merge_details(doc, found, into);

@@ -110,9 +110,32 @@ TEST(OpenaiUsage, Case32TotalAboveTheSumIsOutput) {
                           "total_tokens":40})"}).output, 12);
     EXPECT_EQ(merged({R"({"prompt_tokens":35,"completion_tokens":12,
                           "total_tokens":3})"}).output, 12);
-    // Embeddings.
-    EXPECT_EQ(merged({R"({"prompt_tokens":8,"total_tokens":8})"}).output, 0);
+    EXPECT_EQ(merged({R"({"prompt_tokens":8,"total_tokens":10})"}).output, 2);
     EXPECT_EQ(merged({R"({"total_tokens":8})"}).output, Usage::kUnknown);
+}
+
+// It is estimated then; of embeddings, which have none, it is 0.
+TEST(OpenaiUsage, Case30NoTotalMakesACompletionFree) {
+    for (const char* object : {
+             R"({"prompt_tokens":8,"total_tokens":8})",
+             R"({"prompt_tokens":8,"completion_tokens":null,
+                 "total_tokens":8})",
+             R"({"prompt_tokens":8,"completion_tokens":-100,
+                 "total_tokens":8})",
+             R"({"prompt_tokens":8,"completion_tokens":1e18,
+                 "total_tokens":9})",
+             R"({"input_tokens":8,"output_tokens":"12","total_tokens":9})",
+         }) {
+        EXPECT_EQ(merged({object}).output, Usage::kUnknown) << object;
+        EXPECT_EQ(merged({object}).input, 8) << object;
+    }
+    const Bytes body =
+        R"({"object":"list","data":[{"index":0,"embedding":[0.5]}],)"
+        R"("usage":{"prompt_tokens":8,"total_tokens":8}})";
+    json::Document doc;
+    ASSERT_TRUE(doc.parse(body).ok());
+    EXPECT_EQ(summarize(Endpoint::kEmbeddings, doc)->usage.output, 0);
+    EXPECT_EQ(read_json(Endpoint::kEmbeddings, body)->usage.output, 0);
 }
 
 TEST(OpenaiUsage, APartIsNeverMoreThanItsWhole) {
