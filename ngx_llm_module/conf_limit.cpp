@@ -417,6 +417,10 @@ char* set_snapshot(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 char* set_fail(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto& limit = static_cast<MainConf*>(conf)->limit;
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
+    if (limit.fail_set) {
+        return conf_text("is duplicate");
+    }
+    limit.fail_set = true;
     limit.fail_open = view(args[1]) == "open";
     return limit.fail_open || view(args[1]) == "closed"
                ? NGX_CONF_OK
@@ -501,7 +505,9 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     }
     if (demands_of(conf) + kKeyDemands > limit::kMaxDemands) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "more than %uz limits and budgets apply here",
+                           "more than %uz limits and budgets apply here: "
+                           "\"requests=\" and \"concurrency=\" count "
+                           "together, \"tokens=\" and budgets too",
                            limit::kMaxDemands - kKeyDemands);
         return conf_error();
     }

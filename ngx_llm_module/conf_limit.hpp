@@ -39,6 +39,7 @@ struct LimitMain {
     ngx_cycle_t* cycle;                     // whose user owns the snapshot
     ngx_array_t* texts;     // of all rules: a name means one thing
     bool fail_open;         // llm_limit_fail
+    bool fail_set;
     Place place;            // of the first directive that needs a zone
 };
 

@@ -12,6 +12,7 @@ namespace llm::door {
 namespace {
 
 constexpr uint32_t kSweep = 256;  // slots a second
+constexpr int64_t kMinute = int64_t{60} * 1000000000;
 
 void raise(const exchange::Alert& event) {
     AlertKind kind = alert_kind(event.event);
@@ -49,6 +50,24 @@ void free_dead(Now now) {
     }
 }
 
+// A line a minute at the most, however many requests it was.
+void tell_unchecked(Now now) {
+    static uint64_t told = 0;
+    static int64_t told_ns = INT64_MIN / 2;
+    const exchange::Services& services = worker_services();
+    if (services.limits_unchecked == told || now.mono_ns - told_ns < kMinute) {
+        return;
+    }
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "llm: limits of %uL requests could not be checked, the "
+                  "llm_zone has no room for their counters; "
+                  "\"llm_limit_fail\" is \"%s\"",
+                  services.limits_unchecked - told,
+                  services.limits_fail_open ? "open" : "closed");
+    told = services.limits_unchecked;
+    told_ns = now.mono_ns;
+}
+
 }  // namespace
 
 ngx_int_t start_limits(ngx_cycle_t* cycle, MainConf& conf) {
@@ -65,6 +84,7 @@ void stop_limits(ngx_cycle_t* cycle) {
 
 void tick_limits(ngx_cycle_t* cycle, MainConf& conf, Now now) {
     free_dead(now);
+    tell_unchecked(now);
     if (conf.limit.keys != nullptr) {
         poll_watched(*conf.limit.keys, "keys", cycle->log, now);
     }

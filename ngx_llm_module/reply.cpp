@@ -70,7 +70,9 @@ Value cache_status_value(const Context& ctx) {
         return value;
     }
     if (!ctx.forwarded) {
-        return value += "detail=ONLY_IF_CACHED";
+        return value += exchange.cache_reason() == "client:only_if_cached"
+                            ? "detail=ONLY_IF_CACHED"
+                            : "detail=REFUSED";
     }
     value += forward_reason(exchange);
     bool readable = exchange.form() != exchange::Form::kIgnored;

@@ -4,6 +4,7 @@
 
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
+#include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/outcome.hpp"
 #include "ngx_llm_module/phases.hpp"
 #include "ngx_llm_module/reply.hpp"
@@ -471,6 +472,18 @@ Context* context_of_refusal(ngx_http_request_t* r) {
                : Context::create(r, endpoint, false, conf.event_max_size);
 }
 
+// The location's error_page says it in its own words; when to come back is
+// said all the same. One that answers with another status ("=") is no refusal.
+ngx_int_t head_error_page(ngx_http_request_t* r, Context& ctx) {
+    const auto& denial = ctx.exchange.denial();
+    if (!r->error_page || !denial
+        || static_cast<int>(r->err_status) != denial->error.status) {
+        return NGX_OK;
+    }
+    ctx.headed = true;
+    return add_limit_headers(r, ctx);
+}
+
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     ngx_int_t rc = guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r] {
         Context* ctx = Context::find(r);
@@ -490,7 +503,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
             return head_own_error(r, *ctx);
         }
         if (!ctx->forwarded) {
-            return ngx_int_t{NGX_OK};
+            return head_error_page(r, *ctx);
         }
         ctx->headed = true;
         return head_answer(r, *ctx, overhead.at());

@@ -433,6 +433,8 @@ subtest 'nginx -t' => sub {
             qr/"requests=9\/s" is there twice/],
         ['a rate', "$ok llm_limit b key=\$uri requests=5;", qr/must/],
         ['zero', "$ok llm_limit b key=\$uri concurrency=0;", qr/must/],
+        ['open and closed', 'llm_limit_fail closed; llm_limit_fail open;',
+            qr/"llm_limit_fail" directive is duplicate/],
         ['too many', $ok . join('', map {
             "llm_limit l$_ key=\$uri requests=5/s;" } 1 .. 12),
             qr/limits and budgets apply here/],

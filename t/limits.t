@@ -46,6 +46,16 @@ location_of(model   => 'llm_limit model key=$llm_model requests=2/h;');
 location_of(mapped  => 'llm_limit mapped key=$by_model requests=2/h;');
 location_of(nodes   => "llm_limit nodes $key requests=20/h nodes=4;"
     . " llm_limit nodetokens $key tokens=1000/h nodes=4;");
+location_of(paged => "llm_limit paged $key requests=1/h;"
+    . ' error_page 429 /wait;');
+location_of(named => "llm_limit named $key requests=1/h;"
+    . ' error_page 429 @wait;');
+location_of(instead => "llm_limit instead $key requests=1/h;"
+    . ' error_page 429 = @wait;');
+$locations .= <<'END';
+        location = /wait { llm off; return 200 "slow down"; }
+        location @wait { llm off; return 200 "slow down"; }
+END
 my $conf = ($t->head =~ s/edge:16m/edge:%%SIZE%%/r) . <<'END' . $t->server(<<'MORE', more => $locations);
     llm on;
     map $llm_model $by_model { volatile; default ""; ~^small small; }
@@ -163,6 +173,7 @@ subtest 'tokens' => sub {
     $r = one(tokens => $k, max_tokens => 5000);
     is $r->status, 429, 'more than there ever is';
     is $r->header('x-should-retry'), 'false', 'waiting is pointless';
+    like $r->json->{error}{message}, qr/may take, at any time/, 'told so';
     is $t->mock_count, $before, 'nothing went upstream';
     $r = one(tokens => $k, max_tokens => 5000, api => 'messages');
     is $r->json->{type}, 'error', "Anthropic's envelope";
@@ -246,7 +257,10 @@ subtest 'a hit costs nothing and is served when all is gone' => sub {
     my @ask = (cached => $k, max_tokens => 20, text => 'again and again');
     my $r = one(@ask, knobs => 'prompt=50,completion=49');
     like $r->header('Cache-Status'), qr/stored/, 'a miss';
-    is one(cached => $k, max_tokens => 20)->status, 429, 'all is gone';
+    $r = one(cached => $k, max_tokens => 20);
+    is $r->status, 429, 'all is gone';
+    is $r->header('Cache-Status'), 'ngx_llm; detail=REFUSED',
+        'neither a hit nor forwarded';
     for (1 .. 3) {
         $r = one(@ask);
         is $r->status, 200, 'the stored answer is there';
@@ -297,6 +311,26 @@ subtest 'refused and failed requests' => sub {
     my $left = $r->header('x-ratelimit-remaining-tokens');
     ok $left < 960 && $left > 200,
         "is billed what was generated (fault case 51): $left are left";
+};
+
+subtest 'an error_page for 429' => sub {
+    for my $in ('paged', 'named') {
+        my $k = someone;
+        is one($in => $k)->status, 200, 'one passes';
+        my $r = one($in => $k);
+        is $r->status . ' ' . $r->body, '429 slow down', "$in: its own words";
+        for my $name (qw(Retry-After retry-after-ms
+            x-ratelimit-reset-requests)) {
+            my @said = $r->header_values($name);
+            is @said, 1, "$in: $name";
+        }
+        is $r->header('x-ratelimit-limit-requests'), 1, "$in: the limit";
+    }
+    my $k = someone;
+    one(instead => $k);
+    my $r = one(instead => $k);
+    is $r->status, 200, 'another answer instead';
+    is $r->header('Retry-After'), '', 'is no refusal';
 };
 
 subtest 'nodes=' => sub {
@@ -367,6 +401,16 @@ subtest 'a ledger that is full' => sub {
             $seen{ $r->status }++;
             last if $seen{503};
         }
+        my $result = $fail eq 'open' ? 'passed' : 'refused';
+        my $number = $small->metric('llm_limit_unchecked_total',
+            result => $result);
+        is $number, $small->metric('llm_limit_unchecked_total'), $result;
+        $fail eq 'open' ? cmp_ok($number, '>', 1000, 'each of them counts')
+                        : is($number, 1, 'counted');
+        my $line =
+            qr/limits of \d+ requests could not be checked,.* "$fail"/;
+        soon { $small->log =~ $line } 'a line says so (fault case 61)';
+        is scalar(() = $small->log =~ /$line/g), 1, 'one a minute';
         if ($fail eq 'open') {
             is $seen{503}, undef, 'open: served all the same';
             is $seen{200}, 6000, 'all';

@@ -15,6 +15,10 @@ Bytes noun_of(Kind kind) {
     return "budget";
 }
 
+std::string retry_in(const limit::Refusal& refusal) {
+    return "; try again in " + limit::go_duration(refusal.retry_ns) + ".";
+}
+
 }  // namespace
 
 Denial denial_by(Bytes rule, Kind kind, const limit::Refusal& refusal) {
@@ -29,17 +33,18 @@ Denial denial_by(Bytes rule, Kind kind, const limit::Refusal& refusal) {
                "request";
         denial.error.code = "insufficient_quota";
         denial.error.type = "insufficient_quota";
-    } else {
-        text = "The limit \"" + denial.rule + "\" on ";
-        text += noun_of(kind);
-        text += " is reached";
-        denial.error.code = "rate_limit_exceeded";
+        text += refusal.hopeless
+                    ? "; it will not before " + denial.retry.retry_after
+                          + " seconds have passed."
+                    : retry_in(refusal);
+        return denial;
     }
+    denial.error.code = "rate_limit_exceeded";
+    text = "The limit \"" + denial.rule + "\" on ";
+    text += noun_of(kind);
     text += refusal.hopeless
-                ? "; it will not before " + denial.retry.retry_after
-                      + " seconds have passed."
-                : "; try again in "
-                      + limit::go_duration(refusal.retry_ns) + ".";
+                ? " is less than this request may take, at any time."
+                : " is reached" + retry_in(refusal);
     return denial;
 }
 

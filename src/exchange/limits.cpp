@@ -177,6 +177,10 @@ void Exchange::report_limits() {
         table.counter(metrics::kLimitRequests, {denial_->rule, "refused"})
             .add();
     }
+    if (Bytes done = spending_->take_unchecked(); !done.empty()) {
+        table.counter(metrics::kLimitUnchecked, {done}).add();
+        services_.limits_unchecked++;
+    }
     for (const Crossing& crossing : spending_->take_crossings()) {
         const limit::BudgetRule& rule = *crossing.ask->rule;
         Bytes line = crossing.hard ? Bytes("hard") : Bytes("soft");

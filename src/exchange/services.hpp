@@ -77,6 +77,7 @@ struct Services {
     limit::AccountMemo accounts;  // of the ledger
     Spendings spendings;
     bool limits_fail_open = false;
+    uint64_t limits_unchecked = 0;  // requests, since the worker started
     std::unique_ptr<Billing> billing = std::make_unique<Billing>();
     // A budget may not be spent on what has no price.
     bool deny_unpriced = true;

@@ -54,6 +54,7 @@ void Spending::clear() {
     kept_ns_ = 0;
     crossings_.clear();
     would_refuse_ = false;
+    unchecked_ = {};
 }
 
 void Spending::add(const limit::LimitRule& rule, Bytes value, bool late) {
@@ -219,6 +220,7 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
                     || std::ranges::all_of(part.demands,
                                            &limit::Demand::dry_run);
         part.clear();
+        unchecked_ = open ? Bytes("passed") : Bytes("refused");
         return open ? std::nullopt : std::optional(denial_by_ledger());
     }
     note_standings(part);

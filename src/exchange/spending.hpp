@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/base/kept_list.hpp"
@@ -121,6 +122,9 @@ public:
     std::vector<Crossing> take_crossings();
     // Dry runs that would have refused, since the last call.
     std::vector<Bytes> take_would_refuse();
+    // What was done because the ledger could not say, since the last call:
+    // "refused", "passed", or nothing.
+    Bytes take_unchecked() { return std::exchange(unchecked_, Bytes()); }
     bool reserved() const { return static_cast<bool>(late_.reservation); }
 
 private:
@@ -173,6 +177,7 @@ private:
     int64_t kept_ns_ = 0;
     std::vector<Crossing> crossings_;
     bool would_refuse_ = false;
+    Bytes unchecked_;
 };
 
 // A worker's Spendings keep their memory from one request to the next.

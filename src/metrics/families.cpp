@@ -27,6 +27,7 @@ constexpr Bytes kEnds[] = {"complete",       "client_abort", "upstream_cut",
                            "upstream_error", "timeout",      "too_large",
                            "ceiling"};
 constexpr Bytes kAdmissions[] = {"admitted", "refused", "would_refuse"};
+constexpr Bytes kUncheckedResults[] = {"passed", "refused"};
 constexpr Bytes kVetoes[] = {"number",   "unit",    "date",  "identifier",
                              "negation", "antonym", "order", "name",
                              "rare_word", "term",  "audited"};
@@ -88,6 +89,7 @@ constexpr Label kProviderStateLabels[] = {{"provider"}, {"model"}};
 constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
 constexpr Label kAlertLabels[] = {{"event"}, {"result", kAlertResults}};
 constexpr Label kLimitLabels[] = {{"limit"}, {"result", kAdmissions}};
+constexpr Label kUncheckedLabels[] = {{"result", kUncheckedResults}};
 constexpr Label kCrossingLabels[] = {{"budget"}, {"line", kBudgetLines}};
 constexpr Label kKeyLabels[] = {{"reason", kKeyRefusals}};
 constexpr Label kModelLabels[] = {{"model"}};
@@ -217,6 +219,10 @@ constinit const Family kLimitRequests =
     counter("llm_limit_requests_total",
             "Requests that a limit or budget refused, or would have.",
             kLimitLabels);
+constinit const Family kLimitUnchecked =
+    counter("llm_limit_unchecked_total",
+            "Requests whose limits could not be checked for want of room.",
+            kUncheckedLabels);
 constinit const Family kBudgetCrossed =
     counter("llm_budget_crossed_total",
             "Windows whose money came to the soft line, or ran out.",
@@ -323,7 +329,7 @@ constexpr const Family* kAll[] = {
     &kCacheRecovered, &kSavedTokens,     &kPurgedEntries,
     &kUsageEstimated, &kEstimateError,   &kStreamEnds,
     &kErrors,         &kOverhead,        &kLimitRequests,
-    &kBudgetCrossed,  &kBudgetOverspent, &kKeyRefused,
+    &kLimitUnchecked, &kBudgetCrossed,   &kBudgetOverspent, &kKeyRefused,
     &kUnpriced,       &kReservations,    &kAccounts,
     &kLeasesEnded,    &kLedgerRepairs,   &kSemanticCandidates,
     &kSemanticVetoes, &kSemanticSimilarity, &kSemanticEncode,

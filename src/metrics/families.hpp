@@ -88,6 +88,8 @@ extern const Family kOverhead;
 
 // Of limits and budgets by name: {limit, result} refused or would_refuse.
 extern const Family kLimitRequests;
+// The ledger had no room: {result} refused or passed, by llm_limit_fail.
+extern const Family kLimitUnchecked;
 extern const Family kBudgetCrossed;    // by {budget, line} soft or hard
 extern const Family kBudgetOverspent;  // nano-dollars
 // Credentials that were refused, by {reason}.
