@@ -88,7 +88,8 @@ sub body_of {
 
 my $lookup  = code('src/exchange/lookup.cpp', 'src/exchange/exchange.cpp',
     'src/exchange/near.cpp');
-my $settle  = code('src/exchange/settle.cpp');
+my $settle  = code('src/exchange/settle.cpp', 'src/exchange/keep.cpp',
+    'src/exchange/record.cpp');
 my %reason;
 $reason{$_} = 1 for
     grep({ !/:$/ } map { /"([^"]+)"/g } $lookup =~ /reason_ = ([^;]*);/g),
