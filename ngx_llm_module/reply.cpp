@@ -12,6 +12,7 @@ namespace llm::door {
 namespace {
 
 constexpr Bytes kJson = "application/json";
+constexpr size_t kAtOnce = size_t{64} << 10;  // the kernel takes it in one go
 
 // A header's value while it is written; what does not fit is left out.
 class Value {
@@ -136,6 +137,15 @@ ngx_int_t send_head(ngx_http_request_t* r, ngx_uint_t status,
     return ngx_http_send_header(r);
 }
 
+// Who has the whole answer may ask again at once, on another worker, before
+// this one logs the request: its place of concurrency= is free by then.
+void leave_place(Context& ctx, size_t size) {
+    exchange::Spending* spending = ctx.exchange.spending();
+    if (spending != nullptr && size <= kAtOnce) {
+        spending->end(false, now());
+    }
+}
+
 ngx_int_t reply(ngx_http_request_t* r, Context& ctx) {
     const exchange::Reply& hit = ctx.exchange.reply();
     if (add_cache_headers(r, ctx) != NGX_OK
@@ -162,6 +172,7 @@ ngx_int_t reply(ngx_http_request_t* r, Context& ctx) {
     buf->memory = 1;
     buf->last_buf = 1;
     buf->last_in_chain = 1;
+    leave_place(ctx, hit.body.size());
     ngx_chain_t out = {buf, nullptr};
     return ngx_http_output_filter(r, &out);
 }
@@ -248,6 +259,7 @@ ngx_int_t refuse(ngx_http_request_t* r, Context& ctx,
         || add_request_id(r, family, id) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    ctx.exchange.end(exchange::End::kRefused, now());
     ngx_int_t rc =
         send_body(r, static_cast<ngx_uint_t>(error.status), kJson,
                   api::error_body(family, error, id));

@@ -397,9 +397,9 @@ Bytes describe(ngx_uint_t status) {
 
 ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
     ctx.own_error = true;
-    if (ctx.forwarded) {
-        ctx.exchange.end(end_without_answer(r), now());
-    }
+    ctx.exchange.end(ctx.forwarded ? end_without_answer(r)
+                                   : exchange::End::kRefused,
+                     now());
     auto family = api::family_of(ctx.exchange.endpoint());
     api::ApiError error;
     error.status = static_cast<int>(r->err_status);

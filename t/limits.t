@@ -46,6 +46,8 @@ location_of(model   => 'llm_limit model key=$llm_model requests=2/h;');
 location_of(mapped  => 'llm_limit mapped key=$by_model requests=2/h;');
 location_of(nodes   => "llm_limit nodes $key requests=20/h nodes=4;"
     . " llm_limit nodetokens $key tokens=1000/h nodes=4;");
+location_of(single  => "llm_cache edge; llm_cache_scope \"\";"
+    . " llm_limit single $key concurrency=1;");
 location_of(paged => "llm_limit paged $key requests=1/h;"
     . ' error_page 429 /wait;');
 location_of(named => "llm_limit named $key requests=1/h;"
@@ -311,6 +313,26 @@ subtest 'refused and failed requests' => sub {
     my $left = $r->header('x-ratelimit-remaining-tokens');
     ok $left < 960 && $left > 200,
         "is billed what was generated (fault case 51): $left are left";
+};
+
+subtest 'one after the other in the only place' => sub {
+    my %body = (hit => $t->body_of('chat', text => 'the same'),
+        'stream of a hit' => $t->body_of('chat', text => 'the same',
+            stream => 1),
+        'no request' => '{', 'not read' => "\x1f\x8b");
+    my %more = ('not read' => ['Content-Encoding' => 'gzip']);
+    my %expected = ('no request' => 400, 'not read' => 415);
+    for my $name (sort keys %body) {
+        my %seen;
+        for (1 .. 400) {
+            # A connection each, so that any worker may have it.
+            $seen{ $t->client->request(POST => '/single/v1/chat/completions',
+                body => $body{$name}, headers => ['X-Key' => 'single',
+                    @{ $more{$name} // [] }], close => 1)->status }++;
+        }
+        is_deeply \%seen, { $expected{$name} // 200 => 400 },
+            "$name: nobody meets himself";
+    }
 };
 
 subtest 'an error_page for 429' => sub {
