@@ -224,11 +224,16 @@ void clean(ngx_http_request_t* r, Context& ctx) {
     r->disable_not_modified = 0;
 }
 
-// A refusal ends the request; the reference is climb()'s to drop.
+// A refusal that is sent ends the request by itself, one that is left to an
+// error_page does not: climb() drops a reference either way.
 ngx_int_t refuse_attempt(ngx_http_request_t* r, Context& ctx) {
     ctx.forwarded = false;
     r->main->count++;
-    return refuse(r, ctx, ctx.exchange.denial()->error);
+    ngx_int_t rc = refuse(r, ctx, ctx.exchange.denial()->error);
+    if (rc != NGX_DONE) {
+        r->main->count--;
+    }
+    return rc;
 }
 
 ngx_int_t next_attempt(ngx_http_request_t* r, Context& ctx) {

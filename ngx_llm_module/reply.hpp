@@ -9,8 +9,9 @@ namespace llm::door {
 // The content handler of a hit.
 ngx_int_t send_reply(ngx_http_request_t* r) noexcept;
 
-// Sends the error and ends the request, or returns its code where the
-// location has an error_page for it. For a phase handler to return.
+// Sends the error, finalizes the request and returns NGX_DONE; where the
+// location has an error_page for it, returns its status and finalizes
+// nothing, as after a failure (500). For a phase handler to return.
 ngx_int_t refuse(ngx_http_request_t* r, Context& ctx,
                  const api::ApiError& error);
 

@@ -71,6 +71,13 @@ my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
             llm_budget team key=$http_x_team usd=1/day;
             include %%DIR%%/llm_proxy.conf;
         }
+        location /paid_page/ {
+            llm_fallback $arg_to;
+            llm_budget team key=$http_x_team usd=1/day;
+            error_page 429 /own.txt;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location = /own.txt { return 429 "the operator's page\n"; }
         location /paid_buffered/ {
             llm_budget team key=$http_x_team usd=1/day;
             include %%DIR%%/llm_proxy.conf;
@@ -209,6 +216,18 @@ for my $form ('JSON', 'stream') {
     is $limits[0], 1000, 'tin may write what it wants';
     cmp_ok $limits[1], '<', 101, 'gold what the budget has left: ' . $limits[1];
     cmp_ok $limits[1], '>', 80, 'with nothing held for the first attempt';
+}
+{
+    my $c = $t->client;
+    my @ask = (POST => '/paid_page' . $t->path('chat') . '?to=platinum',
+        headers => ['X-Team' => 'page'], body => $t->body_of('chat',
+            model => 'tin', max_tokens => 1000));
+    for my $time (1, 2) {
+        my $r = $c->request(@ask);
+        is $r->body, "the operator's page\n",
+            'error_page for a rung that the budget cannot pay';
+    }
+    is $t->metric('llm_reservations'), 0, 'nothing is held any more';
 }
 for my $in ('paid', 'paid_buffered') {
     for my $api (qw(chat)) {
