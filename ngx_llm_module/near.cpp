@@ -91,9 +91,10 @@ bool searches_here(exchange::NearJob& job) {
     return !searches(job) || job.expected() <= kSearchHere;
 }
 
+// On any thread.
 void search(exchange::NearJob& job) {
     if (searches(job)) {
-        job.search(now());
+        job.search(read_clock());
     }
 }
 
