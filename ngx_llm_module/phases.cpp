@@ -293,9 +293,17 @@ ngx_int_t refuse_encoded(ngx_http_request_t* r, Context& ctx) {
     return refuse(r, ctx, error);
 }
 
+// As lenient upstreams read paths: in any case, with a slash at the end.
 bool is_llm_path(ngx_http_request_t* r) {
+    Bytes path = view(r->uri);
+    while (path.size() > 1 && path.back() == '/') {
+        path.remove_suffix(1);
+    }
+    std::string lower(path);
+    ngx_strlow(reinterpret_cast<u_char*>(lower.data()),
+               reinterpret_cast<u_char*>(lower.data()), lower.size());
     return r->method == NGX_HTTP_POST
-           && api::endpoint_of(view(r->uri)) != api::Endpoint::kNone;
+           && api::endpoint_of(lower) != api::Endpoint::kNone;
 }
 
 // Where keys or limits stand there is no open door beside them.
@@ -362,8 +370,16 @@ ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf) {
     return encoded ? refuse_encoded(r, *ctx) : ask_for_body(r, *ctx);
 }
 
+// What fails on our side does not stop traffic, but where it would go on
+// without the key or the money that is asked for.
+ngx_int_t after_failure(ngx_http_request_t* r) {
+    return loc_conf(r).core.mode == kModeOn && is_guarded(r)
+               ? NGX_HTTP_INTERNAL_SERVER_ERROR
+               : NGX_DECLINED;
+}
+
 ngx_int_t precontent(ngx_http_request_t* r) noexcept {
-    return guard(r->connection->log, ngx_int_t{NGX_DECLINED}, [r] {
+    return guard(r->connection->log, after_failure(r), [r] {
         if (r != r->main) {
             return ngx_int_t{NGX_DECLINED};
         }

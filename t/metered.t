@@ -121,8 +121,33 @@ subtest 'what cannot be read is refused, llm_passthrough or not' => sub {
     }
     is_deeply [reached(GET => $path, headers => [Upgrade => 'websocket',
         Connection => 'Upgrade'])], [404, 0], 'WebSocket';
+    for my $alike ("$path/", uc $path, '/V1/Chat/Completions//') {
+        is_deeply [reached(POST => "/open$alike", body => $body)], [404, 0],
+            "as a lenient upstream reads it: $alike";
+    }
     is_deeply [reached(GET => '/open/v1/models')], [200, 1],
         'llm_passthrough: other traffic passes';
+};
+
+subtest 'where memory has run out nothing passes unmetered' => sub {
+    my $limit = sub {
+        my ($more) = @_;
+        for my $worker ($t->worker_pids) {
+            open my $in, '<', "/proc/$worker/status" or die "status: $!";
+            my ($kib) = join('', <$in>) =~ /^VmSize:\s+(\d+)/m;
+            my $bytes = $more ? ($kib << 10) + $more : 'unlimited';
+            system(prlimit => "--pid=$worker", "--as=$bytes:") == 0
+                or die "prlimit: $?";
+        }
+    };
+    $t->allow(qr/malloc\(\d+\) failed/);
+    my @big = (POST => '/file' . $t->path('chat'),
+        body => $t->body_of('chat', text => 'x' x 7_000_000));
+    $limit->(4 << 20);
+    is_deeply [reached(@big)], [500, 0], 'with a budget: refused';
+    $limit->(0);
+    is_deeply [reached(@big)], [200, 1], 'and served when there is some';
+    like $t->log, qr/\[error\].*llm: unexpected failure/, 'and logged';
 };
 
 subtest 'however it comes it is charged' => sub {
