@@ -22,7 +22,7 @@ sub rfc3339 {
         . (defined $offset ? sprintf '%s%02d:00', $sign, $hours : 'Z');
 }
 
-# name => [api, headers of the 429, seconds]
+# [api, headers of the failure, seconds, its status if not 429]
 my @spent   = ('x-ratelimit-remaining-requests: 0');
 my @waiting = (
     [openai => sub { 'Retry-After: 40' }, 40],
@@ -46,12 +46,17 @@ my @waiting = (
         33],
     [anthropic => sub { 'retry-after: 70' }, 70],
     [openai => sub { 'Retry-After: 99999999' }, 3600],    # an hour at the most
+    [openai => sub { 'Retry-After: 20' }, 20, 500],
+    [openai => sub { 'Retry-After: 22' }, 22, 502],
+    [openai => sub { 'Retry-After: 23' }, 23, 503],
 );
+sub status_of { $waiting[$_[0]][3] // 429 }
+
 $t->upstream(busy => sub {
     my ($c, undef, $body) = @_;
     my ($n) = $body =~ /"model":"w(\d+)"/;
     my $text = '{"error":{"message":"slow down","type":"rate_limit_error"}}';
-    print $c join "\r\n", 'HTTP/1.1 429 Too Many Requests',
+    print $c join "\r\n", 'HTTP/1.1 ' . status_of($n) . ' No',
         $waiting[$n][1]->(), 'Content-Type: application/json',
         'Content-Length: ' . length $text, 'Connection: close', '', $text;
 });
@@ -77,7 +82,8 @@ for my $n (0 .. $#waiting) {
     my ($name) = join ', ', $says->();
     $api = $api eq 'openai' ? 'chat' : 'messages';
     my ($r, $log) = $t->ask($api => '', model => "w$n");
-    is $r->status, 429, "$name: the client is told the 429";
+    my $status = status_of($n);
+    is $r->status, $status, "$name: the client is told the $status";
     ($r, $log) = $t->ask($api => '', model => "w$n");
     is $log->{upstream}, '', 'and nobody is asked again';
     is $r->status, 503, 'until then it is 503';

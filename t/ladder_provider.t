@@ -36,6 +36,7 @@ sub provider {
 
 provider('denied',  'status=401',               'auth', 'weight 1000;');
 provider('granted', '',                         'auth backup');
+provider('refused', 'status=401',               'first second');
 provider('busy',    'status=429,retry_after=2', 'storm');
 provider('busy_ms', 'status=429,retry_after_ms=1500', 'storm_ms', 'weight 1;');
 provider('small',   'status=400,code=context_length_exceeded', 'short',
@@ -61,6 +62,7 @@ my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
         include %%DIR%%/llm_proxy.conf;
         llm on;
         location / { llm_fallback backup; include %%DIR%%/llm_proxy.conf; }
+        location /same/ { llm_fallback second; include %%DIR%%/llm_proxy.conf; }
         location /alone/ { include %%DIR%%/llm_proxy.conf; }
         location /long/ {
             llm_fallback shorter long backup;
@@ -119,6 +121,13 @@ for my $form ('JSON', 'stream') {
         'case 41: the whole provider is left alone at once';
     is $t->metric('llm_provider_cooldowns_total', provider => 'denied',
         change => 'opened'), 1, 'case 41: counted';
+}
+
+{
+    # Nobody is left for the second model: it is at the same provider.
+    my ($r) = $t->ask('chat', '', in => '/same', model => 'first');
+    is $r->status, 502, 'case 41: of our account the client learns nothing';
+    unlike $r->body, qr/mock/i, 'case 41: nor what the provider said of it';
 }
 
 # ---- 429 --------------------------------------------------------------------

@@ -23,7 +23,8 @@ uint64_t spread(Now now, size_t attempt) {
 
 // Answers tell when limits are full again even where no limit was met.
 bool says_when(Fault fault) {
-    return fault == Fault::kRateLimit || fault == Fault::kOverloaded;
+    return fault == Fault::kRateLimit || fault == Fault::kOverloaded
+           || fault == Fault::kServer;
 }
 
 bool is_attempt(LadderStep step) {
@@ -137,10 +138,7 @@ LadderStep Rungs::failed(Fault fault, int status,
            says_when(fault) ? wait_ns : std::nullopt, now);
     LadderMove move = route::next_move(attempt, state(), now);
     if (!is_attempt(move.step)) {
-        // Without a provider of ours the account may be the client's.
-        bool passes = move.step == LadderStep::kGiveUp && status >= 400
-                      && choice_.provider == nullptr;
-        return passes ? LadderStep::kDeliver : move.step;
+        return last(attempt, move.step);
     }
     size_t stands = rung_;
     if (move.step == LadderStep::kRung) {
@@ -151,7 +149,14 @@ LadderStep Rungs::failed(Fault fault, int status,
         return rung_ == stands ? LadderStep::kSameRung : LadderStep::kRung;
     }
     rung_ = stands;
-    return status != 0 ? LadderStep::kDeliver : LadderStep::kGiveUp;
+    return last(attempt, route::last_step(attempt));
+}
+
+// Without a provider of ours the account may be the client's.
+LadderStep Rungs::last(const route::Attempt& attempt, LadderStep step) const {
+    bool passes = step == LadderStep::kGiveUp && attempt.status >= 400
+                  && choice_.provider == nullptr;
+    return passes ? LadderStep::kDeliver : step;
 }
 
 bool Rungs::skip(Now now) {

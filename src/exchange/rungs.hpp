@@ -86,6 +86,8 @@ private:
     int64_t context_of(Bytes model) const;
     const std::vector<int64_t>& contexts() const;
     bool is_served(size_t rung) const;
+    route::LadderStep last(const route::Attempt& attempt,
+                           route::LadderStep step) const;
     bool choose(Now now);
     bool choose_from(size_t rung, Now now);
     bool has_more_providers() const;

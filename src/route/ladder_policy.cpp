@@ -96,26 +96,6 @@ bool is_of_credential(Fault fault) {
     return fault == Fault::kAuth || fault == Fault::kQuota;
 }
 
-// Nothing more is tried: what goes to the client?
-LadderStep last_step(const Attempt& attempt) {
-    switch (attempt.fault) {
-    case Fault::kConnect:
-    case Fault::kCut:
-    case Fault::kInvalid:
-        return LadderStep::kGiveUp;
-    case Fault::kTimeout:
-        return attempt.status >= 400 ? LadderStep::kDeliver
-                                     : LadderStep::kGiveUp;
-    case Fault::kAuth:
-    case Fault::kQuota:
-        // Of our own account the client learns nothing.
-        return attempt.client_credential ? LadderStep::kDeliver
-                                         : LadderStep::kGiveUp;
-    default:
-        return LadderStep::kDeliver;
-    }
-}
-
 std::optional<size_t> larger_rung(const LadderState& state) {
     int64_t known =
         state.rung < state.contexts.size() ? state.contexts[state.rung] : 0;
@@ -202,6 +182,25 @@ LadderMove next_move(const Attempt& attempt, const LadderState& state,
         }
     }
     return {last_step(attempt), state.rung};
+}
+
+LadderStep last_step(const Attempt& attempt) {
+    switch (attempt.fault) {
+    case Fault::kConnect:
+    case Fault::kCut:
+    case Fault::kInvalid:
+        return LadderStep::kGiveUp;
+    case Fault::kTimeout:
+        return attempt.status >= 400 ? LadderStep::kDeliver
+                                     : LadderStep::kGiveUp;
+    case Fault::kAuth:
+    case Fault::kQuota:
+        // Of our own account the client learns nothing.
+        return attempt.client_credential ? LadderStep::kDeliver
+                                         : LadderStep::kGiveUp;
+    default:
+        return LadderStep::kDeliver;
+    }
 }
 
 LadderMove skip_rung(const LadderState& state, Now now) {

@@ -82,6 +82,10 @@ struct LadderMove {
 LadderMove next_move(const Attempt& attempt, const LadderState& state,
                      Now now);
 
+// Nothing more is tried, as next_move() says or as nobody is left who may be
+// asked: kDeliver or kGiveUp.
+LadderStep last_step(const Attempt& attempt);
+
 // A rung whose model nobody can be asked for now (all in cooldown): the next
 // one, or kGiveUp.
 LadderMove skip_rung(const LadderState& state, Now now);

@@ -122,6 +122,26 @@ TEST(Rungs, ProvidersOfAModelComeBeforeTheNextModel) {
     EXPECT_EQ(rungs.model(), "b");
 }
 
+TEST(Rungs, OfOurAccountTheClientLearnsNothing) {
+    for (Fault fault : {Fault::kAuth, Fault::kQuota}) {
+        // With the whole provider left alone nobody has the next model.
+        Bench bench({provider("p", {"a", "b"})});
+        Rungs rungs(bench.services);
+        (void) rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(1));
+        EXPECT_EQ(rungs.failed(fault, 401, {}, at(1)), LadderStep::kGiveUp);
+        EXPECT_EQ(rungs.model(), "a");
+    }
+    // What is nobody's account passes.
+    Bench bench({provider("p", {"a"}), provider("q", {"b"})});
+    Rungs first(bench.services);
+    (void) first.begin(ladder({}), "b", Family::kOpenai, at(1));
+    (void) first.failed(Fault::kRateLimit, 429, 60 * kSecond, at(1));
+    Rungs rungs(bench.services);
+    (void) rungs.begin(ladder({"b"}), "a", Family::kOpenai, at(1));
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kDeliver);
+}
+
 TEST(Rungs, ContextLengthGoesToALargerOne) {
     Bench bench({provider("p", {"a"}, 8000), provider("q", {"b"}, 4000),
                  provider("s", {"c"}, 200000)});
