@@ -165,6 +165,12 @@ for my $knobs ('delay=5000', 'ttft=5000') {
 
 # ---- streams of odd form ----------------------------------------------------
 
+# False for an event that no client can read: it is skipped.
+sub whole {
+    my ($data) = $_[0] =~ /^data: (.*)$/m or return 1;
+    return $data eq '[DONE]' || eval { JSON::PP::decode_json($data); 1 };
+}
+
 for my $form ('crlf', 'cr', 'bom', 'comments', 'multiline', 'idlines',
     'split=1', 'te=close', 'http10', 'malformed', 'done=none', 'gzip') {
     for my $api (qw(chat messages responses)) {
@@ -177,7 +183,10 @@ for my $form ('crlf', 'cr', 'bom', 'comments', 'multiline', 'idlines',
         my $bare = $t->client('mock')->request(
             POST => "/mock/$form" . $t->path($api), body => $body,
             close => 1);
-        ok $r->body eq $bare->body, "S7, S8: $api, $form: byte for byte";
+        my $sent = $bare->body;
+        $sent = join '', grep { whole($_) } split /(?<=\n\n)/, $sent
+            if $form eq 'malformed';
+        ok $r->body eq $sent, "S7, S8: $api, $form: byte for byte";
         like $log->{upstream}, qr/^200$/, "S7, S8: $api, $form: one attempt";
     }
 }

@@ -58,6 +58,7 @@ void compact(Choice& choice) {
 EventInfo ChunkReader::on_event(const sse::Event& event) {
     info_ = {};
     if (event.data.empty()) {
+        info_.malformed = event.has_data;
         return info_;
     }
     if (event.data == "[DONE]") {
@@ -67,6 +68,10 @@ EventInfo ChunkReader::on_event(const sse::Event& event) {
     }
     if (!doc_.parse(event.data) || !doc_.is(json::kRoot, Type::kObject)) {
         info_.malformed = true;
+        info_.error = event.type == "error" && !done_;
+        if (info_.error) {
+            answer_.error.emplace().status = 500;
+        }
         lossy_ = true;
     } else if (done_) {
         // Late usage is still billed.

@@ -33,7 +33,7 @@ struct EventInfo {
     bool usage_only = false;  // OpenAI's extra chunk: usage and no choices
     bool terminal = false;    // [DONE], message_stop, response.completed …
     bool error = false;       // the protocol's error
-    bool malformed = false;   // data is not JSON: passes, is not understood
+    bool malformed = false;   // data is no JSON object: not understood
 };
 
 // Follows one stream. Feed it every event in order.

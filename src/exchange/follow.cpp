@@ -142,6 +142,8 @@ void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
     // The SDKs would show what comes after the terminal event as text.
     if (terminal_ || (info.usage_only && usage_injected_)) {
         edit.drop();
+    } else if (info.malformed && !info.error) {
+        edit.drop();  // the SDKs would end the stream with it
     } else if (answer_model_) {
         if (std::optional<Bytes> other = answer_model_->in_event(event)) {
             edit.replace(*other);

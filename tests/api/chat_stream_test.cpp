@@ -348,7 +348,7 @@ TEST(ChatStream, NoTerminalEventNoCompleteAnswer) {
     EXPECT_EQ(got.answer().usage.output, 2);
 }
 
-TEST(ChatStream, MalformedDataPassesAndIsNotComplete) {
+TEST(ChatStream, MalformedDataIsToldAndNotComplete) {
     for (const char* data :
          {"this is no json", "{\"choices\":[", "[DONE] ", "[1]", "null",
           "{\"a\":1,\"a\":2}", "{\"a\":\"\\ud800\"}", "\xff"}) {

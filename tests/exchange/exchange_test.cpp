@@ -293,6 +293,26 @@ TEST_F(ExchangeTest, NothingFollowsTheTerminalEvent) {
     EXPECT_EQ(exchange->usage().output, 12);
 }
 
+TEST_F(ExchangeTest, AMalformedChunkIsSkipped) {
+    const std::string bad = "data: {\"half\n\ndata: \n\n";
+    const std::string hello = chunk(R"({"content":"Hello"})");
+    const std::string rest = chunk("{}", "\"stop\"") + std::string(kDone);
+    for (bool observe : {false, true}) {
+        auto exchange = begin(true, observe);
+        head(*exchange, "text/event-stream");
+        std::string got = feed(*exchange, hello + bad + rest);
+        EXPECT_EQ(got, observe ? hello + bad + rest : hello + rest);
+        EXPECT_EQ(exchange->on_eof(true, End::kComplete, at(2)), "");
+        EXPECT_FALSE(exchange->broken());
+        EXPECT_TRUE(exchange->cache_reason().starts_with("no_store:"));
+    }
+    // An error stays one, whatever its data are.
+    auto exchange = begin(true);
+    head(*exchange, "text/event-stream");
+    std::string error = "event: error\ndata: gone\n\n";
+    EXPECT_EQ(feed(*exchange, hello + error), hello + error);
+}
+
 TEST_F(ExchangeTest, ACutStreamEndsInAnErrorAndIsNotStored) {
     for (bool clean : {true, false}) {
         auto exchange = begin(true);
