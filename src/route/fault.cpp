@@ -43,18 +43,22 @@ bool is_one_of(Bytes text, std::initializer_list<Bytes> words) {
     return false;
 }
 
-// Anthropic, vLLM and others have no code for it; their sentences are
-// "prompt is too long: 210000 tokens > 200000 maximum" and "This model's
-// maximum context length is 8192 tokens".
+// Most have no code for it but a sentence: Anthropic, vLLM, SGLang, TGI,
+// llama.cpp, Bedrock, xAI, Gemini.
 bool is_context_length(const ErrorWords& words) {
-    return is_one_of(words.code, {"context_length_exceeded",
-                                  "string_above_max_length"})
+    return is_one_of(words.code,
+                     {"context_length_exceeded", "string_above_max_length",
+                      "tokens_limit_reached"})
            || is_one_of(words.type, {"context_length_exceeded",
                                      "exceed_context_size_error"})
            || contains(words.message,
                        {"prompt is too long", "maximum context length",
                         "context length exceeded", "context window",
-                        "input is too long"});
+                        "input is too long", "exceed context limit",
+                        "maximum prompt length", "maximum model length",
+                        "model's context length", "available context size",
+                        "exceeds the maximum number of tokens",
+                        "`inputs` tokens + `max_new_tokens`"});
 }
 
 bool is_content_filter(const ErrorWords& words) {
@@ -100,6 +104,17 @@ Fault fault_of_words(const ErrorWords& words) {
         return Fault::kModel;
     }
     return Fault::kNone;
+}
+
+// An error that says of itself that the request is to blame, whatever the
+// status of the answer that it stands in. OpenAI's type stands beside codes
+// of accounts, too (invalid_api_key, billing_not_active).
+bool blames_request(const ErrorWords& words) {
+    bool named = is_one_of(words.type, {"invalid_request_error",
+                                        "request_too_large",
+                                        "BadRequestError"});
+    return is_one_of(words.code, {"400", "413", "422"})
+           || (named && words.code.empty());
 }
 
 Fault classify_client_error(int status, const ErrorWords& words) {
@@ -226,7 +241,10 @@ Fault classify(int status, const ErrorWords& words) {
         return Fault::kContextLength;
     }
     Fault said = fault_of_words(words);
-    return said == Fault::kNone ? Fault::kErrorIn200 : said;
+    if (said != Fault::kNone) {
+        return said;
+    }
+    return blames_request(words) ? Fault::kRequest : Fault::kErrorIn200;
 }
 
 }  // namespace llm::route

@@ -259,6 +259,51 @@ TEST(Fault, OfAnthropicAndVllmErrors) {
               Fault::kServer);
 }
 
+TEST(Fault, TooLongInTheWordsOfMany) {
+    for (Bytes message : {
+             "input length and `max_tokens` exceed context limit: 199000 + "
+             "20000 > 200000",
+             "This model's maximum prompt length is 131072 but the request "
+             "contains 537812 tokens.",
+             "The input token count (1200000) exceeds the maximum number of "
+             "tokens allowed (1048576).",
+             "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000",
+             "the request exceeds the available context size",
+             "The decoder prompt (length 5000) is longer than the maximum "
+             "model length of 4096.",
+             "The input (5000 tokens) is longer than the model's context "
+             "length (4096 tokens).",
+         }) {
+        ErrorWords words;
+        words.type = "invalid_request_error";
+        words.message = message;
+        EXPECT_EQ(classify(400, words), Fault::kContextLength) << message;
+        EXPECT_EQ(classify(200, words), Fault::kContextLength) << message;
+    }
+    ErrorWords words;
+    words.code = "tokens_limit_reached";
+    EXPECT_EQ(classify(413, words), Fault::kContextLength);
+    words = {"invalid_request_error", "", "context_length must be a number"};
+    EXPECT_EQ(classify(400, words), Fault::kRequest);
+}
+
+TEST(Fault, AnErrorIn200ThatTheClientHasCausedIsNoFailure) {
+    auto of = [](Bytes json) { return classify(200, read_error_words(json)); };
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
+        "param":"top_p","code":null}})"), Fault::kRequest);
+    EXPECT_EQ(of(R"({"type":"error","error":{"type":"invalid_request_error",
+        "message":"x"}})"), Fault::kRequest);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"BadRequestError",
+        "code":400}})"), Fault::kRequest);
+    EXPECT_EQ(of(R"({"error":{"message":"x","code":422}})"), Fault::kRequest);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"server_error",
+        "code":400000}})"), Fault::kErrorIn200);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
+        "code":"invalid_api_key"}})"), Fault::kErrorIn200);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
+        "code":"rate_limit_exceeded"}})"), Fault::kRateLimit);
+}
+
 TEST(Fault, WordsAreBounded) {
     std::string huge = R"({"error":{"message":")"
                        + std::string(kMaxErrorBody, 'a') + R"("}})";
