@@ -263,5 +263,6 @@ is word(cached => $question), 'MISS', 'nor is the client\'s';
 my $named = $question =~ s/"model":"m"/"model":"one"/r;
 is word(cached => $named, 'X-Model' => 'one'), 'HIT',
     'what it was called by the client does not matter';
+is word(cached => $named), 'HIT', 'and who names it himself has the same answer';
 
 done_testing;

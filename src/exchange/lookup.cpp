@@ -209,8 +209,11 @@ bool Exchange::may_leave() {
 // an exact hit.
 bool Exchange::find_answer(const Policy& policy, Reading*& known, Now now,
                            const Allocator& memory) {
-    cache::KeyParts parts = key_parts(
-        endpoint_, policy, observe_ ? Bytes{} : asked_model(), effective_);
+    // Who names the model and whose alias comes to it share one answer.
+    bool own = observe_ || asked_model_.empty();
+    cache::KeyParts parts =
+        key_parts(endpoint_, policy,
+                  own ? Bytes(request_.model) : asked_model(), effective_);
     key_ = key_of(parts, known);
     storing_ = storing_of(policy, request_, services_.store->sequence());
     store_wanted_ = !policy.no_store && !policy.control.no_store
