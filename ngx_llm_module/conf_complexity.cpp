@@ -131,8 +131,14 @@ char* set_signal(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (!signal) {
         return refuse(cf, view(args[1]), signal.error().message);
     }
+    bool weighed = false;
     for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
         Bytes argument = view(args[i]);
+        bool weight = argument.starts_with("weight=");
+        if (weight && weighed) {
+            return refuse(cf, argument, "the weight is there twice");
+        }
+        weighed = weighed || weight;
         auto done = set_signal_word(cf, *rules, *signal, split(argument));
         if (!done) {
             return refuse(cf, argument, done.error().message);
@@ -175,15 +181,13 @@ char* set_critical(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (rules == nullptr) {
         return conf_error();
     }
-    if (cf->args->nelts == 2 && view(args[1]) == "off") {
-        if (loc.criticals) {
-            return conf_text("says off beside other words");
-        }
-        loc.criticals = 1;
-        return NGX_CONF_OK;
-    }
+    bool alone = cf->args->nelts == 2 && !loc.criticals;
     loc.criticals = 1;
     for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+        if (view(args[i]) == "off") {
+            return alone ? NGX_CONF_OK
+                         : conf_text("says off beside other words");
+        }
         auto done = set_critical_word(cf, *rules, view(args[i]));
         if (!done) {
             return refuse(cf, view(args[i]), done.error().message);

@@ -143,6 +143,12 @@ is said($_)->{task}, $task{$_}, "$task{$_}: $_" for sort keys %task;
 # ---- critical -----------------------------------------------------------
 
 my %critical = (
+    'Me duele el pecho y no puedo respirar'                 => 'medical',
+    'Nu pot să respir și mă doare în piept'                 => 'medical',
+    'Не могу дышать'                                        => 'medical',
+    "I can't breathe, my chest hurts"                       => 'medical',
+    'Vreau să transfer 500 lei în contul fratelui'          => 'money',
+    'Переведи 500 на счет брата'                            => 'money',
     'Can I sue my landlord?'                   => 'legal',
     'Quiero hablar con un abogado'             => 'legal',
     'Хочу подать жалобу на вашего сотрудника'  => 'complaint',
@@ -234,6 +240,8 @@ my $signal = 'llm_complexity_signal';
 refused("$signal domain weight=1.5;", qr/"weight=1.5": a weight is.*0 to 1/);
 refused("$signal domain weight=-1;", qr/"weight=-1": a weight is/);
 refused("$signal domain weight=;", qr/"weight=": a weight is/);
+refused("$signal domain weight=0.1 weight=0.2;",
+    qr/"weight=0.2": the weight is there twice/);
 refused("$signal domain wieght=0.5;",
     qr/"wieght=0.5": not understood; known are weight=/);
 refused("$signal domain file=$dir/none;", qr/none.*No such file/i);
@@ -255,6 +263,8 @@ refused(join(' ', map { "$signal $_ weight=0;" } qw(length reasoning code
 refused('llm_critical legl;', qr/"legl": unknown; "legal" is near/);
 refused('llm_critical class=legal;', qr/"class=legal": not understood/);
 refused("llm_critical file=$dir/latin;", qr/not UTF-8/);
+refused("llm_critical $_;", qr/says off beside other words/)
+    for 'off legal', 'legal off', 'legal; llm_critical off';
 refused('llm_critical;', qr/invalid number of arguments/);
 refused('llm_complexity_levels 0.6 0.3 0.8;', qr/three rising numbers/);
 refused('llm_complexity_levels 0.3 0.6 1.8;', qr/"1.8": a number from 0 to 1/);
