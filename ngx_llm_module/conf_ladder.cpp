@@ -85,6 +85,11 @@ char* set_fallback(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     bool seen = false;
     for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
         Bytes text = view(args[i]);
+        if (text == "off") {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"llm_fallback\": off stands alone");
+            return conf_error();
+        }
         char* rc = text.starts_with(kOn)
                        ? read_on(cf, text.substr(kOn.size()), ladder, seen)
                        : add_model(cf, &args[i], ladder);

@@ -103,6 +103,7 @@ char* check_beside(ngx_conf_t* cf, const RouteLoc& loc,
 
 // The literal is judged here, a value with variables when it is known.
 char* set_parameter_value(ngx_conf_t* cf, ngx_str_t* text,
+                          const route::ParameterPath& path,
                           RouteParameter& parameter) {
     if (has_variables(text)) {
         parameter.value = compile(cf, text);
@@ -111,6 +112,10 @@ char* set_parameter_value(ngx_conf_t* cf, ngx_str_t* text,
     auto value = route::parameter_value(view(*text), parameter.mode);
     if (!value.ok()) {
         return refuse_parameter(cf, text, value.error());
+    }
+    auto fits = route::check_literal(path, *value, parameter.mode);
+    if (!fits.ok()) {
+        return refuse_parameter(cf, text, fits.error());
     }
     parameter.literal = copy_to(cf->pool, *value);
     return parameter.literal.data == nullptr ? conf_error() : NGX_CONF_OK;
@@ -139,7 +144,7 @@ char* set_parameter(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     parameter.mode = mode;
     char* rc = check_beside(cf, loc, *path, mode, &args[1]);
     if (rc == NGX_CONF_OK) {
-        rc = set_parameter_value(cf, &args[2], parameter);
+        rc = set_parameter_value(cf, &args[2], *path, parameter);
     }
     if (rc != NGX_CONF_OK) {
         return rc;

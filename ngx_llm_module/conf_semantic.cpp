@@ -12,6 +12,7 @@
 #include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/exchange/audit.hpp"
+#include "src/route/word_list_fold.hpp"
 #include "src/semantic/registry.hpp"
 #include "src/semantic/remote_request.hpp"
 #include "src/watch/file.hpp"
@@ -366,6 +367,14 @@ char* set_guard(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             auto file = watch::read_file(options.terms_name, kMaxTerms);
             if (!file.ok()) {
                 return wrong(cf, args[i], file.error().message.c_str());
+            }
+            size_t bad = 0;
+            if (!route::is_utf8(file->bytes, bad)) {
+                auto line = std::count(file->bytes.begin(),
+                                       file->bytes.begin() + bad, '\n');
+                std::string why = std::string(options.terms_name) + ":"
+                                  + std::to_string(line + 1) + ": not UTF-8";
+                return wrong(cf, args[i], why.c_str());
             }
             terms = std::move(file->bytes);
             options.terms = terms;

@@ -57,10 +57,13 @@ ngx_int_t read_parameter(ngx_http_request_t* r,
         return NGX_OK;
     }
     auto value = route::parameter_value(view(text), parameter.mode);
-    if (!value.ok()) {
+    Result<void> fits = value.ok()
+                            ? route::check_value(*parameter.path, *value)
+                            : Result<void>(value.error());
+    if (!fits.ok()) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "llm: \"llm_set %V\" is left out: %s", &parameter.name,
-                      value.error().message.c_str());
+                      fits.error().message.c_str());
         return NGX_OK;
     }
     plan.settings.push_back({parameter.path, std::move(value).value(),

@@ -52,6 +52,8 @@ for my $case (
     ['llm_fallback a on=;', qr/"on=".*comma-separated/],
     ['llm_fallback a on=off,error;', qr/"on=off,error".*off alone/],
     ['llm_fallback a on=error on=timeout;', qr/must stand once/],
+    ['llm_fallback off a;', qr/"llm_fallback": off stands alone/],
+    ['llm_fallback a off on=error;', qr/"llm_fallback": off stands alone/],
     ['llm_fallback a; llm_fallback b;', qr/"llm_fallback" directive is dupl/],
     ['llm_model a; llm_fallback b a;', qr/"llm_fallback" names "a".*llm_model/],
     ['llm_deadline soon;', qr/"llm_deadline" directive invalid value/],

@@ -69,6 +69,10 @@ refused('llm_set a "";', qr/"llm_set": "": there is no value/);
 refused("llm_set a caf\xe9;", qr/"llm_set": .*not UTF-8/);
 refused('llm_set max_tokens many cap;', qr/only a number can be a cap/);
 refused('llm_set max_tokens null cap;', qr/only a number can be a cap/);
+refused("llm_set max_tokens $_;", qr/"llm_set": .*: a limit of tokens is a num/)
+    for qw(many true), q('"5"');
+refused("llm_set max_completion_tokens $_ cap;",
+    qr/"llm_set": "\Q$_\E": a limit of tokens/) for qw(0 -5 1.5 1e999);
 refused('llm_set top_p 1; llm_set top_p 0.5;',
     qr/"llm_set": "top_p" is set twice in this way/);
 refused('llm_set a 1; llm_set a.b 1;',
@@ -79,6 +83,8 @@ taken('llm_set top_p 1; llm_set top_p 0.5 cap; llm_set top_p 0.1 default;');
 taken('llm_set max_tokens $arg_limit cap; llm_set service_tier flex;');
 taken(q(llm_set stop '"5"' force; llm_set a.b.c.d -1e3;));
 taken('llm_set seed null; llm_set store false force;');
+taken('llm_set max_tokens -1; llm_set max_tokens 1 cap;',
+    'llm_set max_output_tokens null; llm_set a.max_tokens x;');
 
 refused('llm_system;', qr/invalid number of arguments in "llm_system"/);
 refused('llm_system on;', qr/"llm_system": "on" is not understood/);

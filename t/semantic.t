@@ -399,6 +399,10 @@ subtest 'llm observe tells, and touches nothing' => sub {
 };
 
 subtest 'nginx -t' => sub {
+    my $latin = $t->dir . '/latin.txt';
+    open my $file, '>:raw', $latin or die $!;
+    print {$file} "basic | pro\ncaf\xe9 | tea\n";
+    close $file or die $!;
     my $http = "llm_zone z:8m;\n";
     my @wrong = (
         ['llm_embedder a b;', qr/minilm, static/],
@@ -426,6 +430,8 @@ subtest 'nginx -t' => sub {
             qr/"terms=\/no" is there twice/],
         ['llm_semantic_guard sense;', qr/"sense" is no guard: number/],
         ['llm_semantic_guard terms=/none;', qr{/none}],
+        ["llm_semantic_guard terms=$latin;",
+            qr/terms=.*latin.*:2: not UTF-8 in .*:\d+$/m],
     );
     for my $wrong (@wrong) {
         my ($ok, $said) = $t->check("$http$wrong->[0]");

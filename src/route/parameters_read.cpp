@@ -143,4 +143,22 @@ Result<std::string> parameter_value(Bytes text, SetMode mode) {
     return value;
 }
 
+Result<void> check_value(const ParameterPath& path, Bytes value) {
+    char first = value[0];
+    bool number = first == '-' || (first >= '0' && first <= '9');
+    if (path.is_limit() && !number && value != "null") {
+        return invalid("a limit of tokens is a number");
+    }
+    return {};
+}
+
+Result<void> check_literal(const ParameterPath& path, Bytes value,
+                           SetMode mode) {
+    bool cap = path.is_limit() && mode == SetMode::kCap;
+    if (cap && (!is_plain_count(value) || value == "0")) {
+        return invalid("a limit of tokens is a whole number from 1 on");
+    }
+    return check_value(path, value);
+}
+
 }  // namespace llm::route
