@@ -215,9 +215,7 @@ Result<LedgerStats> Ledger::stats() {
     }
     const Head& head = *parts_.head;
     LedgerStats stats;
-    for (uint32_t i = 0; i < head.accounts; i++) {
-        stats.accounts += account(i).used;
-    }
+    stats.accounts = head.accounts_used;
     stats.accounts_size = head.accounts;
     stats.open = head.open;
     stats.expired = head.expired;

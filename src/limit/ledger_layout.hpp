@@ -9,7 +9,8 @@
 // Truth and derivation. Accounts' level, fraction, stamp and marks are true
 // by themselves. `held` and `refs` are sums over the slots: held adds the
 // holds of open slots, refs counts the holds of open and expired ones. The
-// free list and the counts in Head derive from the slots' states.
+// free list and the counts in Head derive from the slots' states, the count
+// of accounts from theirs.
 //
 // Atomicity. A change of what is true is written to the journal as whole
 // images, the journal is marked, the images are copied to their places and
@@ -99,7 +100,7 @@ struct alignas(64) Head {
     uint32_t expired;      // derived
     uint32_t slots_used;   // derived: those above were never used
     uint32_t sweep_at;
-    uint32_t reserved;
+    uint32_t accounts_used;  // derived
     uint64_t leases_ended;  // counts, for metrics
     uint64_t repairs;
     Journal journal;
@@ -131,7 +132,8 @@ inline constexpr uint32_t kLedgerLayout = shm::layout_hash(
      LLM_FIELD(Head, key_low), LLM_FIELD(Head, serial),
      LLM_FIELD(Head, free_slot), LLM_FIELD(Head, open),
      LLM_FIELD(Head, expired), LLM_FIELD(Head, slots_used),
-     LLM_FIELD(Head, sweep_at), LLM_FIELD(Head, leases_ended),
-     LLM_FIELD(Head, repairs), LLM_FIELD(Head, journal)});
+     LLM_FIELD(Head, sweep_at), LLM_FIELD(Head, accounts_used),
+     LLM_FIELD(Head, leases_ended), LLM_FIELD(Head, repairs),
+     LLM_FIELD(Head, journal)});
 
 }  // namespace llm::limit

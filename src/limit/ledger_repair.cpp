@@ -31,9 +31,11 @@ void Ledger::repair() {
 
 void Ledger::rebuild() {
     Head& head = *parts_.head;
+    head.accounts_used = 0;
     for (uint32_t i = 0; i < head.accounts; i++) {
         account(i).held = 0;
         account(i).refs = 0;
+        head.accounts_used += account(i).used;
     }
     head.open = 0;
     head.expired = 0;
@@ -98,8 +100,10 @@ Result<void> Ledger::check() {
             }
         }
     }
+    uint32_t used = 0;
     for (uint32_t i = 0; i < head.accounts; i++) {
         const Account& seen = account(i);
+        used += seen.used;
         if (seen.held != held[i]) {
             return wrong("held sum", i);
         }
@@ -120,6 +124,9 @@ Result<void> Ledger::check() {
     }
     if (idle != 0 || open != head.open || expired != head.expired) {
         return Error{Errc::kCorrupt, "counts of reservations"};
+    }
+    if (used != head.accounts_used) {
+        return Error{Errc::kCorrupt, "count of accounts"};
     }
     return {};
 }
@@ -258,6 +265,7 @@ Result<uint32_t> Ledger::restore(const LedgerKeys& keys,
         drain(fresh, now);
         fresh.used = 1;
         account(at) = fresh;
+        parts_.head->accounts_used++;
         taken++;
     }
     return taken;

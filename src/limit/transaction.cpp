@@ -75,7 +75,11 @@ void Transaction::apply(const Parts& parts) {
     const Journal& journal = parts.head->journal;
     for (uint32_t i = 0; i < journal.accounts; i++) {
         pause_for_test(parts);
-        parts.accounts[journal.account_at[i]] = journal.account_image[i];
+        Account& real = parts.accounts[journal.account_at[i]];
+        if (real.used == 0) {
+            parts.head->accounts_used++;
+        }
+        real = journal.account_image[i];
     }
     pause_for_test(parts);
     if (journal.slot != kNone) {
