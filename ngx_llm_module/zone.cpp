@@ -72,31 +72,39 @@ ngx_shm_zone_t* running_zone(ngx_shm_zone_t* zone) {
     return nullptr;
 }
 
-// The zone has another size: what is spent moves to the new memory. What old
-// workers settle after this is lost to it, their reservations are not.
-void take_over(ngx_shm_zone_t* running, Regions& open, Digest& secret) {
+// The zone has another size: what is spent moves to the new memory. Old
+// workers' reservations are held there until their leases end; what they
+// settle after this is charged to the old zone alone.
+Result<void> take_over(ngx_shm_zone_t* running, Regions& open,
+                       Digest& secret) {
     Block block = block_of(running);
     auto directory = shm::Directory::attach(block.base, block.size);
+    if (!directory.ok()) {
+        return directory.error();
+    }
     Regions old;
-    if (directory.ok() && open_secret(*directory, {}, old.secret).ok()) {
+    if (open_secret(*directory, {}, old.secret).ok()) {
         secret = old.secret;
     }
-    if (!directory.ok()
-        || !open_ledger(*directory, block.size, old).ok()
-        || !old.ledger.copy_to(open.ledger).ok()) {
-        ngx_log_error(NGX_LOG_WARN, running->shm.log, 0,
-                      "llm_zone \"%V\": what is spent could not be taken "
-                      "over from the zone of the old size",
-                      &running->shm.name);
-    }
+    Result<void> opened = open_ledger(*directory, block.size, old);
+    return opened.ok() ? old.ledger.copy_to(open.ledger, now()) : opened;
 }
 
-// Into memory that is new.
-void fill(ngx_shm_zone_t* zone, const MainConf& conf, Regions& open) {
+// Into memory that is new. False: what was spent would be lost, which is
+// told.
+bool fill(ngx_shm_zone_t* zone, const MainConf& conf, Regions& open) {
     ngx_shm_zone_t* running = running_zone(zone);
     Digest secret = open.secret;
     if (running != nullptr) {
-        take_over(running, open, secret);
+        Result<void> taken = take_over(running, open, secret);
+        if (!taken.ok()) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "llm_zone \"%V\": what is spent cannot be taken "
+                          "over into the new size: %s; a larger zone is "
+                          "needed",
+                          &zone->shm.name, taken.error().message.c_str());
+            return false;
+        }
     } else if (open.ledger_fresh) {
         restore_snapshot(conf.limit.cycle, conf.limit, open.ledger, secret,
                          zone->shm.log);
@@ -105,9 +113,10 @@ void fill(ngx_shm_zone_t* zone, const MainConf& conf, Regions& open) {
     auto directory = shm::Directory::attach(block.base, block.size);
     if (!directory.ok() || conf.core.secret.len > 0
         || secret.view() == open.secret.view()) {
-        return;
+        return true;
     }
     (void) replace_secret(*directory, secret);
+    return true;
 }
 
 // Runs in the master before the workers start, at a reload too: the same
@@ -130,8 +139,8 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
                           open.error().message.c_str());
             return ngx_int_t{NGX_ERROR};
         }
-        if (!made) {
-            fill(zone, *conf, *open);
+        if (!made && !fill(zone, *conf, *open)) {
+            return ngx_int_t{NGX_ERROR};
         }
         if (open->no_vectors) {
             ngx_log_error(NGX_LOG_WARN, zone->shm.log, 0,

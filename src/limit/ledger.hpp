@@ -149,9 +149,10 @@ public:
     Result<void> check();
     Result<LedgerStats> stats();
 
-    // All accounts and reservations into an empty ledger, whose slots are no
-    // fewer than those in use; receipts stay good there.
-    Result<void> copy_to(Ledger& larger);
+    // All that is not idle, accounts and reservations, into an empty ledger
+    // of any size that nobody uses yet; receipts stay good there. kNoSpace:
+    // it does not fit, and the other one is as empty as it was.
+    Result<void> copy_to(Ledger& other, Now now);
 
     // Accounts from `from` on, up to `count` places of the table: append to
     // `out` those that are not idle. Returns where to go on, 0 at the end.
@@ -178,6 +179,10 @@ private:
     void repair();
     void rebuild();
     bool empty() const;
+    bool copy_accounts(Ledger& other, std::span<uint32_t> moved,
+                       int64_t over_since_s, Now now) const;
+    bool copy_entered(Ledger& other, std::span<uint32_t> moved,
+                      Now now) const;
 
     uint32_t find(const AccountKey& key) const;
     uint32_t place_for(const AccountKey& key, const Transaction& t,

@@ -144,45 +144,75 @@ LedgerKeys Ledger::keys() const {
     return {parts_.head->key_high, parts_.head->key_low};
 }
 
-Result<void> Ledger::copy_to(Ledger& larger) {
-    Entered entered(*this);
-    Entered other(larger);
-    if (!entered.ok() || !other.ok()) {
-        return Entered::error();
+// False: one of them has no place, and `other` has none of them.
+bool Ledger::copy_accounts(Ledger& other, std::span<uint32_t> moved,
+                           int64_t over_since_s, Now now) const {
+    for (uint32_t i = 0; i < parts_.head->accounts; i++) {
+        const Account& from = parts_.accounts[i];
+        moved[i] = kNone;
+        if (from.used == 0 || is_idle(from, over_since_s, now)) {
+            continue;
+        }
+        moved[i] = other.free_place(from.key);
+        if (moved[i] == kNone) {
+            std::fill_n(other.parts_.accounts, other.parts_.head->accounts,
+                        Account{});
+            return false;
+        }
+        other.account(moved[i]) = from;
     }
+    return true;
+}
+
+// Slots keep their places, since receipts name them.
+bool Ledger::copy_entered(Ledger& other, std::span<uint32_t> moved,
+                          Now now) const {
     const Head& head = *parts_.head;
-    Head& to = *larger.parts_.head;
-    if (!larger.empty()) {
-        return Error{Errc::kInvalid, "the new ledger is not empty"};
+    Head& to = *other.parts_.head;
+    uint32_t slots = head.slots_used;
+    while (slots > 0 && !is_in_use(parts_.slots[slots - 1])) {
+        slots--;
     }
-    if (to.slots < head.slots_used) {
-        return Error{Errc::kNoSpace, "the new ledger has too few slots"};
+    // Windows that are only just over come along where there is room.
+    if (slots > to.slots
+        || (!copy_accounts(other, moved, kKeepRestored, now)
+            && !copy_accounts(other, moved, 0, now))) {
+        return false;
     }
     to.key_high = head.key_high;
     to.key_low = head.key_low;
     to.serial = head.serial;
-    std::vector<uint32_t> moved(head.accounts, kNone);
-    for (uint32_t i = 0; i < head.accounts; i++) {
-        if (account(i).used == 0) {
-            continue;
-        }
-        uint32_t at = larger.free_place(account(i).key);
-        if (at == kNone) {
-            return Error{Errc::kNoSpace, "the new ledger is too small"};
-        }
-        larger.account(at) = account(i);
-        moved[i] = at;
-    }
-    for (uint32_t i = 0; i < head.slots_used; i++) {
-        Slot& copy = larger.slot(i);
-        copy = slot(i);
+    for (uint32_t i = 0; i < slots; i++) {
+        Slot& copy = other.slot(i);
+        copy = parts_.slots[i];
         for (Hold& hold : copy.holds) {
             hold.account = hold.account < head.accounts ? moved[hold.account]
                                                         : kNone;
         }
     }
-    larger.rebuild();
-    return {};
+    other.rebuild();
+    return true;
+}
+
+Result<void> Ledger::copy_to(Ledger& other, Now now) {
+    if (!other.empty()) {
+        return Error{Errc::kInvalid, "the new ledger is not empty"};
+    }
+    // No memory is asked for under the locks.
+    std::vector<uint32_t> moved(parts_.head->accounts);
+    bool fits = false;
+    {
+        Entered entered(*this);
+        Entered into(other);
+        if (!entered.ok() || !into.ok()) {
+            return Entered::error();
+        }
+        fits = copy_entered(other, moved, now);
+    }
+    return fits ? Result<void>{}
+                : Error{Errc::kNoSpace,
+                        "it has no room for all accounts and reservations "
+                        "that count"};
 }
 
 Result<uint32_t> Ledger::save(uint32_t from, uint32_t count,

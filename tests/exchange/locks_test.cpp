@@ -113,6 +113,10 @@ TEST_F(Locks, OfTheLedger) {
     (void) ledger.save(0, 64, saved, limit::at(500));
     EXPECT_FALSE(saved.empty());
     (void) ledger.stats();
+    limit::Zone smaller({32, 1, nullptr});
+    (void) ledger.copy_to(smaller.ledger, limit::at(200));
+    limit::Zone larger({256, 64, nullptr});
+    EXPECT_TRUE(ledger.copy_to(larger.ledger, limit::at(200)).ok());
 }
 
 TEST_F(Locks, OfTheCooldown) {
