@@ -32,6 +32,7 @@ void Spending::Part::clear() {
     standings.clear();
     rules.clear();
     reservation = {};
+    refused = 0;
 }
 
 Demand& Spending::Part::add(size_t rule) {
@@ -224,6 +225,7 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
         return open ? std::nullopt : std::optional(denial_by_ledger());
     }
     note_standings(part);
+    part.refused = taken->refused;
     if (taken->refusal) {
         size_t which = taken->refusal->which;
         return denial_by(name_of_rule(part, which), part.demands[which].kind,
@@ -295,7 +297,7 @@ void Spending::narrow(const Need& need, Now now) {
     }
 }
 
-// At the soft line a budget may name a smaller model.
+// At the soft line, or where it refuses, a budget may name a smaller model.
 bool Spending::degrade(Now now) {
     if (degraded_) {
         return false;
@@ -307,7 +309,7 @@ bool Spending::degrade(Now now) {
         const limit::BudgetRule& rule = *budgets_[late_.rules[i]].rule;
         const Standing& standing = late_.standings[i];
         bool over = is_soft(late_.demands[i], standing)
-                    || !late_.reservation;
+                    || (late_.refused >> i & 1) != 0;
         if (!rule.exceed_model.empty() && !late_.demands[i].dry_run && over) {
             degraded_ = true;
             degrade_to_ = rule.exceed_model;

@@ -134,6 +134,7 @@ private:
         std::vector<limit::Standing> standings;
         std::vector<uint16_t> rules;  // index of each demand's rule
         limit::Reservation reservation;
+        uint32_t refused = 0;  // bit i: demand i
 
         void clear();
         limit::Demand& add(size_t rule);

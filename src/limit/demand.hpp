@@ -69,7 +69,8 @@ struct Standing {
     bool would_refuse = false;  // a dry run
     bool soft = false;          // at or above the soft line
     // The first time in this window that spent money came to the soft line,
-    // or that somebody was refused; once over all processes.
+    // or that somebody was refused because of what is spent or held; once
+    // over all processes.
     bool crossed_soft = false;
     bool crossed_hard = false;
 };
@@ -102,6 +103,7 @@ struct Reservation {
 struct Taken {
     Reservation reservation;  // empty when refused
     std::optional<Refusal> refusal;
+    uint32_t refused = 0;  // bit i: demand i did not pass
 };
 
 struct Reserved : Taken {

@@ -45,7 +45,6 @@ struct Ledger::Asked {
     std::span<Standing> standings;
     Transaction transaction;
     std::array<Staged, kMaxDemands> accounts;  // of the first so many
-    uint32_t refused = 0;  // bit i: demand i
     Taken out;
 };
 

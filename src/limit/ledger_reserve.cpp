@@ -33,6 +33,14 @@ Result<void> check_demands(std::span<const Demand> demands,
     return {};
 }
 
+// A budget that refuses is used up when nothing is left of it, or when it
+// would have paid for this one as long as it was whole. What is larger than
+// all of it says nothing.
+bool is_used_up(const Demand& demand, const Account& account) {
+    return account.bucket.level + account.held >= demand.limit
+           || demand.least.value_or(demand.amount) <= demand.limit;
+}
+
 int64_t end_of_lease(int64_t lease_ns, Now now) {
     lease_ns = std::clamp<int64_t>(lease_ns, 0, int64_t{1} << 60);
     return now.mono_ns + lease_ns;
@@ -78,7 +86,7 @@ Result<Taken> Ledger::reserve(std::span<const Demand> demands,
         }
         admit(asked, i, now);
     }
-    if (asked.refused != 0) {
+    if (asked.out.refused != 0) {
         mark_refused(asked);
         return asked.out;
     }
@@ -98,7 +106,7 @@ void Ledger::admit(Asked& asked, size_t i, Now now) {
             standing.would_refuse = true;
             return;
         }
-        asked.refused |= uint32_t{1} << i;
+        asked.out.refused |= uint32_t{1} << i;
         Refusal refusal = refusal_of(
             account, demand.least.value_or(demand.amount), now);
         refusal.which = i;
@@ -129,9 +137,10 @@ void Ledger::mark_refused(Asked& asked) {
                                       standing.remaining + standing.granted);
         standing.granted = 0;
         Account& real = account(asked.accounts[i].at);
-        if ((asked.refused >> i & 1) != 0
-            && asked.demands[i].kind == Kind::kBudget && real.used != 0
-            && real.key == asked.demands[i].key
+        const Demand& demand = asked.demands[i];
+        if ((asked.out.refused >> i & 1) != 0 && demand.kind == Kind::kBudget
+            && real.used != 0 && real.key == demand.key
+            && is_used_up(demand, real)
             && (real.crossed & kCrossedHard) == 0) {
             real.crossed |= kCrossedHard;
             standing.crossed_hard = true;

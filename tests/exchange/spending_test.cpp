@@ -229,6 +229,22 @@ TEST_F(SpendingTest, AtTheSoftLineTheSmallerModelOnce) {
     expect_nothing_held();
 }
 
+TEST_F(SpendingTest, AnotherLimitsRefusalIsNotTheBudgets) {
+    budget_.exceed_model = "small";
+    Spending one = spending({&tokens_}, {&budget_});
+    auto denial = one.reserve(need(950, 60), at(0));
+    EXPECT_EQ(one.degrade_to(), "");
+    ASSERT_TRUE(denial);
+    EXPECT_EQ(denial->rule, "tokens");
+    // Its own refusal is.
+    limit::BudgetRule tiny = budget_;
+    tiny.nano = kDollar / 100;
+    Spending other = spending({&tokens_}, {&tiny});
+    EXPECT_FALSE(other.reserve(need(0, 60), at(0)));
+    EXPECT_EQ(other.degrade_to(), "small");
+    expect_nothing_held();
+}
+
 TEST_F(SpendingTest, ADryRunIsCountedOnceAndTakesNothing) {
     requests_.dry_run = true;
     requests_.requests_burst = 1;

@@ -111,6 +111,28 @@ TEST(Ledger, CrossingsAreToldOnce) {
               1u);
 }
 
+TEST(Ledger, WhatIsLargerThanTheWholeBudgetDoesNotUseItUp) {
+    Zone zone;
+    Demand d = zone.budget("team", kDollar, 10 * kDollar);
+    auto refused_hard = [&](int64_t amount) {
+        Demand asked = d;
+        asked.amount = amount;
+        auto got = zone.ledger.reserve({&asked, 1}, kMe, kSecond, at(0));
+        EXPECT_TRUE(got->refusal);
+        return got->standings[0].crossed_hard;
+    };
+    settle(zone.ledger, take(zone.ledger, {d}, at(0)), {kDollar}, at(0));
+    EXPECT_FALSE(refused_hard(11 * kDollar));
+    EXPECT_FALSE(refused_hard(1000 * kDollar));
+    EXPECT_TRUE(refused_hard(10 * kDollar)) << "would pay when it is whole";
+    EXPECT_FALSE(refused_hard(10 * kDollar)) << "once";
+    // Nothing is left: whoever asks then is told.
+    d = zone.budget("other", 10 * kDollar, 10 * kDollar);
+    Reservation all = take(zone.ledger, {d}, at(0));
+    EXPECT_TRUE(refused_hard(11 * kDollar));
+    settle(zone.ledger, all, {0}, at(0));
+}
+
 TEST(Ledger, NestedScopesAreAllOrNothing) {
     Zone zone;
     Demand key = zone.budget("key", kDollar, 5 * kDollar);
