@@ -86,6 +86,7 @@ bool is_last_look(ngx_http_request_t* r, const RungState& rung) {
 ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
     RungState& rung = ctx.rung;
     ngx_http_upstream_t* u = r->upstream;
+    ctx.exchange.keep(now());
     Bytes raw(reinterpret_cast<char*>(u->buffer.pos),
               static_cast<size_t>(u->buffer.last - u->buffer.pos));
     exchange::Opening opening = exchange::read_opening(

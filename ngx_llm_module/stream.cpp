@@ -271,7 +271,7 @@ void watch(Context& ctx, const ngx_chain_t* in, Now at) {
     for (; in != nullptr; in = in->next) {
         if (unread) {
             ctx.exchange.on_unread(
-                static_cast<uint64_t>(ngx_buf_size(in->buf)));
+                static_cast<uint64_t>(ngx_buf_size(in->buf)), at);
             continue;
         }
         watch_buf(ctx, in->buf, at);

@@ -205,7 +205,17 @@ public:
 
     void on_json(Bytes bytes, Now now);
     // So many bytes of an answer that is not read.
-    void on_unread(uint64_t size) { received_ += size; }
+    void on_unread(uint64_t size, Now now) {
+        received_ += size;
+        keep(now);
+    }
+    // The upstream is at work: what is held for this stays held. Of itself
+    // whenever bytes are handed in.
+    void keep(Now now) {
+        if (spending_) {
+            spending_->keep(now);
+        }
+    }
     // What goes to the client instead of `bytes`, as views that live until
     // the next call or as long as `bytes`. Without edits_stream() the bytes
     // pass and the list stays empty.

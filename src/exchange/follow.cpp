@@ -110,6 +110,7 @@ void Exchange::on_json(Bytes bytes, Now now) {
     if (form_ != Form::kJson || ended_) {
         return;
     }
+    keep(now);
     first_token(now);
     Bytes plain = decode(bytes);
     received_ += plain.size();
@@ -157,6 +158,7 @@ void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
 
 const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
     received_ += bytes.size();
+    keep(now);
     Result<void> fed = editor_->feed(
         decode(bytes), [this, now](const sse::Event& event, sse::Edit& edit) {
             on_event(event, edit, now);

@@ -199,7 +199,6 @@ void Exchange::report_limits() {
 // two tokens at the most, so nothing has to be worked out for most events.
 void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
                              Now now) {
-    spending_->keep(now);
     size_t bytes = reader_->content_bytes();
     if (bytes < next_ceiling_check_ || !spending_->reserved()) {
         return;

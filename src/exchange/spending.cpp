@@ -33,6 +33,7 @@ void Spending::Part::clear() {
     rules.clear();
     reservation = {};
     refused = 0;
+    untaken = 0;
 }
 
 Demand& Spending::Part::add(size_t rule) {
@@ -226,6 +227,9 @@ std::optional<Denial> Spending::take(Part& part, Now now) {
     }
     note_standings(part);
     part.refused = taken->refused;
+    for (size_t i = 0; i < part.standings.size(); i++) {
+        part.untaken |= uint32_t{part.standings[i].would_refuse} << i;
+    }
     if (taken->refusal) {
         size_t which = taken->refusal->which;
         return denial_by(name_of_rule(part, which), part.demands[which].kind,
@@ -362,7 +366,8 @@ bool Spending::extend(int64_t output, Now now) {
     Amounts amounts;
     auto taken = ledger_.extend(late_.reservation, kLease,
                                 amounts_for(output, amounts), now);
-    // Forgotten: it settles to nothing, so nothing can be held.
+    // Forgotten: nothing can be held for it any more. It is charged all the
+    // same.
     if (!taken.ok() || !*taken) {
         return !taken.ok() && (fail_open_ || observe_);
     }
@@ -396,11 +401,18 @@ int64_t Spending::settle(int64_t tokens, int64_t nano, Now now) {
     Amounts amounts;
     size_t count = 0;
     for (const Demand& demand : late_.demands) {
-        amounts[count++] = demand.kind == Kind::kBudget ? nano : tokens;
+        bool taken = (late_.untaken >> count & 1) == 0;
+        int64_t used = demand.kind == Kind::kBudget ? nano : tokens;
+        amounts[count++] = taken ? used : -1;
     }
-    auto settled = ledger_.settle(late_.reservation,
-                                  std::span(amounts).first(count),
+    auto actual = std::span<const int64_t>(amounts).first(count);
+    auto settled = ledger_.settle(late_.reservation, actual,
                                   early_.reservation, now);
+    if (settled.ok() && !settled->charged) {
+        settled = ledger_.charge(late_.demands, actual, now);
+        bool charged = settled.ok() && settled->charged;
+        unchecked_ = charged ? Bytes() : Bytes("passed");
+    }
     late_.reservation = {};
     early_.reservation = {};
     over_ = true;

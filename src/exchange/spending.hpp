@@ -99,14 +99,15 @@ public:
 
     // Output beyond what is held: more is taken, or false.
     bool extend(int64_t output, Now now);
-    // The lease of a long answer.
+    // The lease of a long answer, for whatever shows that it goes on; nothing
+    // as long as most of the lease is left.
     void keep(Now now);
 
     // By the price that the reservation was made at; 0 without one.
     int64_t cost_of(const api::Usage& usage) const;
 
-    // The true usage of an answer that is over. Returns nano-dollars beyond
-    // what budgets allow.
+    // The true usage of an answer that is over, however long it was silent.
+    // Returns nano-dollars beyond what budgets allow.
     int64_t settle(int64_t tokens, int64_t nano, Now now);
     void release(Now now);
     // The request is over; `refused`: it never was.
@@ -135,6 +136,7 @@ private:
         std::vector<uint16_t> rules;  // index of each demand's rule
         limit::Reservation reservation;
         uint32_t refused = 0;  // bit i: demand i
+        uint32_t untaken = 0;  // by a dry run that would have refused
 
         void clear();
         limit::Demand& add(size_t rule);

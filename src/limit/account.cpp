@@ -28,6 +28,9 @@ Account new_account(const Demand& demand, Now now) {
     account.kind = static_cast<uint8_t>(demand.kind);
     account.rate = is_rate(demand.kind) ? demand.rate : Rate{1, 1};
     account.bucket.stamp_ns = now.mono_ns;
+    account.limit = demand.limit;
+    account.soft = demand.soft;
+    account.window = demand.window;
     return account;
 }
 

@@ -162,7 +162,8 @@ uint32_t Ledger::free_place(const AccountKey& key) const {
     return kNone;
 }
 
-Ledger::Staged Ledger::stage(const Demand& demand, Transaction& t, Now now) {
+Ledger::Staged Ledger::find_or_make(const Demand& demand, Transaction& t,
+                                    Now now) {
     Staged staged{find(demand.key), nullptr};
     if (staged.at != kNone) {
         staged.image = &t.account(staged.at);
@@ -185,7 +186,14 @@ Ledger::Staged Ledger::stage(const Demand& demand, Transaction& t, Now now) {
             *staged.image = new_account(demand, now);
         }
     }
-    refresh(*staged.image, demand, now);
+    return staged;
+}
+
+Ledger::Staged Ledger::stage(const Demand& demand, Transaction& t, Now now) {
+    Staged staged = find_or_make(demand, t, now);
+    if (staged.at != kNone) {
+        refresh(*staged.image, demand, now);
+    }
     return staged;
 }
 

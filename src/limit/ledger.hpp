@@ -20,7 +20,8 @@
 //
 // Leases. A reservation nobody extends or settles by its lease's end gives
 // back what it holds, so a killed worker's holds return. It is remembered for
-// kRemember; settling it until then still charges its true usage, once.
+// kRemember, or until its slot is needed; settling it until then still
+// charges its true usage, once. Later on charge() does.
 // Every call looks at a few slots for leases that have ended; sweep() does
 // more of them, expire_owner() all of a process known to be dead.
 //
@@ -135,6 +136,13 @@ public:
                            std::span<const int64_t> actual,
                            const Reservation& also, Now now);
 
+    // Charges the true usage of a reservation that is forgotten, to the
+    // accounts and windows in which it was made; `demands` are those of then.
+    // A negative amount: not this one. Requests and concurrency: not looked
+    // at. Settled::charged: there was a place for all of them.
+    Result<Settled> charge(std::span<const Demand> demands,
+                           std::span<const int64_t> actual, Now now);
+
     // It never happened: holds and requests are given back.
     Result<Settled> release(const Reservation& reservation, Now now);
 
@@ -188,6 +196,7 @@ private:
     uint32_t place_for(const AccountKey& key, const Transaction& t,
                        Now now) const;
     uint32_t free_place(const AccountKey& key) const;
+    Staged find_or_make(const Demand& demand, Transaction& t, Now now);
     Staged stage(const Demand& demand, Transaction& t, Now now);
     void admit(Asked& asked, size_t i, Now now);
     void open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,

@@ -36,6 +36,9 @@ struct Ledger::Staged {
     Account* image;
 };
 
+// kInvalid when their numbers make no sense.
+Result<void> check_demands(std::span<const Demand> demands);
+
 struct Ledger::Asked {
     Asked(const Parts& parts, std::span<const Demand> all,
           std::span<Standing> standings_of_all)

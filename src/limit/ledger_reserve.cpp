@@ -22,17 +22,6 @@ bool valid(const Demand& demand) {
            && demand.kind <= Kind::kBudget;
 }
 
-Result<void> check_demands(std::span<const Demand> demands,
-                           std::span<const Standing> standings) {
-    if (demands.size() > kMaxDemands || standings.size() < demands.size()) {
-        return Error{Errc::kInvalid, "more than 16 limits at once"};
-    }
-    if (!std::all_of(demands.begin(), demands.end(), valid)) {
-        return Error{Errc::kInvalid, "a limit's numbers make no sense"};
-    }
-    return {};
-}
-
 // A budget that refuses is used up when nothing is left of it, or when it
 // would have paid for this one as long as it was whole. What is larger than
 // all of it says nothing.
@@ -47,6 +36,16 @@ int64_t end_of_lease(int64_t lease_ns, Now now) {
 }
 
 }  // namespace
+
+Result<void> check_demands(std::span<const Demand> demands) {
+    if (demands.size() > kMaxDemands) {
+        return Error{Errc::kInvalid, "more than 16 limits at once"};
+    }
+    if (!std::all_of(demands.begin(), demands.end(), valid)) {
+        return Error{Errc::kInvalid, "a limit's numbers make no sense"};
+    }
+    return {};
+}
 
 Result<Reserved> Ledger::reserve(std::span<const Demand> demands,
                                  const Owner& owner, int64_t lease_ns,
@@ -64,9 +63,12 @@ Result<Taken> Ledger::reserve(std::span<const Demand> demands,
                               std::span<Standing> standings,
                               const Owner& owner, int64_t lease_ns,
                               Now now) {
-    Result<void> checked = check_demands(demands, standings);
+    Result<void> checked = check_demands(demands);
     if (!checked) {
         return checked.error();
+    }
+    if (standings.size() < demands.size()) {
+        return Error{Errc::kInvalid, "too few places for standings"};
     }
     Entered entered(*this);
     if (!entered.ok()) {

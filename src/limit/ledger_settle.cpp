@@ -13,6 +13,21 @@ int64_t beyond(const Account& account) {
 
 constexpr std::array<int64_t, kMaxDemands> kNothing{};
 
+// Drained before. `i`: the demand's number.
+void charge_usage(Account& account, int64_t actual, size_t i, Settled& out) {
+    int64_t before = beyond(account);
+    account.bucket.charge(actual);
+    if (kind_of(account) != Kind::kBudget) {
+        return;
+    }
+    out.overspent = std::max(out.overspent, beyond(account) - before);
+    if (account.bucket.level >= account.soft
+        && (account.crossed & kCrossedSoft) == 0) {
+        account.crossed |= kCrossedSoft;
+        out.crossed_soft |= uint32_t{1} << i;
+    }
+}
+
 // Neither settled nor forgotten.
 bool stands(const Parts& parts, const Reservation& reservation) {
     if (!reservation || reservation.slot >= parts.head->slots_used) {
@@ -115,16 +130,46 @@ void Ledger::close_hold(Transaction& t, const Slot& closed, size_t i,
         account.bucket.refund(account.rate, hold.amount, closed.reserved_ns);
         return;
     }
-    int64_t before = beyond(account);
-    account.bucket.charge(actual);
-    if (kind == Kind::kBudget) {
-        out.overspent = std::max(out.overspent, beyond(account) - before);
-        if (account.bucket.level >= account.soft
-            && (account.crossed & kCrossedSoft) == 0) {
-            account.crossed |= kCrossedSoft;
-            out.crossed_soft |= uint32_t{1} << i;
-        }
+    charge_usage(account, actual, i, out);
+}
+
+// The account stays at the limits of whoever asked last: these demands may
+// be older than the configuration.
+Result<Settled> Ledger::charge(std::span<const Demand> demands,
+                               std::span<const int64_t> actual, Now now) {
+    Result<void> checked = check_demands(demands);
+    if (!checked) {
+        return checked.error();
     }
+    if (actual.size() != demands.size()) {
+        return Error{Errc::kInvalid, "not the reservation's demands"};
+    }
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    Settled out;
+    out.charged = true;
+    out.late = true;
+    Transaction t(parts_);
+    for (size_t i = 0; i < demands.size(); i++) {
+        Kind kind = demands[i].kind;
+        if ((kind != Kind::kTokens && kind != Kind::kBudget)
+            || actual[i] < 0) {
+            continue;
+        }
+        Staged staged = find_or_make(demands[i], t, now);
+        if (staged.at == kNone) {
+            out.charged = false;
+            continue;
+        }
+        drain(*staged.image, now);
+        charge_usage(*staged.image, std::min(actual[i], kMaxAmount), i, out);
+    }
+    if (!t.empty()) {
+        t.commit();
+    }
+    return out;
 }
 
 }  // namespace llm::limit

@@ -252,6 +252,32 @@ TEST_F(LimitsTest, ImagesAreHeld) {
 
 // However many that are, and whoever passes when the ledger is in trouble:
 // 16 of these overflow 64 bits to nothing at all.
+// Minutes between bytes that are no content: the hold goes on.
+TEST_F(LimitsTest, WhateverComesKeepsTheLease) {
+    auto stays_held = [&](Bytes type, Bytes piece) {
+        begin(api::Endpoint::kChat, std::string(kAsk));
+        uint64_t before = zone_.ledger.stats()->leases_ended;
+        exchange_->on_head({200, type, ""}, at(0));
+        for (int i = 1; i <= 6; i++) {
+            Now now = at(400 * i);
+            if (exchange_->form() == Form::kStream) {
+                (void) exchange_->on_stream(piece, now);
+            } else if (exchange_->form() == Form::kJson) {
+                exchange_->on_json(piece, now);
+            } else {
+                exchange_->on_unread(piece.size(), now);
+            }
+            (void) zone_.ledger.sweep(1000, now);
+        }
+        uint64_t ended = zone_.ledger.stats()->leases_ended - before;
+        exchange_->end(End::kUpstreamCut, at(2500));
+        return ended == 0;
+    };
+    EXPECT_TRUE(stays_held("text/event-stream", ": ping\n\n"));
+    EXPECT_TRUE(stays_held("application/json", " "));
+    EXPECT_TRUE(stays_held("text/plain", "x"));
+}
+
 TEST_F(LimitsTest, WhatNobodyCanCountIsRefused) {
     for (bool fail_open : {false, true}) {
         fail_open_ = fail_open;

@@ -101,6 +101,7 @@ TEST_F(Locks, OfTheLedger) {
         int64_t more[] = {-1, 7, -1, 20};
         (void) ledger.extend(one->reservation, limit::kSecond, more, now);
         int64_t used[] = {0, 9, 0, 12};
+        (void) ledger.charge(demands, used, now);
         if (i % 3 == 0) {
             (void) ledger.release(one->reservation, now);
         } else if (i % 3 == 1) {

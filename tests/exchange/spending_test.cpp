@@ -245,6 +245,38 @@ TEST_F(SpendingTest, AnotherLimitsRefusalIsNotTheBudgets) {
     expect_nothing_held();
 }
 
+// Two leases and nothing heard; then its slot is somebody else's.
+TEST_F(SpendingTest, WhatIsForgottenIsChargedAllTheSame) {
+    limit::LimitRule dry = tokens_;
+    dry.name = "dry";
+    dry.dry_run = true;
+    dry.tokens_burst = 1;
+    Spending one = spending({&requests_, &dry, &tokens_}, {&budget_});
+    ASSERT_FALSE(one.admit(at(0)));
+    ASSERT_FALSE(one.reserve(need(0, 80), at(0)));
+    for (double s : {700.0, 1500.0}) {
+        ASSERT_TRUE(zone_.ledger.sweep(1000, at(s)).ok());
+    }
+    EXPECT_EQ(zone_.ledger.stats()->expired, 0u);
+    Spending next = spending({}, {&budget_});
+    ASSERT_FALSE(next.reserve(need(0, 10), at(1500)));
+    EXPECT_EQ(one.settle(60, 120 * kDollar / 100, at(1500)),
+              20 * kDollar / 100);
+    auto crossings = one.take_crossings();
+    ASSERT_EQ(crossings.size(), 1u);
+    EXPECT_FALSE(crossings[0].hard);
+    EXPECT_EQ(one.take_unchecked(), "");
+    EXPECT_EQ(one.settle(60, kDollar, at(1500)), 0) << "once";
+    one.end(false, at(1500));
+    next.end(true, at(1500));
+    EXPECT_EQ(spending({}, {&budget_}).remaining_nano(at(1500)), 0);
+    Spending after = spending({&dry, &tokens_});
+    ASSERT_FALSE(after.reserve(need(0, 1), at(1500)));
+    EXPECT_EQ(after.headers().tokens.remaining, "939");
+    after.end(true, at(1500));
+    expect_nothing_held();
+}
+
 TEST_F(SpendingTest, ADryRunIsCountedOnceAndTakesNothing) {
     requests_.dry_run = true;
     requests_.requests_burst = 1;

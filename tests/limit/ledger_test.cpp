@@ -274,6 +274,55 @@ TEST(Ledger, EndedLeasesAreForgottenInTheEnd) {
     expect_sound(zone.ledger);
 }
 
+TEST(Ledger, WhatIsForgottenIsChargedByItsDemands) {
+    Zone zone;
+    Demand rate = zone.requests("k", 5, kPerSecond);
+    Demand many = zone.concurrency("k", 2);
+    Demand tokens = zone.tokens("k", 10, 100, kPerSecond);
+    Demand team = zone.budget("team", 6, 10);
+    team.soft = 8;
+    Demand left_out = zone.budget("dry", 6, 10);
+    std::vector<Demand> all{rate, many, tokens, team, left_out};
+    std::vector<int64_t> used{7, 7, 30, 14, -1};
+    // Limits of now stay, those of then are an account's where there is none.
+    Demand raised = team;
+    raised.limit = 20;
+    raised.soft = INT64_MAX;
+    settle(zone.ledger, take(zone.ledger, {raised}, at(0)), {1}, at(0));
+    auto charged = zone.ledger.charge(all, used, at(0));
+    ASSERT_TRUE(charged.ok());
+    EXPECT_TRUE(charged->charged);
+    EXPECT_EQ(charged->overspent, 0);
+    EXPECT_EQ(charged->crossed_soft, 0u);
+    EXPECT_EQ(look(zone.ledger, team, at(0)).remaining, 0);
+    EXPECT_EQ(look(zone.ledger, raised, at(0)).remaining, 5);
+    EXPECT_EQ(look(zone.ledger, tokens, at(0)).remaining, 70);
+    EXPECT_EQ(look(zone.ledger, tokens, at(10)).remaining, 80);
+    EXPECT_EQ(look(zone.ledger, rate, at(0)).remaining, 5);
+    EXPECT_EQ(look(zone.ledger, many, at(0)).remaining, 2);
+    EXPECT_EQ(look(zone.ledger, left_out, at(0)).remaining, 10);
+    EXPECT_EQ(zone.ledger.stats()->accounts, 2u);
+    Demand other = zone.budget("other", 6, 10);
+    other.soft = 8;
+    int64_t much[] = {14};
+    charged = zone.ledger.charge({&other, 1}, much, at(0));
+    EXPECT_EQ(charged->overspent, 4);
+    EXPECT_EQ(charged->crossed_soft, 1u);
+    EXPECT_EQ(zone.ledger.charge(all, much, at(0)).error().code,
+              Errc::kInvalid);
+    expect_sound(zone.ledger);
+    // No place for one of them: the others are charged all the same.
+    Zone full({32, 64, nullptr});
+    for (int i = 0; i < 31; i++) {
+        take(full.ledger, {full.budget(std::to_string(i), 1, 9)}, at(0));
+    }
+    Demand both[] = {full.budget("a", 1, 9), full.budget("b", 1, 9)};
+    int64_t each[] = {2, 3};
+    EXPECT_FALSE(full.ledger.charge(both, each, at(0))->charged);
+    EXPECT_EQ(look(full.ledger, both[0], at(0)).remaining, 7);
+    expect_sound(full.ledger);
+}
+
 TEST(Ledger, ExtendKeepsRaisesAndLowers) {
     Zone zone;
     Demand d = zone.tokens("k", 100, 1000, kPerSecond);
