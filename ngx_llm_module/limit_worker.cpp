@@ -60,7 +60,8 @@ void tell_unchecked(Now now) {
     }
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "llm: limits of %uL requests could not be checked, the "
-                  "llm_zone has no room for their counters; "
+                  "llm_zone has no room for their counters or for so many "
+                  "reservations at once: a larger one is needed; "
                   "\"llm_limit_fail\" is \"%s\"",
                   services.limits_unchecked - told,
                   services.limits_fail_open ? "open" : "closed");

@@ -16,9 +16,9 @@ constexpr size_t kMetricsMax = 8 * 1024 * 1024;
 constexpr size_t kMetricsShare = 32;  // one part of that many
 constexpr size_t kEntryShare = 8;     // no entry above that part of the zone
 // Bytes of the zone for each account and each reservation: together about
-// one part in sixteen.
+// one part in fourteen.
 constexpr size_t kAccountShare = 4096;
-constexpr size_t kReservationShare = 16384;
+constexpr size_t kReservationShare = 8192;
 constexpr size_t kMinAccounts = 256;
 constexpr size_t kMaxAccounts = 1 << 18;
 constexpr size_t kMinReservations = 96;
