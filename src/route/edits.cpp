@@ -34,11 +34,12 @@ Result<void> Edits::add(size_t body_size, const Splice& splice) {
         return invalid("an edit outside the body");
     }
     // Behind the insertions at this place; before a replacement there when
-    // this is an insertion.
-    auto place = std::find_if(
+    // this is an insertion. A client's messages may each have an edit, so
+    // the place is not looked for one by one.
+    auto place = std::partition_point(
         splices_.begin(), splices_.end(), [&](const Splice& other) {
-            return other.offset > offset
-                   || (other.offset == offset && other.remove > 0);
+            return other.offset < offset
+                   || (other.offset == offset && other.remove == 0);
         });
     if (place != splices_.begin()) {
         const Splice& before = *std::prev(place);

@@ -167,11 +167,9 @@ Result<void> SystemEditor::put_in_front(NodeId messages,
     return insert(doc_.offset(messages) + 1, message);
 }
 
-// Removes the instructions among the elements but `keep`, each with a comma.
+// Removes the instructions among the elements but `keep`, each with a comma;
+// those that stand together as one piece.
 Result<void> SystemEditor::take_out(NodeId array, NodeId keep) {
-    auto stays = [&](NodeId element) {
-        return element == keep || !speaks(element);
-    };
     auto end_of = [&](NodeId value) {
         return doc_.offset(value) + doc_.raw(value).size();
     };
@@ -179,25 +177,28 @@ Result<void> SystemEditor::take_out(NodeId array, NodeId keep) {
         return edits_.splice(doc_.text().size(), from, to - from, {});
     };
     size_t begin = doc_.offset(array) + 1;
-    size_t before = 0;  // end of the element before, from the first that stays
-    Result<void> done;
+    size_t kept = 0;  // end of the last that stays; 0: none does so far
+    size_t gone = 0;  // end of the last that goes behind it; 0: none
     for (NodeId element : doc_.children(array)) {
-        if (before == 0) {
-            if (!stays(element)) {
-                continue;
-            }
-            if (element != *doc_.children(array).begin()) {
-                done = remove(begin, doc_.offset(element));
-            }
-        } else if (!stays(element)) {
-            done = remove(before, end_of(element));
+        if (element != keep && speaks(element)) {
+            gone = end_of(element);
+            continue;
         }
-        if (!done.ok()) {
-            return done;
+        if (gone != 0) {
+            Result<void> done = kept == 0
+                                    ? remove(begin, doc_.offset(element))
+                                    : remove(kept, gone);
+            if (!done.ok()) {
+                return done;
+            }
         }
-        before = end_of(element);
+        kept = end_of(element);
+        gone = 0;
     }
-    return before == 0 ? remove(begin, end_of(array) - 1) : done;
+    if (kept == 0) {
+        return remove(begin, end_of(array) - 1);
+    }
+    return gone != 0 ? remove(kept, gone) : Result<void>();
 }
 
 Result<void> SystemEditor::chat(const Words& words) {

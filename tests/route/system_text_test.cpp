@@ -1,5 +1,6 @@
 #include "src/route/system_text.hpp"
 
+#include <ctime>
 #include <random>
 
 #include "tests/route/body.hpp"
@@ -171,6 +172,35 @@ TEST(SystemText, ReplaceTakesOutEveryOne) {
                   write(c.after))
             << c.before;
     }
+}
+
+// CPU seconds of taking out every other one of so many messages, the least of
+// a few tries.
+double seconds_of(size_t messages) {
+    std::string body = R"({"messages":[{"role":"user"})";
+    while (messages-- > 0) {
+        body += R"(,{"role":"system"},{"role":"user"})";
+    }
+    Body b(Endpoint::kChat, body + "]}");
+    SystemText text = text_of(kReplace, "Be kind.");
+    const SystemText* list[] = {&text};
+    double least = 1e9;
+    for (int i = 0; i < 5; i++) {
+        b.edits.clear();
+        clock_t from = clock();
+        EXPECT_TRUE(
+            apply_system(b.doc, b.request, list, b.edits, nullptr).ok());
+        least = std::min(least, static_cast<double>(clock() - from)
+                                    / CLOCKS_PER_SEC);
+    }
+    EXPECT_EQ(b.after().find("{\"role\":\"system\"}"), std::string::npos);
+    return least;
+}
+
+// The number of messages is the client's choice.
+TEST(SystemText, ReplaceIsLinearInTheMessages) {
+    double few = seconds_of(5000);
+    EXPECT_LT(seconds_of(40000), 24 * few) << few;
 }
 
 TEST(SystemText, ResponsesHaveInstructions) {
