@@ -14,6 +14,33 @@ my $proxy = slurp(root_dir . '/conf/llm_proxy.conf');
 $proxy =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mg;
 $t->write_file('llm_proxy.conf', $proxy);
 
+# An error inside a 200, by the model that is asked for.
+my %error = (
+    bad_code   => '"message":"Provider returned error","code":400',
+    bad_type   => '"message":"x","type":"BadRequestError","param":null,"code":400',
+    bad_prompt => '"message":"x","type":"invalid_request_error","code":null',
+    bad_length => '"message":"This model\'s maximum context length is 8192 '
+        . 'tokens","type":"BadRequestError","code":400',
+    own_fault  => '"message":"x","type":"server_error","code":null',
+    own_code   => '"message":"x","code":502',
+);
+$t->upstream(picky => sub {
+    my ($c, $head, $body) = @_;
+    my ($model, $at) = $body =~ /"model":"(\w+)-(json|first|late)"/;
+    my $error = "{\"error\":{$error{$model}}}";
+    my $text  = $error;
+    if ($at ne 'json') {
+        $text = "data: $error\n\ndata: [DONE]\n\n";
+        $text = 'data: {"id":"x","object":"chat.completion.chunk","created":1,'
+            . '"model":"m","choices":[{"index":0,"delta":{"content":"Hello"},'
+            . '"finish_reason":null}]}' . "\n\n$text" if $at eq 'late';
+    }
+    print $c "HTTP/1.1 200 OK\r\nContent-Type: ",
+        $at eq 'json' ? 'application/json' : 'text/event-stream',
+        "\r\nContent-Length: ", length $text,
+        "\r\nConnection: close\r\n\r\n$text";
+});
+
 sub conf {
     my ($cooldown) = @_;
     my $mock = 'http://127.0.0.1:%%PORT:mock%%';
@@ -23,6 +50,8 @@ sub conf {
         key key; models m; }
     llm_provider lame { api openai; url $mock/mock/status=502/v1;
         key key; models later; }
+    llm_provider picky { api openai; url http://127.0.0.1:%%PORT:picky%%/v1;
+        key key; models *-json *-first *-late; }
     llm_provider own { api openai; upstream machines; models mine; }
     upstream machines { server 127.0.0.1:%%PORT:mock%%; }
     map \$llm_upstream_model \$where {
@@ -77,6 +106,23 @@ ok scalar(() = $t->mock_log), 'asked again after its time';
 
 $t->reload(conf('llm_cooldown max_fails=1000;'));
 is asked_before_rest('later', 8), 8, 'a reload changes the numbers';
+
+# ---- errors inside a 200 ------------------------------------------------------
+
+$t->reload(conf('llm_cooldown max_fails=2 fail_timeout=1m max_time=1m;'));
+for my $model (sort keys %error) {
+    for my $at ('json', 'first', 'late') {
+        my @status = map {
+            my ($r) = $t->ask('chat', '', model => "$model-$at",
+                $at eq 'json' ? () : (stream => 1));
+            $r->status;
+        } 1 .. 5;
+        is "@status", $model =~ /^bad/ ? '200 200 200 200 200'
+            : '200 200 503 503 503',
+            "$model, $at: " . ($model =~ /^bad/ ? 'the client has caused it'
+            : 'a failure');
+    }
+}
 
 # ---- llm_cache_valid by $llm_task -------------------------------------------
 

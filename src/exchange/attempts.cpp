@@ -1,5 +1,6 @@
 // The stops between the look-up and the answer: whom to ask, and whom next.
 #include "src/exchange/exchange.hpp"
+#include "src/exchange/opening.hpp"
 
 namespace llm::exchange {
 namespace {
@@ -160,11 +161,17 @@ Bytes Exchange::upstream_model() const {
 
 // What the end of an answer says about who gave it.
 void Exchange::judge_provider(End how, Now now) {
+    std::optional<api::ApiError> said;
+    if (reader_) {
+        said = reader_->answer().error;
+    } else if (summary_) {
+        said = summary_->error;
+    }
     switch (how) {
     case End::kUpstreamCut: rungs_.broke(route::Fault::kCut, now); break;
     case End::kTimeout: rungs_.broke(route::Fault::kTimeout, now); break;
     case End::kUpstreamError:
-        rungs_.broke(route::Fault::kErrorIn200, now);
+        rungs_.broke(fault_of(said), now);
         break;
     default: rungs_.leave(); break;
     }

@@ -127,11 +127,7 @@ Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
     if (!reader || !reader->on_event(event).error) {
         return {};
     }
-    route::ErrorWords words = route::read_error_words(event.data);
-    if (words.empty()) {
-        return {false, Fault::kErrorIn200};
-    }
-    return {false, route::classify(200, words)};
+    return {false, fault_of(reader->answer().error)};
 }
 
 Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
@@ -202,6 +198,15 @@ bool read_chunks(Bytes raw, std::string& out) {
         }
         raw.remove_prefix(end + 1);
     }
+}
+
+Fault fault_of(const std::optional<api::ApiError>& error) {
+    route::ErrorWords words;
+    if (error) {
+        words = {error->type, error->code, error->message};
+    }
+    Fault fault = route::classify(kOk, words);
+    return fault == Fault::kNone ? Fault::kErrorIn200 : fault;
 }
 
 Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,

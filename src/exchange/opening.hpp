@@ -16,6 +16,8 @@
 // HTML (events).
 #pragma once
 
+#include <optional>
+
 #include "src/api/protocol.hpp"
 #include "src/base/bytes.hpp"
 #include "src/route/fault.hpp"
@@ -39,6 +41,9 @@ struct Opening {
 // `last`: more cannot be waited for.
 Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
                      Bytes raw, bool last);
+
+// An error where a 200 promised an answer, at its start or later.
+route::Fault fault_of(const std::optional<api::ApiError>& error);
 
 // What of a body in chunks is there, appended to `out`. True once the last
 // chunk has been seen, or when it is no chunked body.

@@ -179,7 +179,8 @@ void Rungs::broke(Fault fault, Now now) {
         answered_ = false;
         reported_ = false;
     }
-    report(fault, std::nullopt, now);
+    report(route::fault_of_provider({fault, 200, passes_credential()}),
+           std::nullopt, now);
 }
 
 void Rungs::leave() {

@@ -1,5 +1,6 @@
 #include "src/route/fault.hpp"
 
+#include <charconv>
 #include <initializer_list>
 
 #include "src/json/document.hpp"
@@ -64,6 +65,7 @@ bool is_context_length(const ErrorWords& words) {
 bool is_content_filter(const ErrorWords& words) {
     return is_one_of(words.code,
                      {"content_filter", "content_policy_violation",
+                      "image_content_policy_violation",
                       "ResponsibleAIPolicyViolation"})
            || is_one_of(words.type,
                         {"content_filter", "content_policy_violation"});
@@ -96,8 +98,9 @@ Fault fault_of_words(const ErrorWords& words) {
         || is_one_of(words.code, {"503", "529"})) {
         return Fault::kOverloaded;
     }
-    if (is_one_of(words.type,
-                  {"authentication_error", "permission_error"})) {
+    if (words.code == "invalid_api_key"
+        || is_one_of(words.type,
+                     {"authentication_error", "permission_error"})) {
         return Fault::kAuth;
     }
     if (is_unknown_model(words)) {
@@ -107,14 +110,27 @@ Fault fault_of_words(const ErrorWords& words) {
 }
 
 // An error that says of itself that the request is to blame, whatever the
-// status of the answer that it stands in. OpenAI's type stands beside codes
-// of accounts, too (invalid_api_key, billing_not_active).
+// status of the answer that it stands in: by the types of OpenAI, Anthropic
+// and vLLM, by the codes of a Response that failed. OpenAI's type stands
+// beside codes of accounts, too (billing_not_active).
 bool blames_request(const ErrorWords& words) {
-    bool named = is_one_of(words.type, {"invalid_request_error",
-                                        "request_too_large",
-                                        "BadRequestError"});
-    return is_one_of(words.code, {"400", "413", "422"})
-           || (named && words.code.empty());
+    if (contains(words.code, {"api_key", "billing", "account",
+                              "organization"})) {
+        return false;
+    }
+    return is_one_of(words.type, {"invalid_request_error",
+                                  "request_too_large", "BadRequestError",
+                                  "UnprocessableEntityError"})
+           || words.code.starts_with("invalid_")
+           || words.code.find("image") != std::string::npos;
+}
+
+// A code that is an HTTP status, as OpenRouter's and vLLM's are; otherwise 0.
+int status_of_code(const std::string& code) {
+    int status = 0;
+    const char* end = code.data() + code.size();
+    auto read = std::from_chars(code.data(), end, status);
+    return read.ec == std::errc() && read.ptr == end ? status : 0;
 }
 
 Fault classify_client_error(int status, const ErrorWords& words) {
@@ -243,6 +259,11 @@ Fault classify(int status, const ErrorWords& words) {
     Fault said = fault_of_words(words);
     if (said != Fault::kNone) {
         return said;
+    }
+    // Behind a status there is an answer: no time has run out here.
+    int status_said = status_of_code(words.code);
+    if (status_said >= 400 && status_said < 500 && status_said != 408) {
+        return classify_client_error(status_said, words);
     }
     return blames_request(words) ? Fault::kRequest : Fault::kErrorIn200;
 }

@@ -54,8 +54,8 @@ struct ErrorWords {
 inline constexpr size_t kMaxErrorBody = 65536;
 ErrorWords read_error_words(Bytes json);
 
-// What an HTTP status with an error body means. `status` of 200 to 299 with
-// words is kErrorIn200 unless the words say more; without words kNone.
+// What an HTTP status with an error body means. With 200 to 299 the words say
+// it (a code of 4xx is a status), else kErrorIn200; kNone without words.
 Fault classify(int status, const ErrorWords& words);
 
 }  // namespace llm::route

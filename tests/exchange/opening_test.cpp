@@ -92,6 +92,27 @@ TEST(Opening, EachProtocolsErrorEvent) {
               Fault::kNone);
 }
 
+// A Response's failure has its error one level down.
+TEST(Opening, WhatTheClientCausedIsNotTheProviders) {
+    OpeningHead sse = head(200, kEvents);
+    auto failed = [&](Bytes code) {
+        std::string event = "event: response.failed\ndata: {\"type\":"
+                            "\"response.failed\",\"response\":{\"id\":\"r\","
+                            "\"status\":\"failed\",\"error\":{\"code\":\"";
+        event += code;
+        event += "\",\"message\":\"x\"}}}\n\n";
+        return read_opening(sse, Endpoint::kResponses, event, false).fault;
+    };
+    EXPECT_EQ(failed("invalid_prompt"), Fault::kRequest);
+    EXPECT_EQ(failed("rate_limit_exceeded"), Fault::kRateLimit);
+    EXPECT_EQ(failed("server_error"), Fault::kErrorIn200);
+    Bytes vllm = "data: {\"error\":{\"object\":\"error\",\"message\":\"x\","
+                 "\"type\":\"BadRequestError\",\"param\":null,"
+                 "\"code\":400}}\n\n";
+    EXPECT_EQ(read_opening(sse, Endpoint::kChat, vllm, false).fault,
+              Fault::kRequest);
+}
+
 TEST(Opening, JsonWaitsUntilItIsWhole) {
     OpeningHead json = head(200, kJson);
     Bytes error = "{\"error\":{\"message\":\"x\",\"type\":\"server_error\"}}";

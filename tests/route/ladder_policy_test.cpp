@@ -228,6 +228,73 @@ TEST(Fault, OfOpenaiErrors) {
     EXPECT_EQ(of(302, ""), Fault::kInvalid);
 }
 
+// What the client has caused is his to mend, whatever the status said.
+TEST(Fault, OfErrorsInA200) {
+    auto of = [](Bytes json) {
+        return classify(200, read_error_words(json));
+    };
+    auto with = [&of](Bytes members) {
+        return of(R"({"error":{"message":"x",)" + std::string(members)
+                  + "}}");
+    };
+    struct {
+        Bytes members;
+        Fault fault;
+    } cases[] = {
+        // OpenRouter: the status is the code.
+        {R"("code":400)", Fault::kRequest},
+        {R"("code":"422")", Fault::kRequest},
+        {R"("code":401)", Fault::kAuth},
+        {R"("code":402)", Fault::kQuota},
+        {R"("code":403)", Fault::kAuth},
+        {R"("code":404)", Fault::kModel},
+        {R"("code":408)", Fault::kErrorIn200},
+        {R"("code":429)", Fault::kRateLimit},
+        {R"("code":429,"type":"insufficient_quota")", Fault::kQuota},
+        {R"("code":500)", Fault::kErrorIn200},
+        {R"("code":502)", Fault::kErrorIn200},
+        {R"("code":503)", Fault::kOverloaded},
+        {R"("code":399)", Fault::kErrorIn200},
+        {R"("code":4000)", Fault::kErrorIn200},
+        {R"("code":4e2)", Fault::kErrorIn200},
+        {R"("code":-400)", Fault::kErrorIn200},
+        // vLLM, OpenAI, Anthropic.
+        {R"("type":"BadRequestError","code":400)", Fault::kRequest},
+        {R"("type":"BadRequestError")", Fault::kRequest},
+        {R"("type":"NotFoundError","code":404)", Fault::kModel},
+        {R"("type":"InternalServerError","code":500)", Fault::kErrorIn200},
+        {R"("type":"invalid_request_error","code":null)", Fault::kRequest},
+        {R"("type":"invalid_request_error","code":"invalid_api_key")",
+         Fault::kAuth},
+        {R"("type":"invalid_request_error","code":"model_not_found")",
+         Fault::kModel},
+        {R"("type":"invalid_request_error",)"
+         R"("code":"context_length_exceeded")", Fault::kContextLength},
+        {R"("type":"request_too_large")", Fault::kRequest},
+        {R"("type":"authentication_error")", Fault::kAuth},
+        {R"("type":"api_error")", Fault::kErrorIn200},
+        {R"("type":"server_error")", Fault::kErrorIn200},
+        // A Response that failed.
+        {R"("code":"server_error")", Fault::kErrorIn200},
+        {R"("code":"vector_store_timeout")", Fault::kErrorIn200},
+        {R"("code":"rate_limit_exceeded")", Fault::kRateLimit},
+        {R"("code":"invalid_prompt")", Fault::kRequest},
+        {R"("code":"invalid_image_url")", Fault::kRequest},
+        {R"("code":"image_too_large")", Fault::kRequest},
+        {R"("code":"failed_to_download_image")", Fault::kRequest},
+        {R"("code":"image_content_policy_violation")",
+         Fault::kContentFilter},
+    };
+    for (const auto& c : cases) {
+        EXPECT_EQ(name_of(with(c.members)), name_of(c.fault)) << c.members;
+    }
+    EXPECT_EQ(of(R"({"error":{"code":400,"message":"This model's maximum )"
+                 R"(context length is 8192 tokens"}})"),
+              Fault::kContextLength);
+    EXPECT_EQ(of(R"({"object":"error","message":"x","code":400,)"
+                 R"("type":"BadRequestError"})"), Fault::kRequest);
+}
+
 TEST(Fault, OfAnthropicAndVllmErrors) {
     auto of = [](int status, Bytes json) {
         return classify(status, read_error_words(json));
@@ -299,7 +366,11 @@ TEST(Fault, AnErrorIn200ThatTheClientHasCausedIsNoFailure) {
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"server_error",
         "code":400000}})"), Fault::kErrorIn200);
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
-        "code":"invalid_api_key"}})"), Fault::kErrorIn200);
+        "code":"invalid_api_key"}})"), Fault::kAuth);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
+        "code":"billing_not_active"}})"), Fault::kErrorIn200);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
+        "code":"unsupported_parameter"}})"), Fault::kRequest);
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
         "code":"rate_limit_exceeded"}})"), Fault::kRateLimit);
 }
