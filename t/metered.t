@@ -125,8 +125,11 @@ subtest 'what cannot be read is refused, llm_passthrough or not' => sub {
         is_deeply [reached(POST => "/open$alike", body => $body)], [404, 0],
             "as a lenient upstream reads it: $alike";
     }
+    my $answers = 'gen_ai_server_request_duration_seconds_count';
+    my $before  = $t->metric($answers);
     is_deeply [reached(GET => '/open/v1/models')], [200, 1],
         'llm_passthrough: other traffic passes';
+    is $t->metric($answers) - $before, 0, 'and is no answer of a model';
 };
 
 subtest 'where memory has run out nothing passes unmetered' => sub {

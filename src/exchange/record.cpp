@@ -91,7 +91,8 @@ void Exchange::count(End how, Now now) {
         count_saved();
         return;
     }
-    if (how != End::kRefused) {
+    // What passes by without being an LLM request has no model's answer.
+    if (how != End::kRefused && endpoint_ != api::Endpoint::kNone) {
         count_upstream(kind, now);
     }
 }

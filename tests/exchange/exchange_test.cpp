@@ -468,6 +468,28 @@ TEST_F(ExchangeTest, ObserveEditsNothingAndTells) {
     EXPECT_TRUE(exchange->usage().estimated);
 }
 
+// What is no LLM request has no model, and no answer of one.
+TEST_F(ExchangeTest, OtherTrafficIsNoAnswerOfAModel) {
+    Exchange exchange(services_, api::Endpoint::kNone, false, kEventMax,
+                      at(1));
+    exchange.end(End::kComplete, at(2));
+    exchange.log(200);
+    auto answers = [this] {
+        size_t series = 0;
+        services_.metrics.for_each([&](const metrics::SeriesView& one) {
+            series += one.family == metrics::kRequestDuration.id ? 1 : 0;
+        });
+        return series;
+    };
+    EXPECT_EQ(answers(), 0u);
+    EXPECT_EQ(total(metrics::kRequests), 1u);
+    auto asked = begin(false);
+    head(*asked, "application/json");
+    asked->on_json(json_answer(), at(2));
+    asked->end(End::kComplete, at(2));
+    EXPECT_EQ(answers(), 1u);
+}
+
 TEST_F(ExchangeTest, TheClockOfAStream) {
     auto exchange = begin(true);
     head(*exchange, "text/event-stream");
