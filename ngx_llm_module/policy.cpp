@@ -131,6 +131,41 @@ void read_headers(ngx_http_request_t* r, const CacheLoc& conf,
     });
 }
 
+// The address that a server listens on, as it is configured: the one by which
+// the request came. Addresses of one port may share a socket.
+void append_address(ngx_http_request_t* r, std::string& out) {
+    const ngx_listening_t* listening = r->connection->listening;
+    if (listening == nullptr || r->http_connection == nullptr) {
+        return;
+    }
+    out += view(listening->addr_text);
+    const ngx_http_addr_conf_t* conf = r->http_connection->addr_conf;
+    auto* port = static_cast<ngx_http_port_t*>(listening->servers);
+    if (port == nullptr || port->naddrs < 2) {
+        return;
+    }
+    auto find = [&](const auto* addrs, auto address) {
+        for (ngx_uint_t i = 0; i < port->naddrs; i++) {
+            if (&addrs[i].conf == conf) {
+                Bytes bytes(reinterpret_cast<const char*>(&(addrs[i].*address)),
+                            sizeof(addrs[i].*address));
+                out += ' ' + to_hex(bytes);
+            }
+        }
+    };
+    switch (listening->sockaddr->sa_family) {
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        find(static_cast<ngx_http_in6_addr_t*>(port->addrs),
+             &ngx_http_in6_addr_t::addr6);
+        break;
+#endif
+    default:
+        find(static_cast<ngx_http_in_addr_t*>(port->addrs),
+             &ngx_http_in_addr_t::addr);
+    }
+}
+
 // As $proxy_host names it. Where a variable says who is asked, the place in
 // the configuration has to stand for it.
 std::string upstream_of(ngx_http_request_t* r) {
@@ -150,7 +185,9 @@ std::string upstream_of(ngx_http_request_t* r) {
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
     auto* location = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-    name = view(server->server_name);
+    append_address(r, name);
+    name += ' ';
+    name += view(server->server_name);
     name += ' ';
     name += view(location->name);
     return name;

@@ -57,6 +57,16 @@ $t->start(<<'END');
     server {
         listen 127.0.0.1:%%PORT:third%%;
         location / { proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+        location /var/ { proxy_pass http://$backend; }
+    }
+    server {
+        listen 127.0.0.2:%%PORT:http%%;
+        listen *:%%PORT:fourth%%;
+        location /var/ { proxy_pass http://$backend; }
+    }
+    server {
+        listen 127.0.0.1:%%PORT:fourth%%;
+        location /var/ { proxy_pass http://$backend; }
     }
 END
 
@@ -305,6 +315,17 @@ subtest 'another target, another upstream' => sub {
     is $at->(http => "/var$chat"), 'MISS', 'a variable upstream';
     is $at->(http => "/var$chat"), 'HIT', 'meets itself';
     is $at->(second => "/var$chat"), 'MISS', 'not one of another server';
+    is $at->(third => "/var$chat"), 'MISS', 'nor of one without a name';
+    my $host = sub {
+        my ($port, $host) = @_;
+        return word($t->client($port, host => $host)->request(
+            POST => "/var$chat", body => $body, close => 1));
+    };
+    is $host->(http => '127.0.0.2'), 'MISS', 'nor at another address';
+    is $host->(fourth => '127.0.0.1'), 'MISS', 'that shares no port';
+    is $host->(fourth => '127.0.0.2'), 'MISS', 'or shares a socket';
+    is $host->(fourth => '127.0.0.2'), 'HIT', 'and meets itself';
+    is $host->(fourth => '127.0.0.3'), 'HIT', 'by any of its addresses';
     $text = text();
     my $said = qq("messages":[{"role":"user","content":"$text"}]);
     my $both = qq({"model":"m","max_tokens":9,"prompt":"$text",$said});
