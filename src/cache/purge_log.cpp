@@ -18,9 +18,14 @@ Result<uint64_t> PurgeLog::begin(PurgeBy by, uint64_t value) {
         return Error{Errc::kIo, "the purge log's lock is broken"};
     }
     if (guard.owner_died()) {
-        // It may have begun a purge of all without taking the number; giving
-        // the number away again would let the next purge of all do nothing.
+        // It may have taken the number of a purge of all without saying that
+        // it is one. A number that is said to be one is taken.
         store(head_->sequence, std::max(sequence(), all()));
+        PurgeRecord last;
+        if (read(sequence(), last)
+            && last.by == static_cast<uint32_t>(PurgeBy::kAll)) {
+            store(head_->all, last.sequence);
+        }
         guard.repaired();
     }
     if (sequence() - swept() >= kPurgeRecords / 2) {
@@ -33,10 +38,12 @@ Result<uint64_t> PurgeLog::begin(PurgeBy by, uint64_t value) {
     store(record.count, 0);
     __atomic_store_n(&record.by, static_cast<uint32_t>(by), __ATOMIC_RELEASE);
     store(record.sequence, next);
+    // In this order: whoever empties a shard for the sake of `all` must find
+    // the record, too, or stores into it what was born before.
+    store(head_->sequence, next);
     if (by == PurgeBy::kAll) {
         store(head_->all, next);
     }
-    store(head_->sequence, next);
     return next;
 }
 

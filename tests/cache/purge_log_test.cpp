@@ -140,5 +140,26 @@ TEST_F(PurgeLogTest, DeadPurgerLosesNoLaterPurge) {
     EXPECT_EQ(killer(Marks{}, all), 0u);
 }
 
+// A purge of all that has its number kills before any shard is emptied for its
+// sake, and is not forgotten when its purger dies in between.
+TEST_F(PurgeLogTest, APurgeOfAllIsInTheLogBeforeItEmpties) {
+    uint64_t born = log_.sequence();
+    pid_t pid = fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) {
+        begin(PurgeBy::kAll, "");
+        shm::RobustMutex::Guard guard(head_->mutex);
+        head_->all = 0;
+        kill(getpid(), SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    uint64_t all = born + 1;
+    EXPECT_EQ(log_.all(), 0u);
+    EXPECT_EQ(killer(Marks{}, born), all);
+    begin(PurgeBy::kTenant, "a");
+    EXPECT_EQ(log_.all(), all);
+}
+
 }  // namespace
 }  // namespace llm::cache
