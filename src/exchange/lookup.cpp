@@ -375,8 +375,8 @@ Reading* Exchange::remember(Reading* known) {
 // One entry serves both forms: JSON is what is stored, a stream is written
 // from it.
 Step Exchange::hit(Reading* known) {
-    usage_ = entry_.usage;
     if (!replies_by_stream()) {
+        usage_ = entry_.usage;
         reply_.content_type = kJson;
         reply_.body = entry_.content;
         name_hit();
@@ -385,6 +385,7 @@ Step Exchange::hit(Reading* known) {
     reply_.content_type = kEventStream;
     if (given_ && !given_->stream.empty() && given_->model == answer_name_) {
         reply_.body = given_->stream;
+        usage_ = entry_.usage;
         return Step::kReply;
     }
     Result<api::Answer> answer = api::read_json(endpoint_, entry_.content);
@@ -392,6 +393,7 @@ Step Exchange::hit(Reading* known) {
         no_hit(CacheStatus::kMiss, "corrupt");
         return Step::kForward;
     }
+    usage_ = entry_.usage;
     api::StreamOptions options;
     options.include_usage = request_.include_usage;
     if (answer_model_ && !answer->model.empty()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/exchange/exchange.hpp"
+#include "src/json/doubles.hpp"
 #include "src/metrics/families.hpp"
 
 namespace llm::exchange {
@@ -206,6 +207,11 @@ void Exchange::read_json_answer() {
         Result<api::Summary> summary = api::summarize(endpoint_, *document);
         if (summary.ok()) {
             summary_ = std::move(summary).value();
+            if (store_wanted_ && json::has_doubles(*document)) {
+                // No stream could be written from it.
+                store_wanted_ = false;
+                reason_ = "no_store:malformed";
+            }
             failed_ = failed_ || summary_->error.has_value();
         }
     }

@@ -48,6 +48,12 @@ std::string json_answer(Bytes finish = "stop") {
     return out += '}';
 }
 
+// One object names a member twice.
+std::string doubled_answer() {
+    std::string answer = json_answer();
+    return answer.insert(answer.find("\"role\""), R"("role":"assistant",)");
+}
+
 class ExchangeTest : public testing::Test {
 protected:
     ExchangeTest() : zone_(4 << 20), region_(1 << 20) {
@@ -379,6 +385,8 @@ TEST_F(ExchangeTest, WhatIsNotStored) {
         {"application/json", 200, json_answer().substr(0, 90),
          "no_store:malformed"},
         {"application/json", 200, R"({"x":1})", "no_store:malformed"},
+        // Its stream could not be written: who reads it must not guess.
+        {"application/json", 200, doubled_answer(), "no_store:malformed"},
         {"text/html", 200, "<html>", "no_store:content_type"},
     };
     for (const auto& one : cases) {
@@ -397,6 +405,33 @@ TEST_F(ExchangeTest, WhatIsNotStored) {
     small->end(End::kComplete, at(2));
     EXPECT_EQ(small->cache_reason(), "no_store:size");
     EXPECT_EQ(zone_->stats().entries, 0u);
+}
+
+// What stands in memory and cannot be read is no hit, and costs nobody.
+TEST_F(ExchangeTest, AnEntryThatCannotBeAStreamIsNotCharged) {
+    auto asked = begin(true);
+    ASSERT_EQ(step_, Step::kForward);
+    std::string content = doubled_answer();
+    cache::Entry entry;
+    entry.endpoint = api::Endpoint::kChat;
+    entry.usage.input = 30;
+    entry.usage.output = 12;
+    entry.content = content;
+    std::string header;
+    ASSERT_TRUE(cache::encode(entry, header).ok());
+    cache::EntryMeta meta;
+    meta.ttl_s = 60;
+    meta.born = services_.store->sequence();
+    ASSERT_EQ(services_.store
+                  ->put(*asked->key(), meta, entry.pieces(header), at(1))
+                  .status,
+              cache::Put::kStored);
+    auto failed = begin(true);
+    ASSERT_EQ(step_, Step::kForward);
+    EXPECT_EQ(failed->cache_reason(), "corrupt");
+    head(*failed, "application/json", 500);
+    failed->end(End::kComplete, at(2));
+    EXPECT_FALSE(failed->usage().known());
 }
 
 TEST_F(ExchangeTest, ARerouteIsNotStored) {
