@@ -252,6 +252,24 @@ subtest 'case 10: a body that is too large' => sub {
     nothing_upstream();
 };
 
+subtest 'more values than any prompt has' => sub {
+    $t->mock_reset;
+    for my $api ('chat', 'messages') {
+        my $r = $t->post($path{$api},
+            said('x', ',"x":[' . '1,' x 1_100_000 . '1]'));
+        is $r->status, 413, "$api: refused";
+        like $r->json->{error}{message}, qr/more than 1048576 JSON values/,
+            'told so';
+        is $r->json->{error}{type}, $api eq 'chat' ? 'invalid_request_error'
+            : 'request_too_large', 'in its form';
+    }
+    nothing_upstream();
+    is $t->post($chat, said('x', ',"x":[' . '1,' x 900_000 . '1]'))->status,
+        200, 'less is read';
+    is $t->post($chat, said(',[{' x 1_000_000))->status, 200,
+        'and text is no values';
+};
+
 subtest 'case 11: wherever the body stands, it is the same' => sub {
     for my $size (10, 1000, 20_000, 300_000, 10_000_000) {
         my $body = said(text() . 'x' x $size);

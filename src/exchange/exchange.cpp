@@ -1,6 +1,37 @@
 #include "src/exchange/exchange.hpp"
+#include "src/json/value_count.hpp"
 
 namespace llm::exchange {
+namespace {
+
+// A value takes 36 bytes while a request is read, however short it is: a body
+// of the usual 16 MB may have eight million, no prompt has.
+constexpr size_t kMaxValues = size_t{1} << 20;
+
+// A text with more has two bytes for each at the least.
+bool holds_too_much(Bytes body) {
+    return body.size() >= 2 * kMaxValues
+           && json::may_exceed(body, kMaxValues);
+}
+
+api::ApiError too_many_values() {
+    api::ApiError error;
+    error.status = 413;
+    error.message = "The request body holds more than ";
+    append_number(error.message, static_cast<int64_t>(kMaxValues));
+    error.message += " JSON values.";
+    return error;
+}
+
+// A document that has grown large is not kept: four of them would stay for
+// good. After an error its size is not known.
+constexpr size_t kKeptValues = size_t{1} << 16;
+
+bool is_worth_keeping(const json::Document& document) {
+    return document.node_count() > 0 && document.node_count() <= kKeptValues;
+}
+
+}  // namespace
 
 Exchange::Exchange(Services& services, api::Endpoint endpoint, bool observe,
                    size_t event_max_size, Now start)
@@ -36,9 +67,10 @@ std::optional<api::ApiError> Exchange::read(Bytes body,
 std::optional<api::ApiError> Exchange::parse() {
     document_ = services_.documents.take();
     api::ApiError why;
-    Result<void> parsed = document_->parse(bytes_);
+    bool large = holds_too_much(bytes_);
+    Result<void> parsed = document_->parse(large ? Bytes{} : bytes_);
     if (!parsed.ok()) {
-        why = api::body_error(parsed.error());
+        why = large ? too_many_values() : api::body_error(parsed.error());
     } else {
         Result<api::Request> request =
             api::parse_request(endpoint_, *document_, &why, model_required_);
@@ -83,9 +115,10 @@ const route::Edits& Exchange::forward() {
 void Exchange::release() {
     bytes_ = {};
     reading_ = nullptr;
-    if (document_) {
+    if (document_ && is_worth_keeping(*document_)) {
         services_.documents.give_back(std::move(document_));
     }
+    document_.reset();
 }
 
 void Exchange::reroute() {

@@ -215,7 +215,12 @@ void Exchange::read_json_answer() {
             failed_ = failed_ || summary_->error.has_value();
         }
     }
-    services_.documents.give_back(std::move(document));
+    // As large as that, or of a size that is not known, it is not kept.
+    constexpr size_t kKeptValues = size_t{1} << 16;
+    size_t values = document->node_count();
+    if (values > 0 && values <= kKeptValues) {
+        services_.documents.give_back(std::move(document));
+    }
 }
 
 void Exchange::end(End how, Now now) {

@@ -35,6 +35,15 @@ bool Builder::fail(const char* what, size_t where) {
     return false;
 }
 
+// What is JSON has room, unless it is too large.
+bool Builder::fail_full() {
+    if (doc_.capacity_ < Document::kMaxNodes) {
+        return fail("the text ends early", size_);
+    }
+    code = Errc::kTooLarge;
+    return fail("too many values", places_[next_]);
+}
+
 // Up to the comma before the next value, or the end of all.
 [[gnu::always_inline]] inline bool Builder::end_value() {
     while (depth_ > 0) {
@@ -88,8 +97,7 @@ bool Builder::fail(const char* what, size_t where) {
         return fail("the text ends early", size_);
     }
     if (doc_.count_ == doc_.capacity_) {
-        code = Errc::kTooLarge;
-        return fail("too many values", places_[next_]);
+        return fail_full();
     }
     if (top_ != nullptr) {
         top_->count++;

@@ -34,6 +34,7 @@ private:
     };
 
     bool fail(const char* what, size_t where);
+    bool fail_full();
     bool read_key();
     bool read_value();
     bool read_string(uint32_t begin, uint32_t& end, uint8_t& flags);

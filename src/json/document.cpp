@@ -114,7 +114,9 @@ Result<void> Document::parse(Bytes text, bool sorted) {
     }
     text_ = text;
     const Stage1& stage1 = *scanner_->stage1;
-    reserve(stage1.n_structural_indexes);
+    // Each value but the first stands behind a comma of its own or behind a
+    // bracket that is closed: two places a value.
+    reserve((size_t{stage1.n_structural_indexes} + 1) / 2);
     Builder builder(*this, stage1.structural_indexes.get(),
                     stage1.n_structural_indexes, sorted);
     if (!builder.run()) {

@@ -503,6 +503,23 @@ TEST_F(ExchangeTest, ObserveEditsNothingAndTells) {
     EXPECT_TRUE(exchange->usage().estimated);
 }
 
+TEST_F(ExchangeTest, ABodyOfTooManyValuesIsRefusedOrPassesUnread) {
+    begin(false);  // its document is the next one's
+    std::string body = R"({"model":"m","messages":[],"x":[)";
+    for (int i = 0; i < 1100000; i++) {
+        body += "1,";
+    }
+    body += "1]}";
+    Exchange refused(services_, api::Endpoint::kChat, false, kEventMax,
+                     at(1));
+    auto error = refused.read(body);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->status, 413);
+    Exchange watched(services_, api::Endpoint::kChat, true, kEventMax, at(1));
+    EXPECT_FALSE(watched.read(body));
+    EXPECT_FALSE(watched.has_document());
+}
+
 // What is no LLM request has no model, and no answer of one.
 TEST_F(ExchangeTest, OtherTrafficIsNoAnswerOfAModel) {
     Exchange exchange(services_, api::Endpoint::kNone, false, kEventMax,
