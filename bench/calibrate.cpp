@@ -311,7 +311,7 @@ int main(int argc, char** argv) {
     }
     std::string memo = argc > 3 ? argv[3] : "";
     bench::SemanticData data = bench::SemanticData::read(
-        argv[1], "bench/data/near_pairs.tsv");
+        argv[1], "bench/data/near_pairs.tsv", "");
     Result<Judge> judge = Judge::create({});
     Result<BertEncoder> minilm = BertEncoder::load(
         std::string(argv[2]) + "/all-MiniLM-L6-v2", Precision::kInt8);

@@ -1,8 +1,8 @@
 // semantic DATA MODELS [MEMO]: what the semantic cache gets right on public
 // sets, at the default setting and along a curve; see bench/README.md. The
 // search is brute force over the encoders' float vectors; candidates are the
-// four nearest, the likeliest that the judge allows is served. To be run where
-// bench/data/near_pairs.tsv is.
+// four nearest, the likeliest that the judge allows is served. To be run in
+// the root of the repository, where bench/data/ is.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -213,13 +213,14 @@ bool own_served(Bench& b, const bench::Pair& pair) {
 
 // Our own pairs by kind: served of all, the half that was fitted on and the
 // half that was not.
-void print_own(Bench& b) {
+void print_own(Bench& b, const char* set,
+               const std::vector<bench::OwnPair>& pairs) {
     struct Row {
         size_t served[2] = {};
         size_t all[2] = {};
     };
     std::map<std::string, Row> rows;
-    for (const bench::OwnPair& own : b.data.own) {
+    for (const bench::OwnPair& own : pairs) {
         std::string verdict = own.pair.same ? "same" : "other";
         bool served = own_served(b, own.pair);
         for (const std::string& name : {verdict, verdict + ", " + own.kind}) {
@@ -227,10 +228,11 @@ void print_own(Bench& b) {
             rows[name].all[own.held]++;
         }
         if (served && !own.pair.same && !own.held) {
-            note(b, "own", own.pair.left, own.pair.right);
+            note(b, set, own.pair.left, own.pair.right);
         }
     }
-    std::printf("\n| Own pairs served | seen | held out |\n|---|---|---|\n");
+    std::printf("\n| %s pairs served | seen | held out |\n|---|---|---|\n",
+                set);
     for (const auto& [name, row] : rows) {
         std::printf("| %s | %zu of %zu | %zu of %zu |\n", name.c_str(),
                     row.served[0], row.all[0], row.served[1], row.all[1]);
@@ -292,7 +294,8 @@ void run(Bench& b) {
     std::fprintf(stderr, "  published pairs done\n");
     std::printf("\nLook-alike finance pairs served: %zu of %zu.\n",
                 traps_served(b, kDefault), b.data.traps.size());
-    print_own(b);
+    print_own(b, "own", b.data.own);
+    print_own(b, "blind", b.data.blind);
 
     std::printf("\n| Stream | hits | right of hits | false hits of requests "
                 "|\n|---|---|---|---|\n");
@@ -353,7 +356,7 @@ int main(int argc, char** argv) {
     std::string models = argv[2];
     std::string memo = argc > 3 ? argv[3] : "";
     bench::SemanticData data = bench::SemanticData::read(
-        argv[1], "bench/data/near_pairs.tsv");
+        argv[1], "bench/data/near_pairs.tsv", "bench/data/blind_pairs.tsv");
     Result<Judge> judge = Judge::create({});
     if (!judge) {
         std::fprintf(stderr, "%s\n", judge.error().message.c_str());

@@ -117,9 +117,11 @@ void read_clinc(const std::string& text, SemanticData& data) {
 }  // namespace
 
 SemanticData SemanticData::read(const std::string& directory,
-                                const std::string& own) {
+                                const std::string& own,
+                                const std::string& blind) {
     SemanticData data;
     read_own(slurp(own), data.own);
+    read_own(slurp(blind), data.blind);
     auto file = [&](const char* name) { return slurp(directory + "/" + name); };
     each_item(file("gptcache/mock_data.json"), [&](const json_t* item) {
         data.published.push_back(

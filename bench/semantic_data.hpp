@@ -14,7 +14,8 @@ struct Pair {
     bool same = false;
 };
 
-// Of bench/data/near_pairs.tsv, whose head tells the columns.
+// Of bench/data/near_pairs.tsv or blind_pairs.tsv; the head of the former tells
+// the columns.
 struct OwnPair {
     std::string kind;
     Pair pair;
@@ -31,15 +32,17 @@ struct SemanticData {
     std::vector<Pair> questions;   // the 20,000 labelled pairs
     std::vector<Pair> traps;       // never the same
     std::vector<OwnPair> own;
+    std::vector<OwnPair> blind;    // never fitted on
     std::vector<Labelled> banking_train;
     std::vector<Labelled> banking_test;
     std::vector<Labelled> clinc_train;
     std::vector<Labelled> clinc_test;
     std::vector<std::string> prompts;  // arena_hard, mt_bench
 
-    // own: where near_pairs.tsv is.
+    // own, blind: where near_pairs.tsv and blind_pairs.tsv are.
     static SemanticData read(const std::string& directory,
-                             const std::string& own);
+                             const std::string& own,
+                             const std::string& blind);
 };
 
 }  // namespace llm::bench
