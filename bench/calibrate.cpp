@@ -46,7 +46,7 @@ constexpr double kNearest = 0.75;  // farther pairs are not where it is decided
 constexpr struct {
     Feature feature;
     double weight;
-} kCaution[] = {{Feature::kVague, -1.0}, {Feature::kLight, -0.5}};
+} kCaution[] = {{Feature::kVague, -1.2}, {Feature::kLight, -0.5}};
 constexpr double kRidge = 2.0;
 constexpr unsigned kHeldOut = 4;
 
@@ -293,7 +293,7 @@ void print_kind(const char* kind, double floor, const Fitted& made,
 Fitted run(const char* name, const bench::SemanticData& data,
            const Encoder& encoder, const Judge& judge,
            const std::string& memo) {
-    bench::Vectors vectors(encoder, memo);
+    bench::Vectors vectors(encoder, memo, judge.lists());
     std::vector<Example> all =
         examples_of(bench::candidates(data, vectors), judge);
     report(name, fit_all(all, true), all, true, stdout);

@@ -340,7 +340,7 @@ void run(const bench::SemanticData& data, const Judge& judge,
     EncoderKind kind = encoder_kind(encoder.kind());
     std::fprintf(stderr, "%.*s\n", static_cast<int>(encoder.kind().size()),
                  encoder.kind().data());
-    Bench b{data, judge, encoder, kind, Vectors(encoder, memo),
+    Bench b{data, judge, encoder, kind, Vectors(encoder, memo, judge.lists()),
             judge.default_threshold(kind), misses};
     run(b);
 }

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "src/semantic/normalise.hpp"
+
 namespace llm::bench {
 
-Vectors::Vectors(const semantic::Encoder& encoder, const std::string& memo)
-    : encoder_(encoder) {
+Vectors::Vectors(const semantic::Encoder& encoder, const std::string& memo,
+                 const semantic::Lists& lists)
+    : encoder_(encoder), lists_(lists) {
     encoder_.prepare(space_);
     if (!memo.empty()) {
         path_ = memo + "/" + encoder.id().hex().substr(0, 16) + ".vectors";
@@ -54,7 +57,8 @@ Vectors::~Vectors() {
     std::fclose(file);
 }
 
-const float* Vectors::of(const std::string& text) {
+const float* Vectors::of(const std::string& whole) {
+    std::string text(semantic::normalise(whole, lists_).asking);
     auto [at, fresh] = rows_.try_emplace(text, data_.size());
     if (fresh) {
         std::vector<float> row(dims());

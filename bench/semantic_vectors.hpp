@@ -7,17 +7,20 @@
 #include <vector>
 
 #include "src/semantic/encoder.hpp"
+#include "src/semantic/lists.hpp"
 
 namespace llm::bench {
 
 class Vectors {
 public:
-    // memo: a directory to keep vectors in, "" for none.
-    Vectors(const semantic::Encoder& encoder, const std::string& memo);
+    // memo: a directory to keep vectors in, "" for none. lists: a text's vector
+    // is that of the part that asks, as in the cache.
+    Vectors(const semantic::Encoder& encoder, const std::string& memo,
+            const semantic::Lists& lists);
     ~Vectors();
 
     // A row of dims() floats; all zero when the encoder refuses the text.
-    const float* of(const std::string& text);
+    const float* of(const std::string& whole);
     double cosine(const std::string& a, const std::string& b);
     double dot(const float* a, const float* b) const;
     size_t dims() const { return encoder_.dims(); }
@@ -26,6 +29,7 @@ private:
     void load();
 
     const semantic::Encoder& encoder_;
+    const semantic::Lists& lists_;
     semantic::Workspace space_;
     std::string path_;
     std::unordered_map<std::string, size_t> rows_;

@@ -91,15 +91,13 @@ bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
     open.placeholder = request_.last_user_text;
     Digest request = cache::fingerprint(document(), open);
     Digest partition = semantic::partition_key(request, near.encoder_id);
-    if (near.normalise) {
-        std::string plain = semantic::normalised_key_text(
-            near_->text, near.judge->lists());
-        if (!plain.empty()) {
-            near_->normalised_key = normalised_key_of(partition, plain);
-        }
+    semantic::Normalised normal =
+        semantic::normalise(near_->text, near.judge->lists());
+    if (near.normalise && !normal.key_text.empty()) {
+        near_->normalised_key = normalised_key_of(partition, normal.key_text);
     }
     near_->job = std::make_shared<NearJob>(
-        near_->text, partition, std::min(near.threshold, kReportFloor),
+        std::string(normal.asking), partition, std::min(near.threshold, kReportFloor),
         *services_.index, near.encoder, search);
     return true;
 }

@@ -21,6 +21,7 @@ Cues::Cues(Bytes text, const Lists& lists) : lists_(lists) {
         cue.end = cue.begin + word.raw.size();
         cue.first = word.first;
         cue.digits = word.digits;
+        cue.upper = word.upper;
         fold_to(word.raw, cue.folded);
         words_.push_back(std::move(cue));
     }

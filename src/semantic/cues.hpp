@@ -18,6 +18,7 @@ struct CueWord {
     size_t end = 0;
     bool first = false;  // of a sentence
     bool digits = false;
+    bool upper = false;  // begins with an upper-case letter
     std::string folded;
 };
 

@@ -1,19 +1,13 @@
 #include "src/semantic/fact_reader.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "src/base/hash.hpp"
 #include "src/semantic/fold.hpp"
 
 namespace llm::semantic {
 namespace {
-
-constexpr uint64_t kWordSeed = 1;
-constexpr uint64_t kGroupSeed = 2;
-constexpr uint64_t kNumberSeed = 3;
-constexpr uint64_t kIdentifierSeed = 4;
-constexpr uint64_t kUnitSeed = 5;
-constexpr uint64_t kOperatorSeed = 6;
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -30,117 +24,11 @@ bool cyrillic(Bytes folded) {
                || static_cast<unsigned char>(folded[0]) == 0xd1);
 }
 
-// "1,000" and "1000" are one number, "3,5" and "3.5", "07" and "7",
-// "2.50" and "2.5".
-std::string plain_number(Bytes raw) {
-    std::string out;
-    for (size_t i = 0; i < raw.size(); i++) {
-        if (raw[i] != ',') {
-            out += raw[i];
-            continue;
-        }
-        size_t digits = 0;
-        while (i + 1 + digits < raw.size() && is_digit(raw[i + 1 + digits])) {
-            digits++;
-        }
-        if (digits != 3) {
-            out += '.';
-        }
-    }
-    size_t zeros = 0;
-    while (zeros + 1 < out.size() && out[zeros] == '0'
-           && is_digit(out[zeros + 1])) {
-        zeros++;
-    }
-    out.erase(0, zeros);
-    if (std::count(out.begin(), out.end(), '.') == 1
-        && out.find(':') == std::string::npos) {
-        while (out.back() == '0') {
-            out.pop_back();
-        }
-        if (out.back() == '.') {
-            out.pop_back();
-        }
-    }
-    return out;
-}
-
-// Whether `word` is but digits with points, commas and colons.
-bool is_number(Bytes word) {
-    return std::count(word.begin(), word.end(), '.') <= 1
-           && std::all_of(word.begin(), word.end(), [](char c) {
-                  return is_digit(c) || c == ',' || c == '.' || c == ':';
-              });
-}
-
-struct Sign {
-    uint32_t code;
-    Bytes word;
-};
-
-// A digest of a unit as it is written, 0 without a capital letter: Mb and MB
-// are two, who writes "mb" may mean either.
-uint32_t capitals_of(Bytes raw) {
-    constexpr size_t kLongestUnit = 6;
-    while (!raw.empty() && is_digit(raw.front())) {
-        raw.remove_prefix(1);
-    }
-    bool capital = std::any_of(raw.begin(), raw.end(),
-                               [](char c) { return c >= 'A' && c <= 'Z'; });
-    return capital && raw.size() <= kLongestUnit
-               ? static_cast<uint32_t>(hash64(raw, kUnitSeed)) | 1
-               : 0;
-}
-
-// What a sign beside a number stands for, in words of the English list.
-constexpr Sign kSigns[] = {
-    {'$', "usd"},      {'%', "percent"},   {0x20ac, "euro"},
-    {0xa3, "gbp"},     {0xa5, "yen"},      {0x20bd, "rouble"},
-    {0x20b9, "rupee"}, {0x20bf, "bitcoin"},
-};
-
 }  // namespace
 
-// "10kg", "5pm" and "10k" are a number and a word, if the list says so.
-void FactReader::split(const Scanned& word) {
-    Bytes raw = word.raw;
-    size_t digits = 0;
-    while (digits < raw.size()
-           && (is_digit(raw[digits]) || raw[digits] == '.'
-               || raw[digits] == ',' || raw[digits] == ':')) {
-        digits++;
-    }
-    std::string folded;
-    fold_to(raw, folded);
-    bool listed = lists_.find(Language::kEnglish, folded) != nullptr;  // 401k
-    if (word.digits && !word.date && word.tail.empty() && digits > 0
-        && digits < raw.size() && is_digit(raw[digits - 1]) && !listed) {
-        std::string suffix;
-        fold_to(raw.substr(digits), suffix);
-        std::string cut = suffix;
-        stem(Language::kEnglish, cut);
-        const Term* term = lists_.find(Language::kEnglish, cut);
-        bool kilo = suffix == "k" && is_number(raw.substr(0, digits));
-        if (kilo || (term != nullptr && (term->flags & kUnit) != 0)) {
-            Scanned number = word;
-            number.raw = raw.substr(0, digits);
-            number.letters = false;
-            raws_.push_back({number, std::string(number.raw), {}, {}});
-            Scanned unit = {};
-            unit.raw = raw.substr(digits);
-            unit.letters = true;
-            raws_.push_back({unit, kilo ? "thousand" : suffix, {}, {}});
-            return;
-        }
-    }
-    if (!word.code && !word.digits) {
-        std::erase(folded, '.');  // u.s., e.g.
-    }
-    fold_to(word.tail, folded);
-    raws_.push_back({word, std::move(folded), {}, {}});
-}
-
 void FactReader::scan(Bytes text) {
+    constexpr size_t kBytesPerWord = 4;
+    raws_.reserve(std::min(Facts::kMaxFacts, text.size() / kBytesPerWord + 2));
     Scanner scanner(text);
     Scanned word;
     while (raws_.size() < Facts::kMaxFacts && scanner.next(word)) {
@@ -202,6 +90,8 @@ void FactReader::stem_all() {
     for (Raw& raw : raws_) {
         raw.stem = raw.folded;
         stem(facts_.language_, raw.stem);
+        raw.term = lists_.find_base(facts_.language_, raw.stem);
+        raw.longest = lists_.phrase_from(facts_.language_, raw.stem);
         if (lists_.has_operator_terms()) {
             raw.own_stem = raw.folded;
             stem(Language::kEnglish, raw.own_stem);
@@ -220,9 +110,49 @@ bool FactReader::shouted() const {
     return words > 3 && uppers * 3 > words * 2;
 }
 
+// "Turn the alarm off" is read as "turn off the alarm": where the second word
+// of a phrase stands at the end of a clause, a few words behind the first.
+void FactReader::join_verbs() {
+    constexpr size_t kReach = 7;
+    std::string joined;
+    for (size_t i = 0; i + 2 < raws_.size(); i++) {
+        if (raws_[i].longest < 2 || is_a(raws_[i], kLight)) {
+            continue;
+        }
+        for (size_t k = i + 2; k < std::min(raws_.size(), i + kReach); k++) {
+            bool ends = k + 1 == raws_.size() || raws_[k + 1].word.first
+                        || (is_a(raws_[k + 1], kLight)
+                            && !is_a(raws_[k + 1], kDeterminer));
+            if (raws_[k].word.first) {
+                break;
+            }
+            if (!ends || !is_a(raws_[k], kParticle)) {
+                continue;
+            }
+            joined = raws_[i].stem;
+            joined += ' ';
+            joined += raws_[k].stem;
+            if (lists_.find(facts_.language_, joined) != nullptr) {
+                auto from = raws_.begin() + static_cast<std::ptrdiff_t>(i + 1);
+                auto last = raws_.begin() + static_cast<std::ptrdiff_t>(k);
+                std::rotate(from, last, last + 1);
+            }
+            break;
+        }
+    }
+}
+
+bool FactReader::is_a(const Raw& raw, uint32_t flags) {
+    return raw.term != nullptr && (raw.term->flags & flags) != 0;
+}
+
 bool FactReader::find_phrase(size_t i, size_t count, const Term*& term,
                              std::string& joined) const {
     joined = raws_[i].stem;
+    if (count == 1) {
+        term = raws_[i].term;
+        return term != nullptr;
+    }
     for (size_t k = 1; k < count; k++) {
         joined += ' ';
         joined += raws_[i + k].stem;
@@ -247,31 +177,6 @@ void FactReader::place(Fact& fact, Bytes text) {
     facts_.items_.push_back(fact);
 }
 
-void FactReader::add_number(Raw& raw) {
-    Fact fact;
-    fact.kind = FactKind::kNumber;
-    fact.known = true;
-    fact.idf = Idf::kMiddling;
-    std::string value = plain_number(raw.folded);
-    if (raw.word.before == '-') {
-        value.insert(value.begin(), '-');
-    }
-    fact.key = hash64(value, kNumberSeed);
-    for (const Sign& sign : kSigns) {
-        if (sign.code == raw.word.before || sign.code == raw.word.after) {
-            const Term* unit = lists_.find(Language::kEnglish, sign.word);
-            if (unit == nullptr) {
-                std::string cut(sign.word);
-                stem(Language::kEnglish, cut);
-                unit = lists_.find(Language::kEnglish, cut);
-            }
-            fact.unit = unit != nullptr ? unit->unit : uint16_t{0};
-            fact.dimension = unit != nullptr ? unit->dimension : uint8_t{0};
-        }
-    }
-    place(fact, value);
-}
-
 void FactReader::add_identifier(Raw& raw) {
     Fact fact;
     fact.kind = FactKind::kIdentifier;
@@ -287,16 +192,14 @@ void FactReader::add_identifier(Raw& raw) {
 void FactReader::add_word(size_t i, size_t count, const Term* term,
                           Bytes joined) {
     const Raw& raw = raws_[i];
-    if (term != nullptr && term->number >= 0) {
-        Raw number = raw;
-        number.folded = std::to_string(term->number);
-        add_number(number);
-        facts_.items_.back().term = term;
+    if (term != nullptr && (term->number >= 0 || term->place > 0)
+        && add_number_word(i, count, *term)) {
         return;
     }
     Fact fact;
     fact.term = term;
     fact.code = raw.word.code && count == 1;
+    fact.first = raw.word.first;
     fact.capital = !shouted_ && count == 1
                    && ((raw.word.upper && !raw.word.first) || raw.word.caps);
     bool english = facts_.language_ == Language::kEnglish;
@@ -336,14 +239,14 @@ size_t FactReader::add_at(size_t i) {
     Raw& raw = raws_[i];
     const Term* term = nullptr;
     std::string joined;
-    size_t longest = std::min(lists_.phrase_from(facts_.language_, raw.stem),
-                              raws_.size() - i);
-    if (lists_.has_operator_terms()) {
+    size_t longest = std::min(raw.longest, raws_.size() - i);
+    bool owned = lists_.has_operator_terms();
+    if (owned) {
         longest = std::max(longest,
                            std::min(kMaxPhrase, raws_.size() - i));
     }
     for (size_t count = longest; count > 0; count--) {
-        Term::Apart own = operator_term(i, count);
+        Term::Apart own = owned ? operator_term(i, count) : Term::Apart{};
         bool found = find_phrase(i, count, term, joined);
         if (own.set == 0 && !found && count > 1) {
             continue;
@@ -366,52 +269,6 @@ size_t FactReader::add_at(size_t i) {
         return count;
     }
     return 1;
-}
-
-// "two hundred" is 200, "twenty one" 21, "5 million" 5000000.
-void FactReader::join_numbers() {
-    std::vector<Fact>& items = facts_.items_;
-    size_t kept = 0;
-    for (size_t i = 0; i < items.size(); i++) {
-        Fact& fact = items[i];
-        uint64_t value = 0;
-        uint64_t before = 0;
-        bool both = kept > 0 && fact.kind == FactKind::kNumber
-                    && items[kept - 1].kind == FactKind::kNumber
-                    && parse_decimal(facts_.text(fact), value)
-                    && parse_decimal(facts_.text(items[kept - 1]), before)
-                    && value < (uint64_t{1} << 31)
-                    && before < (uint64_t{1} << 31);
-        bool times = both && before > 0 && value > before
-                     && (value == 100 || value == 1000 || value == 1000000
-                         || value == 1000000000);
-        bool plus = both && before >= 20 && before < 100 && before % 10 == 0
-                    && value > 0 && value < 10 && i == kept
-                    && raws_.size() == items.size() && !raws_[i].word.digits;
-        if (times || plus) {
-            std::string text =
-                std::to_string(times ? before * value : before + value);
-            Fact& first = items[kept - 1];
-            first.begin = static_cast<uint32_t>(facts_.folded_.size());
-            first.size = static_cast<uint32_t>(text.size());
-            first.key = hash64(text, kNumberSeed);
-            facts_.folded_ += text;
-            continue;
-        }
-        items[kept++] = fact;
-    }
-    items.resize(kept);
-}
-
-void FactReader::give_units() {
-    std::vector<Fact>& items = facts_.items_;
-    for (size_t i = 0; i + 1 < items.size(); i++) {
-        if (items[i].kind == FactKind::kNumber && items[i].unit == 0
-            && (items[i + 1].flags & kUnit) != 0) {
-            items[i].unit = items[i + 1].unit;
-            items[i].dimension = items[i + 1].dimension;
-        }
-    }
 }
 
 // "may" and "march" are months beside a number, behind a word of time, or
@@ -439,26 +296,84 @@ void FactReader::tell_months() {
     }
 }
 
-// "Yes, ..." and "No, ..." answer what is not in the text.
-void FactReader::drop_interjection(Bytes text) {
-    if (raws_.size() < 2
-        || (raws_[0].folded != "yes" && raws_[0].folded != "no")) {
-        return;
+// Whether a mark, not but space, stands behind word i.
+bool FactReader::set_apart(Bytes text, size_t i) const {
+    Bytes raw = raws_[i].word.raw;
+    const char* from = raw.data() + raw.size();
+    const char* to = i + 1 < raws_.size() ? raws_[i + 1].word.raw.data()
+                                          : text.data() + text.size();
+    return std::any_of(from, to, [](char c) { return c != ' ' && c != '\n'; });
+}
+
+// How many words from word i on are a cue of `flag`; 0: none. Backward: that
+// end before it.
+size_t FactReader::cue_at(size_t i, uint16_t flag, bool backward) const {
+    size_t most = backward
+                      ? std::min(i, lists_.courtesy_to(facts_.language_,
+                                                       raws_[i - 1].folded))
+                      : std::min(raws_.size() - i,
+                                 lists_.courtesy_from(facts_.language_,
+                                                      raws_[i].folded));
+    std::string joined;
+    for (size_t count = most; count > 0; count--) {
+        size_t from = backward ? i - count : i;
+        joined = raws_[from].folded;
+        for (size_t k = 1; k < count; k++) {
+            joined += ' ';
+            joined += raws_[from + k].folded;
+        }
+        if ((lists_.find_cue(facts_.language_, joined) & flag) != 0) {
+            return count;
+        }
     }
-    Bytes raw = raws_[0].word.raw;
-    const char* after = raw.data() + raw.size();
-    if (after < text.data() + text.size() && *after == ',') {
-        raws_.erase(raws_.begin());
+    return 0;
+}
+
+// Greetings, courtesies and what leads into the question, at both ends, as
+// normalise() cuts them; "Yes, ..." and "No, ..." answer what is not there.
+void FactReader::drop_courtesies(Bytes text) {
+    constexpr size_t kMostCourtesies = 4;
+    size_t from = 0;
+    for (size_t i = 0; i < kMostCourtesies && from < raws_.size(); i++) {
+        size_t count = cue_at(from, kLead, false);
+        if (count == 0) {
+            count = cue_at(from, kPolite, false);
+            const std::string& said = raws_[from].folded;
+            count = count == 0 && (said == "yes" || said == "no") ? 1 : count;
+            count = count > 0 && set_apart(text, from + count - 1) ? count : 0;
+        }
+        if (count == 0 || from + count >= raws_.size()) {
+            break;
+        }
+        from += count;
+    }
+    size_t to = raws_.size();
+    for (size_t i = 0; i < kMostCourtesies && to > from; i++) {
+        size_t count = cue_at(to, kPolite, true);
+        if (count == 0 || from + count >= to
+            || !set_apart(text, to - count - 1)) {
+            break;
+        }
+        to -= count;
+    }
+    raws_.resize(to);
+    auto first = raws_.begin() + static_cast<std::ptrdiff_t>(from);
+    raws_.erase(raws_.begin(), first);
+    if (from > 0) {
+        raws_.front().word.first = true;
     }
 }
 
 void FactReader::read(Bytes text, Language fallback) {
     facts_.signs_ = signs_of(text);
     scan(text);
-    drop_interjection(text);
     tell_language(fallback);
+    bool upper = !raws_.empty() && raws_.front().word.upper;
+    drop_courtesies(text);
     stem_all();
+    join_verbs();
     shouted_ = shouted();
+    facts_.cased_ = !shouted_ && upper;
     facts_.items_.reserve(raws_.size());
     for (size_t i = 0; i < raws_.size();) {
         i += add_at(i);
@@ -466,6 +381,7 @@ void FactReader::read(Bytes text, Language fallback) {
     join_numbers();
     give_units();
     tell_months();
+    give_ranks();
 }
 
 Facts Facts::read(Bytes text, const Lists& lists, const Idf& idf,

@@ -9,6 +9,16 @@
 
 namespace llm::semantic {
 
+// So that a number is not the key of a word.
+enum KeySeed : uint64_t {
+    kWordSeed = 1,
+    kGroupSeed,
+    kNumberSeed,
+    kIdentifierSeed,
+    kUnitSeed,
+    kOperatorSeed,
+};
+
 class FactReader {
 public:
     FactReader(Facts& facts, const Lists& lists, const Idf& idf)
@@ -22,26 +32,42 @@ private:
         std::string folded;
         std::string stem;
         std::string own_stem;  // as operator's terms are stemmed
+        Rank rank = Rank::kCount;    // of a number
+        const Term* term = nullptr;  // of the stem alone
+        size_t longest = 1;          // words of phrases that begin with it
     };
 
     void scan(Bytes text);
-    void drop_interjection(Bytes text);
+    bool set_apart(Bytes text, size_t i) const;
+    size_t cue_at(size_t i, uint16_t flag, bool backward) const;
+    void drop_courtesies(Bytes text);
     void split(const Scanned& word);
+    bool split_place(const Scanned& word, Bytes folded);
     void tell_language(Language fallback);
     void stem_all();
+    void join_verbs();
     bool shouted() const;
 
     size_t add_at(size_t i);
     void add_number(Raw& raw);
+    bool add_number_word(size_t i, size_t count, const Term& term);
     void add_identifier(Raw& raw);
     void add_word(size_t i, size_t count, const Term* term, Bytes stem);
+    static bool is_a(const Raw& raw, uint32_t flags);
     bool find_phrase(size_t i, size_t count, const Term*& term,
                      std::string& stem) const;
     Term::Apart operator_term(size_t i, size_t count) const;
     void place(Fact& fact, Bytes text);
     void join_numbers();
     void give_units();
+    void give_ranks();
     void tell_months();
+
+    // Whether `word` is but digits with points, commas and colons.
+    static bool is_number(Bytes word);
+    // A digest of a unit as it is written, 0 without a capital letter: Mb and
+    // MB are two, who writes "mb" may mean either.
+    static uint32_t capitals_of(Bytes raw);
 
     Facts& facts_;
     const Lists& lists_;

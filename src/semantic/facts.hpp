@@ -1,6 +1,6 @@
 // Facts: what a prompt says that a vector does not hold on to: its words in
 // canonical form, numbers with units, dates, identifiers, names, negations,
-// order and signs. Two Facts are compared by guards.hpp and features.hpp.
+// order and signs; without the courtesies at its ends. Two Facts are compared by guards.hpp and features.hpp.
 //
 // Made again from the stored prompt when it is needed, nothing of it is
 // stored. Bounded: of a text of more than kMaxFacts words the rest is one
@@ -25,6 +25,9 @@ enum class FactKind : uint8_t {
     kIdentifier,  // digits among letters, a path, an address, code
 };
 
+// What a number says: how many (3 cards), or the how manieth (3rd card).
+enum class Rank : uint8_t { kEither, kCount, kPlace };
+
 struct Fact {
     uint64_t key = 0;        // equal for what means the same
     uint32_t begin = 0;      // in folded()
@@ -32,10 +35,12 @@ struct Fact {
     uint32_t flags = 0;      // TermFlag
     FactKind kind = FactKind::kWord;
     bool capital = false;    // written like a name, not just a beginning
+    bool first = false;      // of a sentence: a capital says nothing
     bool known = false;      // in the background table or in a list
     bool code = false;       // identifier without digits: snake_case, `code`
     uint32_t capitals = 0;   // of a word behind a number: how capitals stand
                              // in it; 0: there are none
+    Rank rank = Rank::kCount;  // of a number
     uint8_t dimension = 0;   // of the unit
     uint16_t unit = 0;
     uint16_t idf = 0;        // hundredths of a natural logarithm
@@ -59,6 +64,9 @@ public:
     Language language() const { return language_; }
     // Whether the language was plain to see.
     bool sure() const { return sure_; }
+    // Whether who wrote it sets capitals: it begins with one, and is neither
+    // a title nor shouted.
+    bool cased() const { return cased_; }
     // Of what passes kMaxFacts; 0: nothing does.
     uint64_t rest() const { return rest_; }
     const Signs& signs() const { return signs_; }
@@ -72,6 +80,7 @@ private:
     uint64_t rest_ = 0;
     Language language_ = Language::kEnglish;
     bool sure_ = false;
+    bool cased_ = false;
 };
 
 }  // namespace llm::semantic

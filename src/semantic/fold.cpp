@@ -78,15 +78,25 @@ void stem_english(std::string& word) {
 }
 
 // Endings from the longest on, each bytes of UTF-8; `least` bytes stay.
-void cut_first(std::string& word, std::span<const Bytes> ends, size_t least) {
+bool cut_first(std::string& word, std::span<const Bytes> ends, size_t least) {
     for (Bytes end : ends) {
-        if (word.size() >= end.size() + least && ends_with(word, end)) {
+        if (word.size() >= end.size() + least && word.back() == end.back()
+            && ends_with(word, end)) {
             word.resize(word.size() - end.size());
-            return;
+            return true;
         }
     }
+    return false;
 }
 
+// Endings of verbs, which leave more than those of nouns, so that "comer" is not
+// "como": activar, activo; activez, activa; отменить, отмена.
+constexpr Bytes kSpanishVerbEnds[] = {"ando", "iendo", "amos", "emos", "imos",
+                                      "ar",   "er",    "ir",   "an",   "en"};
+constexpr Bytes kRomanianVerbEnds[] = {"easca", "eaza", "esc", "ez", "are",
+                                       "ire",   "ati",  "am"};
+constexpr Bytes kRussianVerbEnds[] = {"ивать", "ывать", "ить", "ать",
+                                      "ять",   "еть",   "уть"};
 constexpr Bytes kSpanishEnds[] = {"amente", "mente", "es", "os", "as", "s",
                                   "o",      "a",     "e"};
 constexpr Bytes kRomanianEnds[] = {"ului", "ilor", "elor", "urile", "urilor",
@@ -100,6 +110,15 @@ constexpr Bytes kRussianEnds[] = {
     "ое",   "ее",  "ую",  "юю",  "ые",  "ие",  "ом",  "ем",  "ам",  "ям",
     "ию",   "ия",  "ью",  "ых",  "их",  "ым",  "им",  "а",   "е",   "и",
     "о",    "у",   "ы",   "ь",   "ю",   "я"};
+
+void stem_spanish(std::string& word) {
+    if (!cut_first(word, kSpanishVerbEnds, 5)) {
+        cut_first(word, kSpanishEnds, 3);
+    }
+    if (ends_with(word, "zc")) {
+        word.erase(word.size() - 2, 1);  // conozco, conocer
+    }
+}
 
 }  // namespace
 
@@ -180,11 +199,17 @@ void stem(Language language, std::string& word) {
     case Language::kEnglish:
         return stem_english(word);
     case Language::kSpanish:
-        return cut_first(word, kSpanishEnds, 3);
+        return stem_spanish(word);
     case Language::kRomanian:
-        return cut_first(word, kRomanianEnds, 3);
+        if (!cut_first(word, kRomanianVerbEnds, 4)) {
+            cut_first(word, kRomanianEnds, 3);
+        }
+        return;
     case Language::kRussian:
-        return cut_first(word, kRussianEnds, 6);
+        if (!cut_first(word, kRussianVerbEnds, 10)) {
+            cut_first(word, kRussianEnds, 6);
+        }
+        return;
     }
 }
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "src/semantic/alignment.hpp"
+#include "src/semantic/left_over.hpp"
+#include "src/semantic/names.hpp"
+#include "src/semantic/opposites.hpp"
 #include "src/semantic/order.hpp"
 
 namespace llm::semantic {
@@ -15,31 +18,20 @@ constexpr Bytes kNames[kVetoes] = {
     "veto:identifier", "veto:negation", "veto:antonym", "veto:order",
     "veto:name",    "veto:rare_word", "veto:term"};
 
-// Whether a fact for which `is` holds has no equal on the other side.
-template <typename Is>
-bool any_left_over(const Side& side, Is&& is) {
-    const std::vector<Fact>& items = side.facts->items();
-    for (size_t i = 0; i < items.size(); i++) {
-        if (side.other[i] == Alignment::kNone && is(items[i])) {
-            return true;
+// Another number, or three things and the third.
+bool number_differs(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = alignment.right().facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        if (a[i].kind == FactKind::kNumber && a[i].rank != Rank::kEither
+            && left.other[i] != Alignment::kNone) {
+            const Fact& other = b[left.other[i]];
+            if (other.rank != Rank::kEither && other.rank != a[i].rank) {
+                return true;
+            }
         }
     }
-    return false;
-}
-
-template <typename Is>
-bool on_either(const Alignment& alignment, Is&& is) {
-    return any_left_over(alignment.left(), is)
-           || any_left_over(alignment.right(), is);
-}
-
-template <typename Is>
-bool on_both(const Alignment& alignment, Is&& is) {
-    return any_left_over(alignment.left(), is)
-           && any_left_over(alignment.right(), is);
-}
-
-bool number_differs(const Alignment& alignment) {
     return on_either(alignment, [](const Fact& fact) {
         return fact.kind == FactKind::kNumber;
     });
@@ -82,8 +74,27 @@ bool unit_differs(const Alignment& alignment) {
     return false;
 }
 
+// Among the words that open a question, where its own verb stands.
+bool opens_with(const Side& side, uint32_t flag) {
+    constexpr size_t kReach = 5;
+    const std::vector<Fact>& items = side.facts->items();
+    auto end = items.begin() + static_cast<ptrdiff_t>(
+                   std::min(kReach, items.size()));
+    return std::any_of(items.begin(), end, [&](const Fact& fact) {
+        return (fact.flags & flag) != 0;
+    });
+}
+
+// What was on one side, what will be on the other.
+bool tense_differs(const Side& one, const Side& two) {
+    return opens_with(one, kPast) && !opens_with(one, kFuture)
+           && opens_with(two, kFuture) && !opens_with(two, kPast);
+}
+
 bool date_differs(const Alignment& alignment) {
-    return on_either(alignment, [](const Fact& fact) {
+    return tense_differs(alignment.left(), alignment.right())
+           || tense_differs(alignment.right(), alignment.left())
+           || on_either(alignment, [](const Fact& fact) {
         return (fact.flags & kDate) != 0;
     });
 }
@@ -96,146 +107,6 @@ bool identifier_differs(const Alignment& alignment) {
                          return fact.kind == FactKind::kIdentifier;
                      })
            || on_both(alignment, [](const Fact& fact) { return fact.code; });
-}
-
-// A "no" that opens a sentence which has a negation of its own says it only
-// once more.
-size_t count_negations(const Side& side) {
-    const std::vector<Fact>& items = side.facts->items();
-    auto count = static_cast<size_t>(
-        std::count_if(items.begin(), items.end(), [](const Fact& fact) {
-            return (fact.flags & kNegation) != 0;
-        }));
-    bool opens = count > 1 && (items.front().flags & kNegation) != 0
-                 && side.facts->text(items.front()) == "no";
-    return opens ? count - 1 : count;
-}
-
-// "usable" and "unusable", "hope" and "hopeless".
-bool is_negated(Bytes word, Bytes plain, const Lists& lists,
-                Language language) {
-    constexpr size_t kLeast = 3;
-    if (plain.size() < kLeast || word.size() <= plain.size()) {
-        return false;
-    }
-    for (const std::string& prefix : lists.negative_prefixes(language)) {
-        Bytes rest = word.substr(std::min(prefix.size(), word.size()));
-        if (word.starts_with(prefix)
-            && (rest == plain
-                || (rest.size() >= plain.size() && plain.size() > kLeast + 1
-                    && rest.starts_with(plain)))) {
-            return true;
-        }
-    }
-    for (const std::string& suffix : lists.negative_suffixes(language)) {
-        if (word.size() == plain.size() + suffix.size()
-            && word.starts_with(plain) && word.ends_with(suffix)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Words of one side that are the other's with a negative affix.
-size_t count_affixes(const Side& one, const Side& two, const Lists& lists) {
-    const std::vector<Fact>& a = one.facts->items();
-    const std::vector<Fact>& b = two.facts->items();
-    size_t count = 0;
-    for (uint16_t i : one.lacked) {
-        for (uint16_t j : two.lacked) {
-            if (a[i].kind == FactKind::kWord && b[j].kind == FactKind::kWord
-                && is_negated(one.facts->text(a[i]), two.facts->text(b[j]),
-                              lists, one.facts->language())) {
-                count++;
-                break;
-            }
-        }
-    }
-    return count;
-}
-
-// Whether a side says no by a word that the other lacks: "is refused" beside
-// "does not work".
-bool says_against(const Side& side) {
-    const std::vector<Fact>& items = side.facts->items();
-    return std::any_of(side.lacked.begin(), side.lacked.end(),
-                       [&](uint16_t i) {
-                           return (items[i].flags & kAgainst) != 0;
-                       });
-}
-
-// Negations cancel out by two. What one side denies may be said by a word of
-// the other; long texts that both deny something may deny it more than once.
-// There the probability alone decides.
-bool negation_differs(const Alignment& alignment, const Lists& lists) {
-    const Side& left = alignment.left();
-    const Side& right = alignment.right();
-    size_t in_left = count_negations(left);
-    size_t in_right = count_negations(right);
-    size_t more_left = count_affixes(left, right, lists);
-    size_t more_right = count_affixes(right, left, lists);
-    if ((in_left + more_left) % 2 == (in_right + more_right) % 2) {
-        return false;
-    }
-    if (more_left + more_right > 0) {
-        return true;
-    }
-    if (in_left > 0 && in_right > 0) {
-        return alignment.shared() < kMuchShared;
-    }
-    return !says_against(in_left > in_right ? right : left);
-}
-
-bool opposite(const Alignment& alignment) {
-    const Side& left = alignment.left();
-    const Side& right = alignment.right();
-    const std::vector<Fact>& a = left.facts->items();
-    const std::vector<Fact>& b = right.facts->items();
-    for (size_t i = 0; i < a.size(); i++) {
-        if (left.other[i] != Alignment::kNone || a[i].term == nullptr
-            || a[i].term->aparts == 0) {
-            continue;
-        }
-        for (size_t j = 0; j < b.size(); j++) {
-            if (right.other[j] == Alignment::kNone
-                && Alignment::exclude(a[i], b[j])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-// "Pro" behind a model's name or number, where the other side says no such
-// thing. The front of a list of facts has nothing before it.
-bool variant_left_over(const Side& side) {
-    const std::vector<Fact>& items = side.facts->items();
-    for (size_t i = 1; i < items.size(); i++) {
-        const Fact& before = items[i - 1];
-        bool model = before.kind != FactKind::kWord || before.code
-                     || before.capital || (before.flags & kVariant) != 0;
-        bool sum = i + 1 < items.size()
-                   && items[i + 1].kind == FactKind::kNumber;  // 2 plus 2
-        bool named = ((items[i].flags & kVariant) != 0 && !sum)
-                     || (items[i].capital && Alignment::content(items[i])
-                         && before.kind == FactKind::kIdentifier);
-        if (side.other[i] == Alignment::kNone && named && model) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool name_differs(const Alignment& alignment) {
-    return variant_left_over(alignment.left())
-           || variant_left_over(alignment.right())
-           || on_either(alignment,
-                     [](const Fact& fact) {
-                         return (fact.flags & kPerson) != 0;
-                     })
-           || on_both(alignment, [](const Fact& fact) {
-                  return fact.capital && Alignment::content(fact);
-              });
 }
 
 uint16_t rarest_left_over(const Side& side) {
@@ -300,7 +171,7 @@ bool applies(Veto veto, const Alignment& alignment, const Lists& lists) {
     case Veto::kNegation:
         return negation_differs(alignment, lists);
     case Veto::kAntonym:
-        return opposite(alignment);
+        return opposite_differs(alignment, lists);
     case Veto::kOrder:
         return order_differs(alignment);
     case Veto::kName:

@@ -50,7 +50,5 @@ constexpr uint16_t kSlotIdf = 600;
 constexpr uint16_t kRareIdf = 900;
 constexpr double kLittleShared = 2200;
 constexpr double kVeryMuchShared = 3500;
-// Where both texts deny, one more denial tells them apart below this.
-constexpr double kMuchShared = 2800;
 
 }  // namespace llm::semantic

@@ -24,6 +24,12 @@ constexpr Section kFlagSections[] = {
     {"month", kMonthOrWord}, {"marker", kMarker},
     {"person", kPerson},     {"against", kAgainst},
     {"variant", kVariant},   {"joint", kJoint},
+    {"determiner", kDeterminer},
+    {"most", kMost},         {"free", kFreeOf},
+    {"capital", kCapital},   {"opening", kLight},
+    {"past", kPast},         {"future", kFuture},
+    {"part", kNamePart},       {"than", kThan},
+    {"particle", kParticle},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},
@@ -53,8 +59,11 @@ Bytes take_until(Bytes& text, char mark) {
     return trim(piece);
 }
 
-// Folded words joined by spaces, stemmed or not; returns how many.
-size_t canonical(Bytes phrase, const Language* language, std::string& out) {
+// Folded words joined by spaces, stemmed and made a base or not; returns how
+// many.
+template <typename Base>
+size_t canonical(Bytes phrase, const Language* language, std::string& out,
+                 Base&& base) {
     out.clear();
     Scanner scanner(phrase);
     Scanned word;
@@ -64,6 +73,7 @@ size_t canonical(Bytes phrase, const Language* language, std::string& out) {
         fold_to(word.raw, one);
         if (language != nullptr) {
             stem(*language, one);
+            base(one);
         }
         out += count++ == 0 ? "" : " ";
         out += one;
@@ -121,7 +131,7 @@ Result<void> Lists::Reader::open(Bytes name) {
         flags = kUnit;
     }
     constexpr Bytes kOthers[] = {"same", "like", "apart", "prefix", "suffix",
-                                 "number"};
+                                 "number", "place", "form"};
     bool known = flags != 0 || cue_flags != 0
                  || std::find(std::begin(kOthers), std::end(kOthers), name)
                         != std::end(kOthers);
@@ -134,7 +144,9 @@ Result<void> Lists::Reader::open(Bytes name) {
 // The term of a phrase, made if need be; nullptr when it holds no word or
 // too many.
 Term* Lists::Reader::term(Bytes text) {
-    size_t count = canonical(text, &language, phrase);
+    size_t count = canonical(text, &language, phrase, [&](std::string& word) {
+        (void)lists.find_base(language, word);
+    });
     if (count == 0 || count > kMaxPhrase) {
         return nullptr;
     }
@@ -149,19 +161,32 @@ Term* Lists::Reader::term(Bytes text) {
 }
 
 bool Lists::Reader::cue(Bytes text) {
-    size_t count = canonical(text, nullptr, phrase);
+    size_t count = canonical(text, nullptr, phrase, [](std::string&) {});
     if (count == 0 || count > kMaxPhrase) {
         return false;
     }
     words.cues[phrase] |= cue_flags;
-    if ((cue_flags & (kPolite | kLead)) != 0 && count == 1) {
+    if ((cue_flags & (kPolite | kLead)) != 0) {
+        std::string first = phrase.substr(0, phrase.find(' '));
+        std::string last = phrase.substr(phrase.rfind(' ') + 1);
+        uint8_t& head = words.courtesy_heads[first];
+        uint8_t& tail = words.courtesy_tails[last];
+        head = std::max(head, static_cast<uint8_t>(count));
+        tail = std::max(tail, static_cast<uint8_t>(count));
+    }
+    // A phrase that leads into a question says nothing; one that greets may be
+    // what is asked about: "how do I say good morning".
+    if ((cue_flags & kLead) != 0
+        || ((cue_flags & kPolite) != 0 && count == 1)) {
         term(text)->flags |= kPolite;
     }
     return true;
 }
 
 void Lists::Reader::apply(Term& term) {
-    term.flags |= flags;
+    // What but opens a question carries no content: "must I".
+    bool content = section == "opening" && (term.same != 0 || term.flags != 0);
+    term.flags |= content ? 0 : flags;
     if (section == "same" || section == "question") {
         term.same = term.same != 0 ? term.same : same;
     }
@@ -203,7 +228,9 @@ Result<void> Lists::Reader::member(Bytes text, uint16_t set,
             return Error{Errc::kInvalid, "a phrase of too many words"};
         }
         apply(*made);
-        if (set != 0 && made->aparts < Term::kMaxApart) {
+        if (section == "opening") {
+            made->opening = {set, number};
+        } else if (set != 0 && made->aparts < Term::kMaxApart) {
             made->apart[made->aparts++] = {set, number};
         }
     }
@@ -214,7 +241,20 @@ Result<void> Lists::Reader::line(Bytes text) {
     if (section.empty()) {
         return Error{Errc::kInvalid, "a line before the first [section]"};
     }
-    if (section == "number") {
+    if (section == "form") {
+        std::string base(take_until(text, '='));
+        stem(language, base);
+        lists.bases_.push_back(std::move(base));
+        while (!text.empty()) {
+            std::string form(take_until(text, ','));
+            stem(language, form);
+            Term& made = words.terms[form];
+            made.words = 0;
+            made.base = static_cast<uint16_t>(lists.bases_.size());
+        }
+        return {};
+    }
+    if (section == "number" || section == "place") {
         Bytes word = take_until(text, '=');
         uint64_t value = 0;
         Term* made = term(word);
@@ -222,13 +262,15 @@ Result<void> Lists::Reader::line(Bytes text) {
             || value > INT32_MAX) {
             return Error{Errc::kInvalid, "not `word = number`"};
         }
-        made->number = static_cast<int32_t>(value);
+        (section == "number" ? made->number : made->place) =
+            static_cast<int32_t>(value);
         return {};
     }
     same = lists.next_same_++;
     unit = lists.next_unit_++;
     like = section == "like" ? lists.next_like_++ : uint16_t{0};
-    uint16_t set = section == "apart" ? lists.next_set_++ : uint16_t{0};
+    bool sets = section == "apart" || section == "opening";
+    uint16_t set = sets ? lists.next_set_++ : uint16_t{0};
     for (uint16_t number = 1; !text.empty(); number++) {
         Result<void> done = member(take_until(text, '|'), set, number);
         if (!done) {
@@ -241,6 +283,7 @@ Result<void> Lists::Reader::line(Bytes text) {
 Result<void> Lists::add(Language language, Bytes text,
                         const std::string& name) {
     Reader reader{*this, words_[static_cast<size_t>(language)], language, {}};
+    std::string pending;  // lines that end in a comma go on in the next
     for (size_t number = 1; !text.empty(); number++) {
         Bytes rest = take_until(text, '\n');
         Bytes line = take_until(rest, '#');
@@ -248,9 +291,16 @@ Result<void> Lists::add(Language language, Bytes text,
             continue;
         }
         bool head = line.front() == '[' && line.back() == ']';
+        bool more = !head && line.back() == ',';
+        pending += more || !pending.empty() ? line : Bytes();
+        if (more) {
+            continue;
+        }
         Result<void> done = head
                                 ? reader.open(line.substr(1, line.size() - 2))
-                                : reader.line(line);
+                                : reader.line(pending.empty() ? line
+                                                              : Bytes(pending));
+        pending.clear();
         if (!done) {
             return Error{done.error().code, name + ":" + std::to_string(number)
                                                 + ": "
@@ -272,7 +322,8 @@ Result<void> Lists::add_terms(Bytes text, const std::string& name) {
             Bytes words = take_until(line, '|');
             while (!words.empty()) {
                 Bytes word = take_until(words, ',');
-                size_t count = canonical(word, &english, phrase);
+                size_t count = canonical(word, &english, phrase,
+                                         [](std::string&) {});
                 bool full = operator_terms_.size() >= kMaxTerms
                             || next_set_ == UINT16_MAX;
                 if (count > kMaxPhrase || full) {
@@ -303,10 +354,31 @@ const Term* Lists::find(Language language, Bytes words) const {
     return at == terms.end() ? nullptr : &at->second;
 }
 
+const Term* Lists::find_base(Language language, std::string& stem) const {
+    const Term* term = find(language, stem);
+    if (term != nullptr && term->base != 0) {
+        stem = bases_[term->base - 1u];
+        term = find(language, stem);
+    }
+    return term;
+}
+
 uint16_t Lists::find_cue(Language language, Bytes words) const {
     const Map<uint16_t>& cues = words_[static_cast<size_t>(language)].cues;
     auto at = cues.find(words);
     return at == cues.end() ? 0 : at->second;
+}
+
+size_t Lists::courtesy_from(Language language, Bytes word) const {
+    const Words& words = words_[static_cast<size_t>(language)];
+    auto at = words.courtesy_heads.find(word);
+    return at == words.courtesy_heads.end() ? 0 : at->second;
+}
+
+size_t Lists::courtesy_to(Language language, Bytes word) const {
+    const Words& words = words_[static_cast<size_t>(language)];
+    auto at = words.courtesy_tails.find(word);
+    return at == words.courtesy_tails.end() ? 0 : at->second;
 }
 
 Term::Apart Lists::find_operator_term(Bytes words) const {

@@ -8,7 +8,9 @@
 //
 // A file is UTF-8 text. `#` begins a comment; `[section]` says what the lines
 // after it are; of a line, `|` parts the members, `,` the words of a member
-// that stand for one another; a phrase is words with spaces. Terms are kept
+// that stand for one another; a phrase is words with spaces, a line that ends
+// in a comma goes on in the next. [form] comes
+// before what its words stand in. Terms are kept
 // as the reader of facts makes them: folded (lower case, accents stripped)
 // and stemmed, so "opens" finds "open".
 //
@@ -41,12 +43,21 @@ enum TermFlag : uint32_t {
     kFresh = 256,
     kAction = 512,
     kAsking = 1024,
+    kQuestion = 2048,  // what is asked for: when, why, how much …
     kLead = 4096,      // courtesies that lead into the question
     kErrand = 8192,    // leads into an order: can you, I want to
     kAgainst = 16384,  // says no in itself: refuse, avoid, missing
-    kQuestion = 2048,  // what is asked for: when, why, how much …
     kVariant = 32768,  // behind a name, of another product: 8 Pro, 4o mini
     kJoint = 65536,    // what it joins has no order: and, or
+    kDeterminer = 1 << 17,  // before a thing: the, my, which
+    kMost = 1 << 18,        // the highest degree: most, best
+    kFreeOf = 1 << 19,      // denies where the other text lacks it: sugar free
+    kCapital = 1 << 20,     // with a capital another thing: polish, Polish
+    kPast = 1 << 21,
+    kFuture = 1 << 22,
+    kNamePart = 1 << 23,    // beside a name, of another: North, City
+    kThan = 1 << 24,        // behind what is compared
+    kParticle = 1 << 25,    // may stand away from its verb: turn ... off
 };
 
 // One word or phrase of a list.
@@ -59,13 +70,16 @@ struct Term {
     };
 
     uint32_t flags = 0;
-    uint8_t words = 1;       // of the phrase
+    uint8_t words = 1;       // of the phrase; 0: it is but a form
     uint8_t aparts = 0;
     uint32_t same = 0;       // terms of one number mean the same; 0: none
     int32_t number = -1;     // what a number word counts
+    int32_t place = 0;       // where in a row: second, third
     uint16_t unit = 0;       // which unit
     uint8_t dimension = 0;   // what it measures
     std::array<Apart, kMaxApart> apart{};  // sets of which it is one member
+    uint16_t base = 0;       // of a form: which base, from 1 on
+    Apart opening;           // as apart, where it opens the question
     std::vector<uint16_t> like;  // senses that it shares with others, rising
 };
 
@@ -86,12 +100,20 @@ public:
 
     // The term of stemmed words joined by spaces; nullptr when unknown.
     const Term* find(Language language, Bytes words) const;
+    // The same of one stem, which a form that no ending tells makes its base:
+    // "taught" becomes "teach".
+    const Term* find_base(Language language, std::string& stem) const;
     // The operator's set and member of it; set 0: not a term.
     Term::Apart find_operator_term(Bytes words) const;
 
     // What folded words joined by spaces, not stemmed, ask for: kPolite,
     // kFresh, kAction, kAsking.
     uint16_t find_cue(Language language, Bytes words) const;
+
+    // How many words the longest courtesy has that begins, or ends, with this
+    // folded word; 0: none does.
+    size_t courtesy_from(Language language, Bytes word) const;
+    size_t courtesy_to(Language language, Bytes word) const;
 
     bool has_operator_terms() const { return !operator_terms_.empty(); }
 
@@ -117,12 +139,15 @@ private:
         Map<Term> terms;
         Map<uint8_t> first_words;  // of phrases, with the longest's words
         Map<uint16_t> cues;
+        Map<uint8_t> courtesy_heads;  // of kPolite and kLead, with their words
+        Map<uint8_t> courtesy_tails;
         std::vector<std::string> prefixes;
         std::vector<std::string> suffixes;
     };
     struct Reader;
 
     std::array<Words, kLanguages> words_;
+    std::vector<std::string> bases_;
     Map<Term::Apart> operator_terms_;
     Map<uint8_t> operator_first_words_;
     uint32_t next_same_ = 1;

@@ -1,6 +1,9 @@
 #include "src/semantic/normalise.hpp"
 
 #include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "src/semantic/cues.hpp"
 #include "src/semantic/fold.hpp"
@@ -127,9 +130,41 @@ size_t unit_at(const char* p, const char* end, Bytes before) {
     return capital && size <= kLongest ? size : 0;
 }
 
-// Lower case but for units behind a number, one space for each run of white
-// space.
-std::string plain(Bytes text) {
+// Whether word i of text that sets capitals begins with one that says which
+// sense is meant: Polish, US.
+bool says_sense(const CueWord& word, const Lists& lists) {
+    if (!word.upper || word.first) {
+        return false;
+    }
+    std::string cut = word.folded;
+    stem(Language::kEnglish, cut);
+    const Term* term = lists.find(Language::kEnglish, cut);
+    return term != nullptr && (term->flags & kCapital) != 0;
+}
+
+// The ends by the beginnings, in `text`, of words [from, to) whose capitals
+// stay.
+std::vector<std::pair<size_t, size_t>> senses(const Cues& cues,
+                                              const Lists& lists, size_t from,
+                                              size_t to) {
+    const std::vector<CueWord>& words = cues.words();
+    std::vector<std::pair<size_t, size_t>> found;
+    size_t uppers = 0;
+    for (size_t i = from; i < to; i++) {
+        uppers += words[i].upper ? 1 : 0;
+        if (says_sense(words[i], lists)) {
+            found.emplace_back(words[i].begin, words[i].end);
+        }
+    }
+    bool shouted = to - from > 3 && uppers * 3 > (to - from) * 2;
+    bool cased = words.front().upper && !shouted;
+    return cased ? found : std::vector<std::pair<size_t, size_t>>();
+}
+
+// Lower case but for units behind a number and `kept` words, which are places
+// in `text`; one space for each run of white space.
+std::string plain(Bytes text,
+                  std::span<const std::pair<size_t, size_t>> kept = {}) {
     std::string out;
     bool space = false;
     const char* p = text.data();
@@ -145,7 +180,13 @@ std::string plain(Bytes text) {
             out += ' ';
             space = false;
         }
-        if (size_t unit = unit_at(at, end, out); unit > 0) {
+        bool sense = !kept.empty()
+                     && at == text.data() + kept.front().first;
+        if (sense) {
+            p = text.data() + kept.front().second;
+            out.append(at, p);
+            kept = kept.subspan(1);
+        } else if (size_t unit = unit_at(at, end, out); unit > 0) {
             p = at + unit;
             out.append(at, p);
         } else if (code == kReplacement) {
@@ -157,29 +198,68 @@ std::string plain(Bytes text) {
     return out;
 }
 
-}  // namespace
-
-std::string normalised_key_text(Bytes text, const Lists& lists) {
-    Cues cues(text, lists);
+// What is left of the text when words [from, to) are. What leads up to the
+// first word stays unless it is but closing marks.
+Bytes kept_part(Bytes text, const Cues& cues, size_t from, size_t to) {
     const std::vector<CueWord>& words = cues.words();
-    if (words.empty()) {
-        return {};
-    }
-    if (words.size() == Cues::kMaxWords) {
-        return plain(text);  // too long to be one courteous question
-    }
-    size_t from = 0;
-    size_t to = words.size();
-    cut_courtesies(text, cues, from, to);
-    // What leads up to the first word stays unless it is but closing marks.
     size_t begin = words[from].begin;
     if (from == 0 && !only_closing(text.substr(0, begin))) {
         begin = 0;
     }
     size_t end = to < words.size() ? words[to - 1].end
                                    : end_of(text, words[to - 1].end);
-    Bytes kept = text.substr(begin, end - begin);
-    return is_literal(kept) ? std::string(kept) : plain(kept);
+    return text.substr(begin, end - begin);
+}
+
+// The same with the mark that ends its last sentence, which says that it is a
+// question.
+Bytes asking_part(Bytes text, const Cues& cues, size_t from, size_t to) {
+    const std::vector<CueWord>& words = cues.words();
+    auto ascii = [&](size_t at) {
+        return static_cast<unsigned char>(text[at]) < 0x80;
+    };
+    size_t begin = from == 0 ? 0 : words[from].begin;
+    while (from > 0 && begin > words[from - 1].end && !ascii(begin - 1)) {
+        begin--;  // an opening question mark
+    }
+    size_t end = text.size();
+    if (to < words.size()) {
+        end = words[to - 1].end;
+        end += text[end] != ' ' && ascii(end) ? 1 : 0;
+    }
+    return text.substr(begin, end - begin);
+}
+
+}  // namespace
+
+Normalised normalise(Bytes text, const Lists& lists) {
+    Cues cues(text, lists);
+    const std::vector<CueWord>& words = cues.words();
+    if (words.empty()) {
+        return {{}, text};
+    }
+    if (words.size() == Cues::kMaxWords) {
+        return {plain(text), text};  // too long to be one courteous question
+    }
+    size_t from = 0;
+    size_t to = words.size();
+    cut_courtesies(text, cues, from, to);
+    Bytes kept = kept_part(text, cues, from, to);
+    Bytes asking = asking_part(text, cues, from, to);
+    if (is_literal(kept)) {
+        return {std::string(kept), asking};
+    }
+    auto begin = static_cast<size_t>(kept.data() - text.data());
+    auto capitals = senses(cues, lists, from, to);
+    for (auto& [first, last] : capitals) {
+        first -= begin;
+        last -= begin;
+    }
+    return {plain(kept, capitals), asking};
+}
+
+std::string normalised_key_text(Bytes text, const Lists& lists) {
+    return normalise(text, lists).key_text;
 }
 
 }  // namespace llm::semantic

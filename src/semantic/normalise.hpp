@@ -5,7 +5,8 @@
 //
 // A text that may be code (backquotes, braces, several lines of it) or holds
 // quotation marks keeps its case and its inner spaces, a short word behind a
-// number its capitals (5 mW, 5 MW). Numbers, signs and negations are never
+// number its capitals (5 mW, 5 MW), and so does a word that with one names
+// another thing (Polish, polish), where who wrote it sets capitals. Numbers, signs and negations are never
 // touched; nothing is taken out of the middle.
 //
 // "" when nothing would be left: no key, no step. Bytes that are not UTF-8
@@ -19,5 +20,15 @@
 namespace llm::semantic {
 
 std::string normalised_key_text(Bytes text, const Lists& lists);
+
+// The same, and the part of the text that asks: without the greetings and
+// courtesies at its ends, otherwise as it is. That is what is turned into a
+// vector: a courtesy brings two questions nearer or takes them apart for
+// nothing. A view of `text`, all of it where nothing would be left.
+struct Normalised {
+    std::string key_text;
+    Bytes asking;
+};
+Normalised normalise(Bytes text, const Lists& lists);
 
 }  // namespace llm::semantic

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <span>
 
+#include "src/semantic/roles.hpp"
+
 namespace llm::semantic {
 namespace {
 
@@ -227,7 +229,8 @@ bool order_differs(const Alignment& alignment) {
     }
     std::vector<Roles> a = roles_of(left, true);
     std::vector<Roles> b = roles_of(right, false);
-    if (sides_swapped(a, b) || arguments_swapped(a, b)) {
+    if (sides_swapped(a, b) || arguments_swapped(a, b)
+        || roles_differ(alignment)) {
         return true;
     }
     constexpr size_t kMost = 128;

@@ -36,6 +36,39 @@ TEST(Guards, numbers) {
               "veto:number");
 }
 
+TEST(Guards, places_in_a_row) {
+    EXPECT_EQ(veto("What is the largest lake in Asia?",
+                   "What is the second largest lake in Asia?"),
+              "veto:number");
+    EXPECT_EQ(veto("Which is the longest word?",
+                   "Which is the third longest word?"), "veto:number");
+    EXPECT_EQ(veto("Who holds the 3rd place?", "Who holds the third place?"),
+              "");
+    EXPECT_EQ(veto("What are the 3 best schools?",
+                   "What is the 3rd best school?"), "veto:number");
+    EXPECT_EQ(veto("Is the fair on May 3?", "Is the fair on May 3rd?"), "");
+    EXPECT_EQ(veto("Why did World War 2 start?",
+                   "Why did World War II start?"), "");
+    EXPECT_EQ(veto("Why did World War I start?",
+                   "Why did World War II start?"), "veto:number");
+    EXPECT_EQ(veto("Who came in on the 21st?",
+                   "Who came in on the twenty-first?"), "");
+    EXPECT_EQ(veto("What is the last stop?", "What is the penultimate stop?"),
+              "veto:number");
+    // a second is a time elsewhere
+    EXPECT_EQ(veto("How many frames a second does it show?",
+                   "How many frames per second does it show?"), "");
+    EXPECT_EQ(veto("Can I book a second seat?", "Can I book a seat?"),
+              "veto:number");
+    EXPECT_EQ(veto("¿Cuál es el lago más grande?",
+                   "¿Cuál es el segundo lago más grande?"),
+              "veto:number");
+    EXPECT_EQ(veto("Какое озеро самое большое?",
+                   "Какое озеро второе по величине?"), "veto:number");
+    EXPECT_EQ(veto("Care este cel mai mare lac?",
+                   "Care este al doilea cel mai mare lac?"), "veto:number");
+}
+
 TEST(Guards, units) {
     EXPECT_EQ(veto("Is 50 kg too heavy?", "Is 50 lb too heavy?"),
               "veto:unit");
@@ -116,6 +149,17 @@ TEST(Guards, negation) {
                    "Why is the payment not refused?"), "veto:negation");
     EXPECT_EQ(veto("\u00bfPor qu\u00e9 no pasa el pago?",
                    "\u00bfPor qu\u00e9 falla el pago?"), "");
+    // "free" says that there is none of it, or what it costs
+    EXPECT_EQ(veto("Does the sauce contain soy?", "Is the sauce soy free?"),
+              "veto:negation");
+    EXPECT_EQ(veto("Is the sauce soy-free?", "Is the sauce free of soy?"), "");
+    EXPECT_EQ(veto("Which sauces are without soy?",
+                   "Which sauces are soy free?"), "");
+    EXPECT_EQ(veto("Is the parking free?", "Is the parking free of charge?"),
+              "");
+    EXPECT_EQ(veto("What if I file a claim?", "What if I fail to file a claim?"),
+              "veto:negation");
+    EXPECT_EQ(veto("Is the course hard?", "Is the course difficult?"), "");
     // answers what is not in the text
     EXPECT_EQ(veto("No, the fee is due in advance.",
                    "The fee is due in advance."), "");
@@ -151,6 +195,71 @@ TEST(Guards, what_is_asked_for) {
                    "When does the shop open?"), "");
 }
 
+TEST(Guards, what_a_question_opens_with) {
+    EXPECT_EQ(veto("Can I leave at noon?", "Must I leave at noon?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Should I wash the rice?", "May I wash the rice?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("When can I vote?", "When must I vote?"), "veto:antonym");
+    EXPECT_EQ(veto("Must I wear a tie?", "Do I have to wear a tie?"), "");
+    EXPECT_EQ(veto("What can I do if I lose my key?",
+                   "What should I do if I lose my key?"), "");
+    EXPECT_EQ(veto("How do magnets work?", "Why do magnets work?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("When was the tower built?", "How was the tower built?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("How often do I take it?", "How long do I take it?"),
+              "veto:antonym");
+    // not where it but joins two clauses
+    EXPECT_EQ(veto("When it rains, how do I dry shoes?",
+                   "How do I dry shoes when it rains?"), "");
+    EXPECT_EQ(veto("¿Puedo salir antes?", "¿Debo salir antes?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Могу ли я уйти раньше?", "Должен ли я уйти раньше?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Pot pleca mai devreme?", "Trebuie să plec mai devreme?"),
+              "veto:antonym");
+}
+
+TEST(Guards, how_many_of_them) {
+    EXPECT_EQ(veto("Are all seats heated?", "Are some seats heated?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Are any seats heated?", "Are all seats heated?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Do I water it every day?", "Do I water it every other day?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("What are some good films?",
+                   "What are the best films of all time?"), "");
+    EXPECT_EQ(veto("Все места с подогревом?", "Некоторые места с подогревом?"),
+              "veto:antonym");
+}
+
+TEST(Guards, before_and_after) {
+    EXPECT_EQ(veto("Do I drink it prior to bed?", "Do I drink it after bed?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Are you shut until June?", "Are you shut from June?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Was the pool heated?", "Will the pool be heated?"),
+              "veto:date");
+    EXPECT_EQ(veto("What used to be the fee?", "What is the fee?"),
+              "veto:date");
+    EXPECT_EQ(veto("Будет ли бассейн открыт?", "Был ли бассейн открыт?"),
+              "veto:date");
+}
+
+TEST(Guards, denied_or_said_of_both) {
+    EXPECT_EQ(veto("Which dogs are not allowed?", "Which dogs are banned?"),
+              "");
+    EXPECT_EQ(veto("Which dogs are prohibited?", "Which dogs are allowed?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("How do a debit and a credit card differ?",
+                   "How do a credit and a debit card differ?"), "");
+    EXPECT_EQ(veto("Can I pay by credit card?", "Can I pay by debit card?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Is silk softer than wool?",
+                   "Is silk more durable than wool?"), "veto:antonym");
+}
+
 TEST(Guards, who_does_what) {
     EXPECT_EQ(veto("Does Alice owe Bob money?", "Does Bob owe Alice money?"),
               "veto:order");
@@ -162,6 +271,42 @@ TEST(Guards, who_does_what) {
                    "flights to Rome from Paris"), "");
     EXPECT_EQ(veto("flights from Paris to Rome",
                    "flights to Paris from Rome"), "veto:order");
+}
+
+TEST(Guards, who_acts) {
+    EXPECT_EQ(veto("Who trained the nurse?", "Who did the nurse train?"),
+              "veto:order");
+    EXPECT_EQ(veto("Which firm bought Zentrix?",
+                   "Which firm did Zentrix buy?"), "veto:order");
+    EXPECT_EQ(veto("Can I fire my agent by mail?",
+                   "Can my agent fire me by mail?"), "veto:order");
+    EXPECT_EQ(veto("Can I read my lawyer's letters?",
+                   "Can my lawyer read my letters?"), "veto:order");
+    EXPECT_EQ(veto("How do I delete your photos?",
+                   "How do you delete my photos?"), "veto:order");
+    EXPECT_EQ(veto("Did Alice hire Bob?", "Was Alice hired by Bob?"),
+              "veto:order");
+    // who acts is the same
+    EXPECT_EQ(veto("Did Alice hire Bob?", "Was Bob hired by Alice?"), "");
+    EXPECT_EQ(veto("Who painted the chapel?",
+                   "Who was the chapel painted by?"), "");
+    EXPECT_EQ(veto("Can soap clean my lamp?",
+                   "Can I clean my lamp with soap?"), "");
+    EXPECT_EQ(veto("Which papers do I need?", "What papers do I need?"), "");
+    EXPECT_EQ(veto("Кто учил Моцарта?", "Кого учил Моцарт?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("¿Quién contrató a Ana?",
+                   "¿A quién contrató Ana?"), "veto:antonym");
+}
+
+TEST(Guards, forms_and_verbs_in_two_parts) {
+    EXPECT_EQ(veto("Who teaches the course?", "Who taught the course?"), "");
+    EXPECT_EQ(veto("How do I turn the heater off?",
+                   "How do I turn off the heater?"), "");
+    EXPECT_EQ(veto("How do I turn the heater off?",
+                   "How do I turn the heater on?"), "veto:antonym");
+    EXPECT_EQ(veto("Do I switch the lamp on the desk off?",
+                   "Do I switch off the lamp on the desk?"), "");
 }
 
 TEST(Guards, exchanged_places) {
@@ -208,6 +353,27 @@ TEST(Guards, names_and_persons) {
                    "Can I use the account?"), "veto:name");
     EXPECT_EQ(veto("Who runs artificial intelligence research?",
                    "Who runs AI research?"), "");
+}
+
+TEST(Guards, places_of_like_names) {
+    EXPECT_EQ(veto("What is the flag of Guinea?",
+                   "What is the flag of Equatorial Guinea?"), "veto:name");
+    EXPECT_EQ(veto("How big is the state of Georgia?",
+                   "How big is the country of Georgia?"), "veto:antonym");
+    EXPECT_EQ(veto("How do I get a new card?", "How do I get a card?"), "");
+}
+
+TEST(Guards, a_capital_tells_the_sense) {
+    EXPECT_EQ(veto("Where can I get some good polish?",
+                   "Where can I get some good Polish?"), "veto:name");
+    EXPECT_EQ(veto("How do I write to us?", "How do I write to US?"),
+              "veto:name");
+    // who sets no capitals, or sets them elsewhere too, says nothing by them
+    EXPECT_EQ(veto("is turkey large", "Is Turkey large?"), "");
+    EXPECT_EQ(veto("How do I see turkey and spain?",
+                   "How do I see Turkey and Spain?"), "");
+    EXPECT_EQ(veto("How Do I Clean Windows", "How do I clean windows?"), "");
+    EXPECT_EQ(veto("Is it shut in march?", "Is it shut in March?"), "");
 }
 
 TEST(Guards, abbreviations_hold_no_slips) {
@@ -260,6 +426,43 @@ TEST(Guards, other_languages) {
               "veto:unit");
     EXPECT_EQ(veto("¿Cuánto cuesta el plan?", "Сколько стоит план?"),
               "veto:rare_word");
+}
+
+TEST(Guards, courtesies_count_for_nothing) {
+    auto probability = [](const char* text) {
+        return judge().judge("How do I pay the fee?", text, 0.95,
+                             EncoderKind::kMinilm).probability_ppm;
+    };
+    uint32_t plain = probability("How can I pay the fee?");
+    for (const char* text :
+         {"Good morning! How can I pay the fee? Many thanks.",
+          "Hi there, could you please tell me how can I pay the fee?",
+          "May I ask how can I pay the fee?"}) {
+        EXPECT_EQ(probability(text), plain) << text;
+    }
+    // but where they are what is asked about
+    EXPECT_EQ(veto("How do I sign good morning?", "How do I sign good evening?"),
+              "veto:antonym");
+}
+
+TEST(Lists, a_comma_goes_on_in_the_next_line_and_a_form_has_its_base) {
+    Lists lists;
+    ASSERT_TRUE(lists.add(Language::kEnglish,
+                          "[form]\ngrip = grope\n[same]\nseize,\n  grip\n"
+                          "[apart]\nred,\nruby | blue\n", "test").ok());
+    std::string stem = "grop";
+    const Term* grip = lists.find_base(Language::kEnglish, stem);
+    ASSERT_NE(grip, nullptr);
+    EXPECT_EQ(stem, "grip");
+    const Term* seize = lists.find(Language::kEnglish, "seiz");
+    ASSERT_NE(seize, nullptr);
+    EXPECT_EQ(grip->same, seize->same);
+    const Term* ruby = lists.find(Language::kEnglish, "rubi");
+    const Term* blue = lists.find(Language::kEnglish, "blue");
+    blue = blue != nullptr ? blue : lists.find(Language::kEnglish, "blu");
+    ASSERT_TRUE(ruby != nullptr && blue != nullptr);
+    EXPECT_EQ(ruby->apart[0].set, blue->apart[0].set);
+    EXPECT_NE(ruby->apart[0].member, blue->apart[0].member);
 }
 
 TEST(Guards, operators_terms) {

@@ -45,6 +45,37 @@ TEST(Normalise, what_carries_meaning_stays) {
     EXPECT_EQ(key("Is 100 Mbps Enough?"), key("is 100 Mbps enough"));
 }
 
+TEST(Normalise, a_capital_that_tells_the_sense_stays) {
+    EXPECT_NE(key("What is the use of polish?"),
+              key("What is the use of Polish?"));
+    EXPECT_NE(key("What does it mean?"), key("What does IT mean?"));
+    EXPECT_EQ(key("Hi, what is the use of Polish? "),
+              "what is the use of Polish");
+    EXPECT_EQ(key("Is china white? Is China big?"),
+              "is china white? is China big");
+    // a title, shouting, and who sets no capitals say nothing by them
+    EXPECT_EQ(key("HOW DO I CLEAN WINDOWS"), "how do i clean windows");
+    EXPECT_EQ(key("How To Clean Windows"), "how to clean windows");
+    EXPECT_EQ(key("is Turkey big"), "is turkey big");
+    // nor does the beginning of a sentence
+    EXPECT_EQ(key("Polish or Czech?"), "polish or czech");
+    EXPECT_EQ(key("How do I reset my PIN?"), "how do i reset my pin");
+}
+
+TEST(Normalise, the_part_that_asks) {
+    static const Result<Lists> lists = Lists::built_in();
+    auto part = [&](Bytes text) {
+        return std::string(normalise(text, *lists).asking);
+    };
+    EXPECT_EQ(part("Hi there! How do I Pay? Many thanks."), "How do I Pay?");
+    EXPECT_EQ(part("Hola, ¿cómo pago? Gracias."), "¿cómo pago?");
+    EXPECT_EQ(part("  How do I pay? "), "  How do I pay? ");
+    EXPECT_EQ(part("How do I say thank you"), "How do I say thank you");
+    EXPECT_EQ(part("How do I pay… thanks"), "How do I pay");
+    EXPECT_EQ(part("Thanks!"), "Thanks!");
+    EXPECT_EQ(part(""), "");
+}
+
 TEST(Normalise, code_and_quotations_keep_case_and_spaces) {
     EXPECT_EQ(key("Hi, what does `Foo  Bar` do?"), "what does `Foo  Bar` do");
     EXPECT_NE(key("Translate \"Polish\""), key("Translate \"polish\""));

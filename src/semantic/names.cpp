@@ -1,0 +1,104 @@
+#include "src/semantic/names.hpp"
+
+#include <algorithm>
+
+#include "src/semantic/left_over.hpp"
+
+namespace llm::semantic {
+namespace {
+
+using Side = Alignment::Side;
+
+// "Pro" behind a model's name or number, where the other side says no such
+// thing. The front of a list of facts has nothing before it.
+bool variant_left_over(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    for (size_t i = 1; i < items.size(); i++) {
+        const Fact& before = items[i - 1];
+        bool model = before.kind != FactKind::kWord || before.code
+                     || before.capital || (before.flags & kVariant) != 0;
+        bool sum = i + 1 < items.size()
+                   && items[i + 1].kind == FactKind::kNumber;  // 2 plus 2
+        bool named = ((items[i].flags & kVariant) != 0 && !sum)
+                     || (items[i].capital && Alignment::content(items[i])
+                         && before.kind == FactKind::kIdentifier);
+        if (side.other[i] == Alignment::kNone && named && model) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// "New" before a name that both texts have, or "City" behind it, where the
+// other side lacks it.
+bool part_left_over(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    auto named = [&](size_t i) {
+        return i < items.size() && items[i].capital
+               && side.other[i] != Alignment::kNone;
+    };
+    for (size_t i = 0; i < items.size(); i++) {
+        if ((items[i].flags & kNamePart) != 0 && items[i].capital
+            && side.other[i] == Alignment::kNone
+            && (named(i + 1) || (i > 0 && named(i - 1)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t count_key(const Facts& facts, uint64_t key) {
+    return static_cast<size_t>(std::count_if(
+        facts.items().begin(), facts.items().end(),
+        [&](const Fact& fact) { return fact.key == key; }));
+}
+
+// "Polish" here and "polish" there, by two who set capitals alike: who leaves
+// out or adds one at a word that has but one sense says nothing by them.
+bool sense_differs(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    if (!left.facts->cased() || !right.facts->cased()) {
+        return false;
+    }
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = right.facts->items();
+    bool differs = false;
+    for (size_t i = 0; i < a.size(); i++) {
+        if (left.other[i] == Alignment::kNone || a[i].first) {
+            continue;
+        }
+        const Fact& other = b[left.other[i]];
+        if (other.first || other.capital == a[i].capital) {
+            continue;
+        }
+        bool senses = a[i].term != nullptr
+                      && (a[i].term->flags & kCapital) != 0
+                      && (a[i].flags & kDate) == 0;
+        if (!senses || count_key(*left.facts, a[i].key) != 1
+            || count_key(*right.facts, a[i].key) != 1) {
+            return false;
+        }
+        differs = true;
+    }
+    return differs;
+}
+
+}  // namespace
+
+bool name_differs(const Alignment& alignment) {
+    return sense_differs(alignment)
+           || part_left_over(alignment.left())
+           || part_left_over(alignment.right())
+           || variant_left_over(alignment.left())
+           || variant_left_over(alignment.right())
+           || on_either(alignment,
+                     [](const Fact& fact) {
+                         return (fact.flags & kPerson) != 0;
+                     })
+           || on_both(alignment, [](const Fact& fact) {
+                  return fact.capital && Alignment::content(fact);
+              });
+}
+
+}  // namespace llm::semantic

@@ -1,0 +1,229 @@
+#include "src/semantic/opposites.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace llm::semantic {
+namespace {
+
+using Side = Alignment::Side;
+
+// "Sugar free" says that there is none, "free" what it costs: where both texts
+// have it, it denies nothing. A "no" that opens a sentence which has a negation
+// of its own says it only once more.
+size_t count_negations(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    size_t count = 0;
+    for (size_t i = 0; i < items.size(); i++) {
+        bool free = (items[i].flags & kFreeOf) != 0
+                    && side.other[i] == Alignment::kNone;
+        count += (items[i].flags & kNegation) != 0 || free;
+    }
+    bool opens = count > 1 && (items.front().flags & kNegation) != 0
+                 && side.facts->text(items.front()) == "no";
+    return opens ? count - 1 : count;
+}
+
+// "usable" and "unusable", "hope" and "hopeless".
+bool is_negated(Bytes word, Bytes plain, const Lists& lists,
+                Language language) {
+    constexpr size_t kLeast = 3;
+    if (plain.size() < kLeast || word.size() <= plain.size()) {
+        return false;
+    }
+    for (const std::string& prefix : lists.negative_prefixes(language)) {
+        Bytes rest = word.substr(std::min(prefix.size(), word.size()));
+        if (word.starts_with(prefix)
+            && (rest == plain
+                || (rest.size() >= plain.size() && plain.size() > kLeast + 1
+                    && rest.starts_with(plain)))) {
+            return true;
+        }
+    }
+    for (const std::string& suffix : lists.negative_suffixes(language)) {
+        if (word.size() == plain.size() + suffix.size()
+            && word.starts_with(plain) && word.ends_with(suffix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Words of one side that are the other's with a negative affix.
+size_t count_affixes(const Side& one, const Side& two, const Lists& lists) {
+    const std::vector<Fact>& a = one.facts->items();
+    const std::vector<Fact>& b = two.facts->items();
+    size_t count = 0;
+    for (uint16_t i : one.lacked) {
+        for (uint16_t j : two.lacked) {
+            if (a[i].kind == FactKind::kWord && b[j].kind == FactKind::kWord
+                && is_negated(one.facts->text(a[i]), two.facts->text(b[j]),
+                              lists, one.facts->language())) {
+                count++;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+// Whether a side says no by a word that the other lacks: "is refused" beside
+// "does not work".
+bool says_against(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    return std::any_of(side.lacked.begin(), side.lacked.end(),
+                       [&](uint16_t i) {
+                           return (items[i].flags & kAgainst) != 0;
+                       });
+}
+
+// Behind courtesies; nullptr: nothing is, or the other text has it too.
+const Fact* opening_left_over(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    for (size_t i = 0; i < items.size(); i++) {
+        if ((items[i].flags & kPolite) == 0) {
+            return side.other[i] == Alignment::kNone ? &items[i] : nullptr;
+        }
+    }
+    return nullptr;
+}
+
+// The word right before "than", or kNone: none, or not of content.
+size_t compared(const Side& side, size_t than) {
+    const std::vector<Fact>& items = side.facts->items();
+    return than > 0 && Alignment::content(items[than - 1])
+                   && side.other[than - 1] == Alignment::kNone
+               ? than - 1
+               : size_t{Alignment::kNone};
+}
+
+// "Is A cheaper than B?" and "Is A more reliable than B?".
+bool comparison_differs(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const std::vector<Fact>& items = left.facts->items();
+    for (size_t i = 1; i < items.size(); i++) {
+        if ((items[i].flags & kThan) != 0
+            && left.other[i] != Alignment::kNone
+            && compared(left, i) != Alignment::kNone
+            && compared(alignment.right(), left.other[i])
+                   != Alignment::kNone) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// "Can I ...?" and "Must I ...?", "When ...?" and "How ...?".
+bool opening_differs(const Alignment& alignment) {
+    const Fact* a = opening_left_over(alignment.left());
+    const Fact* b = opening_left_over(alignment.right());
+    return a != nullptr && b != nullptr && a->term != nullptr
+           && b->term != nullptr && a->term->opening.set != 0
+           && a->term->opening.set == b->term->opening.set
+           && a->term->opening.member != b->term->opening.member;
+}
+
+// Whether a phrase of the side, joined by "and" or "or" to its fact i, says a
+// word that `text` has and fact i has not: "a debit and a credit card".
+bool is_joined_to(const Side& side, size_t i, Bytes text) {
+    constexpr size_t kReach = 3;
+    const std::vector<Fact>& items = side.facts->items();
+    Bytes own = side.facts->text(items[i]);
+    Bytes word = text.substr(0, text.find(' '));
+    if (own == word || own.starts_with(std::string(word) + ' ')) {
+        return false;
+    }
+    auto says = [&](size_t j) {
+        Bytes other = side.facts->text(items[j]);
+        return other == word || other.starts_with(std::string(word) + ' ');
+    };
+    auto joint = [&](size_t j) { return (items[j].flags & kJoint) != 0; };
+    bool joined = false;
+    for (size_t j = i + 1; j < std::min(items.size(), i + 1 + kReach); j++) {
+        if (joined && says(j)) {
+            return true;
+        }
+        joined = joined || joint(j);
+    }
+    joined = false;
+    for (size_t j = i; j > 0 && i - j < kReach; j--) {
+        if (joined && says(j - 1)) {
+            return true;
+        }
+        joined = joined || joint(j - 1);
+    }
+    return false;
+}
+
+// Whether both sides say both, joined by "and" or "or", in whatever order.
+bool both_said(const Alignment& alignment, size_t i, size_t j) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    return is_joined_to(left, i, right.facts->text(right.facts->items()[j]))
+           && is_joined_to(right, j, left.facts->text(left.facts->items()[i]));
+}
+
+// "Not allowed" is "prohibited", "not safe" "unsafe": one side denies what the
+// other says no to in itself.
+bool denied(const Alignment& alignment, const Lists& lists, size_t i,
+            size_t j) {
+    bool left = count_negations(alignment.left()) % 2 != 0;
+    bool right = count_negations(alignment.right()) % 2 != 0;
+    const Fact& a = alignment.left().facts->items()[i];
+    const Fact& b = alignment.right().facts->items()[j];
+    Bytes x = alignment.left().facts->text(a);
+    Bytes y = alignment.right().facts->text(b);
+    Language language = alignment.left().facts->language();
+    return left != right
+           && (((left ? b : a).flags & kAgainst) != 0
+               || is_negated(left ? y : x, left ? x : y, lists, language));
+}
+
+bool opposite(const Alignment& alignment, const Lists& lists) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = right.facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        if (left.other[i] != Alignment::kNone || a[i].term == nullptr
+            || a[i].term->aparts == 0) {
+            continue;
+        }
+        for (size_t j = 0; j < b.size(); j++) {
+            if (right.other[j] == Alignment::kNone
+                && Alignment::exclude(a[i], b[j])
+                && !both_said(alignment, i, j) && !denied(alignment, lists, i, j)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+bool negation_differs(const Alignment& alignment, const Lists& lists) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    size_t in_left = count_negations(left);
+    size_t in_right = count_negations(right);
+    size_t more_left = count_affixes(left, right, lists);
+    size_t more_right = count_affixes(right, left, lists);
+    if ((in_left + more_left) % 2 == (in_right + more_right) % 2) {
+        return false;
+    }
+    if (more_left + more_right > 0) {
+        return true;
+    }
+    if (in_left > 0 && in_right > 0) {
+        return alignment.shared() < kMuchShared;
+    }
+    return !says_against(in_left > in_right ? right : left);
+}
+
+bool opposite_differs(const Alignment& alignment, const Lists& lists) {
+    return opposite(alignment, lists) || opening_differs(alignment)
+           || comparison_differs(alignment);
+}
+
+}  // namespace llm::semantic

@@ -1,0 +1,238 @@
+#include "src/semantic/roles.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <span>
+
+namespace llm::semantic {
+namespace {
+
+using Side = Alignment::Side;
+
+constexpr Bytes kAsking[] = {"who", "whom", "what", "which"};
+constexpr Bytes kDo[] = {"do", "does", "did"};
+constexpr Bytes kBe[] = {"is", "are", "was", "were", "be", "been", "being"};
+constexpr Bytes kModal[] = {"can",  "could",  "will", "would", "shall", "should",
+                            "must", "may",    "might", "have", "has",   "had"};
+constexpr Bytes kSelf[] = {"i", "we"};
+constexpr Bytes kSelfObject[] = {"me", "us"};
+constexpr Bytes kSelfOwn[] = {"my", "our"};
+
+bool in(std::span<const Bytes> words, Bytes text) {
+    return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+// One side, word by word.
+class Reading {
+public:
+    Reading(const Side& side, bool left) : side_(side), left_(left) {}
+
+    size_t size() const { return side_.facts->items().size(); }
+    Bytes text(size_t i) const {
+        return side_.facts->text(side_.facts->items()[i]);
+    }
+    bool content(size_t i) const {
+        return Alignment::content(side_.facts->items()[i]);
+    }
+    // What both sides share has one id, other words have none.
+    uint16_t id_of_any(size_t i) const {
+        if (side_.other[i] == Alignment::kNone) {
+            return Alignment::kNone;
+        }
+        return left_ ? static_cast<uint16_t>(i) : side_.other[i];
+    }
+    uint16_t id(size_t i) const {
+        return content(i) ? id_of_any(i) : uint16_t{Alignment::kNone};
+    }
+    // The place of an id, size() when there is none.
+    size_t place(uint16_t of) const {
+        size_t i = 0;
+        while (i < size() && (of == Alignment::kNone || id_of_any(i) != of)) {
+            i++;
+        }
+        return i;
+    }
+    bool has(std::span<const Bytes> words) const {
+        for (size_t i = 0; i < size(); i++) {
+            if (in(words, text(i))) {
+                return true;
+            }
+        }
+        return false;
+    }
+    // The nearest word of content before i that both share, or kNone.
+    uint16_t before(size_t i) const {
+        while (i > 0 && id(i - 1) == Alignment::kNone) {
+            i--;
+        }
+        return i > 0 ? id(i - 1) : Alignment::kNone;
+    }
+    // Whether `words`, alone or at the end of a phrase ("can i"), stand
+    // right before word i.
+    bool follows(size_t i, std::span<const Bytes> words) const {
+        if (i == 0) {
+            return false;
+        }
+        Bytes last = text(i - 1);
+        size_t space = last.rfind(' ');
+        return in(words, space == Bytes::npos ? last : last.substr(space + 1));
+    }
+    bool precedes(size_t i, std::span<const Bytes> words) const {
+        return i + 1 < size() && in(words, text(i + 1));
+    }
+
+private:
+    const Side& side_;
+    bool left_;
+};
+
+enum class Asked : uint8_t { kOther, kSubject, kObject };
+
+// Whether "who" or "what" does it (who hired A) or is whom it is done to
+// (who did A hire).
+Asked asked_of(const Reading& one) {
+    constexpr size_t kReach = 3;
+    for (size_t i = 0; i < one.size(); i++) {
+        if (!in(kAsking, one.text(i))) {
+            continue;
+        }
+        for (size_t j = i + 1; j < std::min(one.size(), i + 1 + kReach); j++) {
+            if (in(kDo, one.text(j))) {
+                return Asked::kObject;
+            }
+            if (in(kBe, one.text(j)) || in(kModal, one.text(j))) {
+                return Asked::kOther;
+            }
+        }
+        return Asked::kSubject;
+    }
+    return Asked::kOther;
+}
+
+// Two neighbours of the one that stand the other way round in the other.
+bool neighbours_turned(const Reading& one, const Reading& two) {
+    for (size_t i = 0; i < one.size(); i++) {
+        uint16_t before = one.before(i);
+        if (before == Alignment::kNone || one.id(i) == Alignment::kNone) {
+            continue;
+        }
+        size_t first = two.place(before);
+        size_t second = two.place(one.id(i));
+        if (second < first && first < two.size()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether word i stands behind a preposition: not what the verb is done to.
+bool is_aside(const Reading& one, size_t i) {
+    constexpr Bytes kBefore[] = {"with", "using", "by",   "through", "via",
+                                 "at",   "on",    "in",   "for",     "from",
+                                 "to",   "of",    "about"};
+    return one.follows(i, kBefore) || (i > 1 && one.follows(i - 1, kBefore));
+}
+
+// "Can I see my A's B" (one) and "can A see my B" (two), "can I call" and
+// "can A call me".
+bool self_acts(const Reading& one, const Reading& two) {
+    for (size_t i = 0; i < one.size(); i++) {
+        size_t j = two.place(one.id_of_any(i));
+        if (j >= two.size() || !one.follows(i, kSelf)
+            || two.follows(j, kSelf)) {
+            continue;
+        }
+        if (two.precedes(j, kSelfObject) && !one.has(kSelfObject)) {
+            return true;
+        }
+        uint16_t actor = two.before(j);
+        size_t there = one.place(actor);
+        if ((two.precedes(j, kSelfOwn) || two.precedes(j, kSelfObject))
+            && actor != Alignment::kNone && there > i && there < one.size()
+            && !is_aside(one, there)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// "How do I store your A" (one) and "how do you store my A" (two).
+bool owners_changed(const Reading& one, const Reading& two) {
+    constexpr Bytes kYou[] = {"you"};
+    constexpr Bytes kYours[] = {"your"};
+    for (size_t i = 0; i < one.size(); i++) {
+        size_t j = two.place(one.id_of_any(i));
+        if (j < two.size() && one.follows(i, kSelf) && two.follows(j, kYou)) {
+            return one.has(kYours) && !one.has(kSelfOwn)
+                   && two.has(kSelfOwn) && !two.has(kYours);
+        }
+    }
+    return false;
+}
+
+// A form of "be" at most two words before word i.
+bool is_passive(const Reading& one, size_t i) {
+    constexpr size_t kReach = 3;
+    for (size_t j = i; j > 0 && i - j < kReach; j--) {
+        if (in(kBe, one.text(j - 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The place of the next word of content behind i, over articles alone.
+size_t next_thing(const Reading& one, size_t i) {
+    constexpr Bytes kArticles[] = {"the", "a", "an"};
+    i++;
+    while (i < one.size() && in(kArticles, one.text(i))) {
+        i++;
+    }
+    return i;
+}
+
+// "Did A hire B" (one) and "was A hired by B" (two).
+bool voice_turned(const Reading& one, const Reading& two) {
+    constexpr Bytes kBy[] = {"by"};
+    for (size_t i = 0; i < one.size(); i++) {
+        size_t j = two.place(one.id(i));
+        if (j >= two.size() || !two.precedes(j, kBy) || !is_passive(two, j)
+            || is_passive(one, i)) {
+            continue;
+        }
+        size_t done_to = next_thing(one, i);
+        size_t done_by = next_thing(two, j + 1);
+        if (done_to < one.size() && done_by < two.size()
+            && one.id(done_to) != Alignment::kNone
+            && one.id(done_to) == two.id(done_by)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool differ(const Reading& one, const Reading& two) {
+    bool asked = asked_of(one) == Asked::kSubject
+                 && asked_of(two) == Asked::kObject
+                 && neighbours_turned(one, two);
+    return asked || self_acts(one, two) || owners_changed(one, two)
+           || voice_turned(one, two);
+}
+
+}  // namespace
+
+bool roles_differ(const Alignment& alignment) {
+    constexpr size_t kMost = 64;  // words: longer texts tell more than once
+    const Facts& left = *alignment.left().facts;
+    const Facts& right = *alignment.right().facts;
+    if (left.language() != Language::kEnglish
+        || right.language() != Language::kEnglish
+        || std::max(left.items().size(), right.items().size()) > kMost) {
+        return false;
+    }
+    Reading a(alignment.left(), true);
+    Reading b(alignment.right(), false);
+    return differ(a, b) || differ(b, a);
+}
+
+}  // namespace llm::semantic
