@@ -60,6 +60,15 @@ Blocks Blocks::over(char* region, uint32_t pages, uint32_t buckets) {
     return blocks;
 }
 
+void Blocks::set_sketch(uint32_t unit, const Geometry& g, uint32_t slot,
+                        const Sketch& sketch) const {
+    auto* at = reinterpret_cast<uint8_t*>(bytes(unit) + kSketchesAt) + slot;
+    for (uint8_t byte : sketch.bytes) {
+        *at = byte;
+        at += g.slots;
+    }
+}
+
 uint32_t& Blocks::bucket(const Digest& partition) const {
     uint64_t hash = siphash(head->key, partition.view());
     return buckets[(hash >> 32) * bucket_count >> 32];

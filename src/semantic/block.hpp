@@ -10,7 +10,10 @@
 //
 //   BlockHead | sketches | SlotMeta | int8 vectors, 64-byte aligned rows
 //
-// in arrays, so that sketches are read in one stream. A partition is a chain
+// in arrays. Sketches stand in columns: the first bytes of all slots, their
+// second bytes and so on, so that what a search reads of all of them, the
+// first plane (probe.hpp), is one stream in one or two pages of memory; and
+// the same bytes of neighbours lie in one register. A partition is a chain
 // of blocks. The first is its founder, which carries the partition's record,
 // stands at the chain's start and is freed last; that is, there is no table
 // of partitions that could be full before the blocks are. Buckets lead from
@@ -37,7 +40,7 @@
 
 #include "src/base/digest.hpp"
 #include "src/base/siphash.hpp"
-#include "src/semantic/sketch.hpp"
+#include "src/semantic/scan.hpp"
 #include "src/shm/layout.hpp"
 #include "src/shm/robust_mutex.hpp"
 
@@ -56,6 +59,7 @@ using Place = uint32_t;
 inline constexpr Place kNoPlace = 0xffffffff;
 inline constexpr uint32_t kSlotBits = 10;
 inline constexpr uint32_t kMaxSlots = 1u << kSlotBits;
+static_assert(kMaxSlots <= kMaxScan);
 // The last page is left out, so that kNoPlace names nothing.
 inline constexpr uint32_t kMaxPages =
     (1u << (32 - kSlotBits)) / kUnitsPerPage - 1;
@@ -217,9 +221,13 @@ public:
     BlockHead& block(uint32_t unit) const {
         return *reinterpret_cast<BlockHead*>(bytes(unit));
     }
-    Sketch* sketches(uint32_t unit) const {
-        return reinterpret_cast<Sketch*>(bytes(unit) + kSketchesAt);
+    // Behind them: a SlotMeta and a row at least, more than kScanSlack.
+    Columns sketches(uint32_t unit, const Geometry& g) const {
+        return {reinterpret_cast<uint8_t*>(bytes(unit) + kSketchesAt),
+                g.slots};
     }
+    void set_sketch(uint32_t unit, const Geometry& g, uint32_t slot,
+                    const Sketch& sketch) const;
     SlotMeta& meta(uint32_t unit, const Geometry& g, uint32_t slot) const {
         return reinterpret_cast<SlotMeta*>(bytes(unit) + g.metas_at)[slot];
     }

@@ -84,6 +84,8 @@ Result<Index> Index::attach(const shm::Region& region,
                          + std::to_string((min_size() + 1023) / 1024)
                          + " KB"};
     }
+    // Here, so that the processes that come from this one have them.
+    (void)radii_of(1);
     Index index;
     index.blocks_ = Blocks::over(region.data, pages, buckets);
     if (region.fresh) {

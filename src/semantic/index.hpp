@@ -76,7 +76,7 @@ struct IndexStats {
 
 class Index {
 public:
-    static constexpr uint32_t kVersion = 2;
+    static constexpr uint32_t kVersion = 3;
     static uint32_t layout();
     static uint64_t min_size();
     // Bytes of a region that holds so many vectors of that size in large

@@ -21,8 +21,7 @@ Search::Search(Index& index, const Digest& partition, const Code& code,
     : index_(&index),
       code_(&code),
       kernels_(kernels != nullptr ? kernels : scan_kernels()[0]),
-      floor_(floor),
-      radius_(sketch_radius(floor)) {
+      floor_(floor) {
     Index::Entered entered(index);
     founder_ = entered.ok() ? entered.partitions.find(partition) : kNoUnit;
     if (founder_ == kNoUnit
@@ -58,6 +57,10 @@ bool Search::restart() {
 bool Search::step(uint32_t slots, Now now) {
     uint32_t tick = index_tick(now);
     uint32_t looked = 0;
+    if (!aimed_ && !done_) {
+        probe_.aim(*code_, floor_);
+        aimed_ = true;
+    }
     while (!done_ && looked < slots) {
         if (blocks_left_-- == 0) {
             cut_short_ = done_ = true;
@@ -78,28 +81,33 @@ bool Search::step(uint32_t slots, Now now) {
     return done_;
 }
 
-// The beginning of the block that comes next, so that its memory is on its
-// way by then.
-void Search::prefetch_after(uint32_t unit) const {
+// The first plane of the block after the next one, so that its memory is on
+// its way by then; the next one's head came when this was done before.
+void Search::prefetch_after(uint32_t unit, const Geometry& g) const {
     const Blocks& blocks = index_->blocks_;
     uint32_t next = peek(blocks.block(unit).next);
     if (next >= blocks.unit_count) {
         return;
     }
-    constexpr size_t kBytes = kSketchesAt + 1024;
-    for (size_t at = 0; at < kBytes; at += 64) {
-        __builtin_prefetch(blocks.bytes(next) + at);
+    uint32_t after = peek(blocks.block(next).next);
+    if (after >= blocks.unit_count) {
+        return;
+    }
+    const char* begin = blocks.bytes(after);
+    const char* end = begin + kSketchesAt + kPlaneBytes * g.slots;
+    for (const char* line = begin; line < end; line += 64) {
+        __builtin_prefetch(line);
     }
 }
 
 uint32_t Search::scan_block(uint32_t unit, uint32_t tick) {
     const Blocks& blocks = index_->blocks_;
-    prefetch_after(unit);
     Geometry g = Geometry::of(code_->dims, blocks.class_of(unit));
     uint32_t high = std::min<uint32_t>(peek(blocks.block(unit).high), g.slots);
     uint16_t near[kMaxSlots];
-    size_t count = kernels_->near(blocks.sketches(unit), high,
-                                  code_->sketch, radius_, near);
+    size_t count =
+        kernels_->near(blocks.sketches(unit, g), high, probe_, near);
+    prefetch_after(unit, g);
     constexpr size_t kAhead = 8;
     for (size_t i = 0; i < count + kAhead; i++) {
         if (i < count) {
@@ -171,7 +179,7 @@ void Search::take(const Candidate& candidate) {
     best_[at] = candidate;
     if (count_ == kTop && best_[kTop - 1].cosine > floor_) {
         floor_ = best_[kTop - 1].cosine;
-        radius_ = sketch_radius(floor_);
+        probe_.radii = radii_of(floor_);
     }
 }
 

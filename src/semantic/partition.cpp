@@ -248,7 +248,7 @@ Place Partitions::fill(uint32_t unit, const Code& code,
     SlotMeta& meta = blocks_.meta(unit, g, slot);
     open_slot(meta);
     blocks_.at(IndexStep::kSlotOpened);
-    std::memcpy(&blocks_.sketches(unit)[slot], &code.sketch, sizeof(Sketch));
+    blocks_.set_sketch(unit, g, slot, code.sketch);
     std::memcpy(blocks_.row(unit, g, slot), code.bytes.data(), g.row);
     meta.entry_slot = entry.slot;
     meta.entry_generation = entry.generation;
@@ -292,7 +292,7 @@ void Partitions::free_slot(uint32_t unit, const Geometry& g, uint32_t slot) {
     fence();
     blocks_.at(IndexStep::kSlotOpened);
     // A vector tells of its text: it does not outlive its entry.
-    blocks_.sketches(unit)[slot] = Sketch{};
+    blocks_.set_sketch(unit, g, slot, Sketch{});
     std::memset(blocks_.row(unit, g, slot), 0, g.row);
     blocks_.at(IndexStep::kSlotZeroed);
     meta.entry_slot = block.free_slot;

@@ -112,7 +112,7 @@ void Partitions::gather_slots(uint32_t unit) {
         }
         if (meta.generation % 2 != 0) {
             meta.state = kFree;
-            blocks_.sketches(unit)[slot] = Sketch{};
+            blocks_.set_sketch(unit, g, slot, Sketch{});
             std::memset(blocks_.row(unit, g, slot), 0, g.row);
             __atomic_store_n(&meta.generation, meta.generation + 1,
                              __ATOMIC_RELEASE);

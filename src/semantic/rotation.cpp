@@ -67,11 +67,21 @@ void transform(float* values, size_t size) {
     }
 }
 
+size_t padded(size_t dims) {
+    return std::bit_ceil(std::max(dims, kRotated));
+}
+
 }  // namespace
+
+// Each of the three transforms multiplies lengths by the root of `size`; the
+// last length is spread over `size` coordinates.
+double rotated_deviation(size_t dims) {
+    return static_cast<double>(padded(dims));
+}
 
 void rotate(std::span<const float> vector, std::span<float, kRotated> out) {
     alignas(64) std::array<float, kMost> values;
-    size_t size = std::bit_ceil(std::max(vector.size(), kRotated));
+    size_t size = padded(vector.size());
     std::copy(vector.begin(), vector.end(), values.begin());
     std::fill(values.begin() + vector.size(), values.begin() + size, 0.0f);
     for (uint64_t round = 0; round < kRounds; round++) {

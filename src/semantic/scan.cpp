@@ -1,18 +1,35 @@
 #include "src/semantic/scan.hpp"
 
+#include <algorithm>
 #include <array>
-#include <bit>
 
 namespace llm::semantic {
 
 namespace {
 
-size_t near(const Sketch* sketches, size_t count, const Sketch& query,
-            uint32_t radius, uint16_t* out) {
+bool is_near(const uint8_t* sketch, size_t stride, const Probe& probe) {
+    uint32_t sum = 0;
+    for (size_t plane = 0; plane < kPlanes; plane++) {
+        for (size_t n = 0; n < kPlaneBytes; n++) {
+            size_t column = plane * kPlaneBytes + n;
+            uint8_t byte = sketch[column * stride];
+            sum += probe.tables[2 * column][byte & 0x0f];
+            sum += probe.tables[2 * column + 1][byte >> 4];
+        }
+        if (std::min<uint32_t>(sum, kMaxDistance) > probe.radii[plane]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t near(const Columns& sketches, size_t count, const Probe& probe,
+            uint16_t* out) {
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        out[found] = static_cast<uint16_t>(i);
-        found += distance(sketches[i], query) <= radius ? 1 : 0;
+        if (is_near(sketches.at + i, sketches.stride, probe)) {
+            out[found++] = static_cast<uint16_t>(i);
+        }
     }
     return found;
 }

@@ -5,33 +5,42 @@
 
 #include <immintrin.h>
 
-LLM_TARGET_BEGIN("avx2,popcnt")
+LLM_TARGET_BEGIN("avx2")
 
 namespace llm::semantic {
 
 namespace {
 
-uint32_t differing(const Sketch& a, const Sketch& b) {
-    long long bits = 0;
-    LLM_UNROLL
-    for (size_t i = 0; i < kSketchBits / 64; i++) {
-        bits += _mm_popcnt_u64(a.words[i] ^ b.words[i]);
-    }
-    return static_cast<uint32_t>(bits);
-}
+struct Simd {
+    using V = __m256i;
+    static constexpr size_t kLanes = 32;
 
-// popcnt on words: bit counts by tables in vector registers are no faster
-// for so few bits.
-size_t near(const Sketch* sketches, size_t count, const Sketch& query,
-            uint32_t radius, uint16_t* out) {
-    const Sketch q = query;
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        out[found] = static_cast<uint16_t>(i);
-        found += differing(sketches[i], q) <= radius ? 1 : 0;
+    static V zero() { return _mm256_setzero_si256(); }
+    static V load(const uint8_t* p) {
+        return _mm256_loadu_si256(reinterpret_cast<const V*>(p));
     }
-    return found;
-}
+    static void store(uint8_t* p, V v) {
+        _mm256_storeu_si256(reinterpret_cast<V*>(p), v);
+    }
+    static V table(const Probe::Table& table) {
+        return _mm256_broadcastsi128_si256(
+            _mm_load_si128(reinterpret_cast<const __m128i*>(table.data())));
+    }
+    static V add(V sums, V column, V lower, V upper) {
+        V half = _mm256_set1_epi8(0x0f);
+        V low = _mm256_and_si256(column, half);
+        V high = _mm256_and_si256(_mm256_srli_epi16(column, 4), half);
+        sums = _mm256_adds_epu8(sums, _mm256_shuffle_epi8(lower, low));
+        return _mm256_adds_epu8(sums, _mm256_shuffle_epi8(upper, high));
+    }
+    static uint64_t within(V sums, uint8_t most) {
+        V limit = _mm256_set1_epi8(static_cast<char>(most));
+        V is = _mm256_cmpeq_epi8(_mm256_min_epu8(sums, limit), sums);
+        return static_cast<uint32_t>(_mm256_movemask_epi8(is));
+    }
+};
+
+#include "src/semantic/scan_planes.hpp"
 
 // 16 bytes widened: vpmaddubsw would saturate.
 __m256i widened(const int8_t* from) {
@@ -69,9 +78,7 @@ LLM_TARGET_END
 namespace llm::semantic {
 
 const ScanKernels* avx2_scan() {
-    bool has =
-        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
-    return has ? &kAvx2 : nullptr;
+    return __builtin_cpu_supports("avx2") ? &kAvx2 : nullptr;
 }
 
 }  // namespace llm::semantic

@@ -1,44 +1,13 @@
 #include "src/semantic/sketch.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <numbers>
 
 #include "src/semantic/rotation.hpp"
 
 namespace llm::semantic {
 
 namespace {
-
-constexpr double kMisses = 0.001;
-constexpr size_t kRadii = 201;  // cosines from 0 to 1 in steps of 0.005
-
-// The least r with P(more than r of 256 signs differ) <= kMisses.
-uint32_t binomial_radius(double cosine) {
-    double p = std::acos(std::clamp(cosine, -1.0, 1.0)) / std::numbers::pi;
-    if (p <= 0) {
-        return 0;
-    }
-    double n = kSketchBits;
-    double term = std::pow(1 - p, n);  // P(0 differ); 1e-77 for p = 1/2
-    double below = term;
-    uint32_t r = 0;
-    while (1 - below > kMisses && r < kSketchBits) {
-        term *= (n - r) / (r + 1) * p / (1 - p);
-        below += term;
-        r++;
-    }
-    return r;
-}
-
-std::array<uint32_t, kRadii> make_radii() {
-    std::array<uint32_t, kRadii> radii{};
-    for (size_t i = 0; i < kRadii; i++) {
-        radii[i] = binomial_radius(static_cast<double>(i) / (kRadii - 1));
-    }
-    return radii;
-}
 
 void quantize(std::span<const float> vector, float largest, Code& out) {
     float factor = 127.0f / largest;
@@ -52,14 +21,29 @@ void quantize(std::span<const float> vector, float largest, Code& out) {
     out.inverse = static_cast<float>(1 / std::sqrt(squares));
 }
 
+void take_signs(std::span<const float, kRotated> rotated, Code& out) {
+    auto scale = static_cast<float>(kWeightScale * out.inverse
+                                    / rotated_deviation(out.dims));
+    out.sketch = {};
+    for (size_t i = 0; i < kSketchBits; i++) {
+        uint32_t sign = rotated[i] > 0 ? 1 : 0;
+        out.sketch.bytes[i / 8] |= static_cast<uint8_t>(sign << (i % 8));
+        auto weight =
+            static_cast<uint32_t>(std::fabs(rotated[i]) * scale + 0.5f);
+        out.weights[i] =
+            static_cast<uint8_t>(std::min<uint32_t>(weight, kMaxWeight));
+    }
+}
+
 }  // namespace
 
-uint32_t distance(const Sketch& a, const Sketch& b) {
-    int bits = 0;
-    for (size_t i = 0; i < a.words.size(); i++) {
-        bits += std::popcount(a.words[i] ^ b.words[i]);
+uint32_t distance(const Code& query, const Sketch& sketch, size_t bytes) {
+    uint32_t sum = 0;
+    for (size_t i = 0; i < bytes * 8; i++) {
+        uint32_t differ = query.sketch.bytes[i / 8] ^ sketch.bytes[i / 8];
+        sum += (differ >> (i % 8) & 1) * query.weights[i];
     }
-    return static_cast<uint32_t>(bits);
+    return sum;
 }
 
 Result<void> encode(std::span<const float> vector, Code& out) {
@@ -89,21 +73,8 @@ Result<void> encode(std::span<const float> vector, Code& out) {
     std::copy_n(out.bytes.begin(), vector.size(), rounded.begin());
     std::array<float, kRotated> rotated;
     rotate({rounded.data(), vector.size()}, rotated);
-    out.sketch = {};
-    for (size_t i = 0; i < kSketchBits; i++) {
-        out.sketch.words[i / 64] |= uint64_t{rotated[i] > 0} << (i % 64);
-    }
+    take_signs(rotated, out);
     return {};
-}
-
-uint32_t sketch_radius(float cosine) {
-    static const std::array<uint32_t, kRadii> radii = make_radii();
-    if (!(cosine > 0)) {
-        // Half of the signs and more may differ: everything is looked at.
-        return cosine > -1e-6f ? radii[0] : kSketchBits;
-    }
-    auto i = static_cast<size_t>(std::min(cosine, 1.0f) * (kRadii - 1));
-    return radii[i];
 }
 
 }  // namespace llm::semantic

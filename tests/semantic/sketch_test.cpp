@@ -30,56 +30,72 @@ TEST(Rotation, IsFixed) {
         a[i] = static_cast<float>(static_cast<int>(i * 7919 % 255) - 127);
     }
     Sketch sketch = code_of(a).sketch;
-    Sketch expected{{0xa0c09f299e04a9df, 0xa11547dd6a71395a,
-                     0x7ed8c06a87d15521, 0xb6e2285e1da0edf3}};
+    constexpr uint64_t kWords[] = {0xa0c09f299e04a9df, 0xa11547dd6a71395a,
+                                   0x7ed8c06a87d15521, 0xb6e2285e1da0edf3};
+    Sketch expected;
+    for (size_t i = 0; i < kSketchBytes; i++) {
+        expected.bytes[i] =
+            static_cast<uint8_t>(kWords[i / 8] >> (i % 8 * 8));
+    }
     EXPECT_EQ(sketch, expected);
 }
 
-TEST(Sketch, RadiusIsTheBinomialQuantile) {
-    EXPECT_EQ(sketch_radius(1.0f), 0u);
-    // facts: 256 signs, cosine 0.85: 65; 0.90: 55
-    EXPECT_NEAR(sketch_radius(0.85f), 65, 2);
-    EXPECT_NEAR(sketch_radius(0.90f), 55, 2);
-    for (int i = 1; i < 100; i++) {
-        float cosine = static_cast<float>(i) / 100;
-        EXPECT_LE(sketch_radius(cosine), sketch_radius(cosine - 0.01f));
+TEST(Rotation, TellsItsDeviation) {
+    std::mt19937 random(5);
+    for (size_t dims : {8, 100, 256, 384, 1536, 4096}) {
+        double squares = 0;
+        constexpr int kTrials = 40;
+        for (int i = 0; i < kTrials; i++) {
+            Vector rotated(kRotated);
+            rotate(random_vector(random, dims),
+                   std::span<float, kRotated>(rotated));
+            for (float x : rotated) {
+                squares += static_cast<double>(x) * x;
+            }
+        }
+        double deviation = std::sqrt(squares / (kTrials * kRotated));
+        EXPECT_NEAR(deviation / rotated_deviation(dims), 1, 0.05) << dims;
     }
-    EXPECT_EQ(sketch_radius(-1.0f), kSketchBits);
-    EXPECT_EQ(sketch_radius(std::numeric_limits<float>::quiet_NaN()),
-              kSketchBits);
 }
 
-// Whatever the dimensions: pairs at a cosine are missed at that floor in at
-// most about one of a thousand cases, and far ones seldom pass.
-TEST(Sketch, MissesAtTheFloorAreRare) {
-    std::mt19937 random(2);
-    for (size_t dims : {32, 100, 256, 384, 768, 1536}) {
-        for (float floor : {0.75f, 0.85f, 0.95f}) {
-            int trials = dims > 400 ? 400 : 1500;
-            int missed = 0;
-            int passed = 0;
-            double apart = 0;
-            for (int i = 0; i < trials; i++) {
-                Vector a = random_vector(random, dims);
-                Sketch sketch = code_of(a).sketch;
-                Sketch near =
-                    code_of(near_to(a, floor, random)).sketch;
-                Sketch far = code_of(near_to(a, 0.2, random)).sketch;
-                uint32_t radius = sketch_radius(floor);
-                missed += distance(sketch, near) > radius ? 1 : 0;
-                passed += distance(sketch, far) <= radius ? 1 : 0;
-                apart += distance(sketch, near);
+// Each weight is the size of its coordinate, whatever the vector's length:
+// half of a normal distribution.
+TEST(Sketch, WeightsAreTheCoordinates) {
+    std::mt19937 random(6);
+    for (size_t dims : {64, 384, 1536}) {
+        double sum = 0;
+        double squares = 0;
+        constexpr int kTrials = 40;
+        for (int i = 0; i < kTrials; i++) {
+            for (uint8_t weight : code_of(random_vector(random, dims)).weights) {
+                sum += weight;
+                squares += weight * weight;
             }
-            // three deviations of the count above the bound
-            EXPECT_LE(missed, trials * 0.001 + 3 * std::sqrt(trials * 0.001))
-                << dims << " " << floor;
-            EXPECT_LE(passed, trials * (dims < 64 ? 0.03 : 0.01))
-                << dims << " " << floor;
-            double expected = 256 * std::acos(floor) / std::acos(-1.0);
-            EXPECT_NEAR(apart / trials, expected, expected * 0.02)
-                << dims << " " << floor;
         }
+        constexpr double kCount = kTrials * kSketchBits;
+        EXPECT_NEAR(sum / kCount, kWeightScale * 0.798, 0.06) << dims;
+        // and the variance of rounding, a twelfth
+        EXPECT_NEAR(squares / kCount,
+                    kWeightScale * kWeightScale + 1.0 / 12, 0.3)
+            << dims;
     }
+}
+
+TEST(Sketch, DistanceIsOfThoseThatDiffer) {
+    Code query;
+    for (size_t i = 0; i < kSketchBits; i++) {
+        query.weights[i] = static_cast<uint8_t>(i % (kMaxWeight + 1));
+    }
+    Sketch other;
+    EXPECT_EQ(distance(query, other), 0u);
+    other.bytes[1] = 0x81;  // signs 8 and 15
+    EXPECT_EQ(distance(query, other), 8u + 15u);
+    EXPECT_EQ(distance(query, other, 1), 0u);
+    query.sketch.bytes[1] = 0x80;
+    EXPECT_EQ(distance(query, other), 8u);
+    other.bytes[31] = 0x02;  // 249
+    EXPECT_EQ(distance(query, other), 8u + 249u % 16);
+    EXPECT_EQ(distance(query, other, 31), 8u);
 }
 
 TEST(Code, CosineOfBytesIsNear) {
@@ -112,6 +128,7 @@ TEST(Code, LengthDoesNotMatter) {
         }
         Code other = code_of(b);
         EXPECT_EQ(one.sketch, other.sketch);
+        EXPECT_EQ(one.weights, other.weights);
         EXPECT_EQ(one.bytes, other.bytes);
     }
 }
