@@ -11,7 +11,8 @@
 namespace llm::door {
 namespace {
 
-// Vectors that are searched on the event loop at most: 20 to 40 us.
+// Vectors that are searched on the event loop at most: 20 to 70 us, by how
+// many come near.
 constexpr uint64_t kSearchHere = 20000;
 constexpr Bytes kThresholdHeader = "x-llm-threshold";
 constexpr double kMillion = 1000000;
