@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <vector>
 
+#include "src/json/key_sort.hpp"
 #include "src/json/text.hpp"
 
 namespace llm::json {
 namespace {
 
-// Sorted by insertion up to here, by std::sort beyond.
+// Members sorted by insertion up to here, by sort_keys() beyond.
 constexpr size_t kFew = 24;
 
 bool is_space(char c) {
@@ -280,15 +282,7 @@ bool Builder::sort_members(Node& object) {
         return true;
     }
     if (object.count > kFew) {
-        many_.clear();
-        for (; child != object.next; child = nodes_[child].next) {
-            many_.push_back(member(child));
-        }
-        std::sort(many_.begin(), many_.end(),
-                  [this](const Member& a, const Member& b) {
-                      return less(a, b);
-                  });
-        return link_members(object, many_.data());
+        return sort_many(object);
     }
     Member few[kFew];
     size_t count = 0;
@@ -303,16 +297,37 @@ bool Builder::sort_members(Node& object) {
     return link_members(object, few);
 }
 
-bool Builder::link_members(Node& object, Member* members) {
+bool Builder::sort_many(Node& object) {
+    std::vector<SortKey> keys;
+    keys.reserve(object.count);
+    NodeId child = static_cast<NodeId>(&object - nodes_) + 1;
+    for (; child != object.next; child = nodes_[child].next) {
+        keys.push_back({doc_.key(child), child});
+    }
+    sort_keys(keys);
+    object.first_sorted = keys[0].node;
+    for (size_t i = 1; i < keys.size(); i++) {
+        if (keys[i - 1].text == keys[i].text) {
+            return fail_double(keys[i].node);
+        }
+        nodes_[keys[i - 1].node].next_sorted = keys[i].node;
+    }
+    return true;
+}
+
+bool Builder::link_members(Node& object, const Member* members) {
     object.first_sorted = members[0].node;
     for (size_t i = 1; i < object.count; i++) {
         if (!less(members[i - 1], members[i])) {
-            return fail("a member's name stands there twice",
-                        nodes_[members[i].node].begin);
+            return fail_double(members[i].node);
         }
         nodes_[members[i - 1].node].next_sorted = members[i].node;
     }
     return true;
+}
+
+bool Builder::fail_double(NodeId member) {
+    return fail("a member's name stands there twice", nodes_[member].begin);
 }
 
 // What it calls for each key and value is inlined by order: a call would cost

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstring>
-#include <vector>
 
 #include "src/json/document.hpp"
 
@@ -47,7 +46,9 @@ private:
     bool close();
     const char* backslash_from(const char* p);
     bool sort_members(Node& object);
-    bool link_members(Node& object, Member* members);
+    bool sort_many(Node& object);
+    bool link_members(Node& object, const Member* members);
+    bool fail_double(NodeId member);
     bool less(const Member& a, const Member& b) const;
     Member member(NodeId id) const;
 
@@ -70,7 +71,6 @@ private:
     Node* top_ = nullptr;  // the container that is being read
     size_t depth_ = 0;
     NodeId open_[Document::kMaxDepth];
-    std::vector<Member> many_;
 };
 
 }  // namespace llm::json

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/json/key_sort.hpp"
+
 namespace llm::json {
 namespace {
 
@@ -28,13 +30,13 @@ bool has_few_doubles(const Document& doc, NodeId object) {
 }
 
 bool has_many_doubles(const Document& doc, NodeId object) {
-    std::vector<Bytes> keys;
+    std::vector<SortKey> keys;
     keys.reserve(doc.size(object));
     for (NodeId member : doc.children(object)) {
-        keys.push_back(doc.key(member));
+        keys.push_back({doc.key(member), member});
     }
-    std::sort(keys.begin(), keys.end());
-    return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
+    sort_keys(keys);
+    return std::ranges::adjacent_find(keys, {}, &SortKey::text) != keys.end();
 }
 
 }  // namespace
