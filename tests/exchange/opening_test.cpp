@@ -135,6 +135,18 @@ TEST(Opening, JsonWaitsUntilItIsWhole) {
               Fault::kNone);
 }
 
+TEST(Opening, ErrorIsSeenWhereverItStands) {
+    OpeningHead json = head(200, kJson);
+    for (size_t before = 0; before < 300; before++) {
+        std::string text = "{\"id\":\"" + std::string(before, 'x')
+                           + "\",\"error\":{\"type\":\"server_error\"}}";
+        json.content_length = static_cast<int64_t>(text.size());
+        EXPECT_EQ(read_opening(json, Endpoint::kChat, text, false).fault,
+                  Fault::kErrorIn200)
+            << before;
+    }
+}
+
 TEST(Opening, JsonOfNothingIsNoAnswer) {
     OpeningHead json = head(200, kJson);
     auto read = [&](Bytes raw, bool last) {
