@@ -29,7 +29,7 @@ char* open_base(ngx_conf_t* cf, GeoMain& conf) {
                            &path, opened.error().message.c_str());
         return conf_error();
     }
-    return add_threads(cf);
+    return NGX_CONF_OK;
 }
 
 char* set_geoip(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {

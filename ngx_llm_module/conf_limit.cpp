@@ -8,7 +8,6 @@
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/limits.hpp"
-#include "ngx_llm_module/threads.hpp"
 #include "src/limit/amount.hpp"
 #include "src/limit/glob.hpp"
 
@@ -388,7 +387,7 @@ char* set_keys(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             return conf_error();
         }
     }
-    return add_threads(cf);
+    return NGX_CONF_OK;
 }
 
 char* set_snapshot(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -411,7 +410,7 @@ char* set_snapshot(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         }
         limit.snapshot_interval = static_cast<ngx_msec_t>(time);
     }
-    return add_threads(cf);
+    return NGX_CONF_OK;
 }
 
 char* set_fail(ngx_conf_t* cf, ngx_command_t*, void* conf) {

@@ -5,7 +5,6 @@
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/limits.hpp"
-#include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/watching.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/exchange/billing.hpp"
@@ -67,7 +66,7 @@ char* set_prices(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (price.common == nullptr) {
         return conf_text("needs a file");
     }
-    return add_threads(cf);
+    return NGX_CONF_OK;
 }
 
 bool is_label_name(Bytes name) {

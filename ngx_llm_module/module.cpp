@@ -1,6 +1,7 @@
 // The module as nginx sees it: the rooms' tables joined into one.
 #include <array>
 
+#include "ngx_llm_module/background.hpp"
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/phases.hpp"
@@ -151,6 +152,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
 
 void exit_process(ngx_cycle_t* cycle) noexcept {
     guard(cycle->log, [cycle] {
+        join_background();
         for (const Room* room : kRooms) {
             if (room->exit_process != nullptr) {
                 room->exit_process(cycle);

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "ngx_llm_module/background.hpp"
 #include "ngx_llm_module/boundary.hpp"
-#include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/limit/snapshot.hpp"
 #include "src/watch/file.hpp"
@@ -195,7 +195,7 @@ void tick_snapshots(ngx_cycle_t* cycle, MainConf&, Now now) {
     self.busy = true;
     auto done = std::make_shared<Result<void>>();
     ngx_log_t* log = cycle->log;
-    bool posted = run_in_thread(
+    bool posted = run_in_background(
         log,
         [done, ledger = worker_services().ledger, secret = zone_secret(),
          path = self.path, now] {

@@ -1,5 +1,6 @@
-// Work that must not hold up the event loop, on nginx's thread pool
-// "default". An nginx without threads does it at once, on the loop.
+// Work of single requests that must not hold up the event loop, on nginx's
+// thread pool "default". An nginx without threads does it at once, on the
+// loop. What is rare takes background.hpp.
 #pragma once
 
 #include <functional>

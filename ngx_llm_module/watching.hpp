@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
+#include "ngx_llm_module/background.hpp"
 #include "ngx_llm_module/boundary.hpp"
-#include "ngx_llm_module/threads.hpp"
 #include "src/watch/watched.hpp"
 
 namespace llm::door {
@@ -45,7 +45,7 @@ void poll_watched(watch::Watched<T>& file, Bytes what, ngx_log_t* log,
     using Loaded = typename watch::Watched<T>::Loaded;
     // Empty when load() ran out of memory.
     auto loaded = std::make_shared<std::optional<Loaded>>();
-    bool posted = run_in_thread(
+    bool posted = run_in_background(
         log, [&file, loaded] { *loaded = file.load(); },
         [&file, loaded, what, log, swapped = std::move(swapped)] {
             if (!*loaded) {

@@ -69,6 +69,13 @@ sub everywhere {
     } 10;
 }
 
+# Of all workers together.
+sub threads {
+    my ($t) = @_;
+    my @threads = map { glob "/proc/$_/task/*" } $t->worker_pids;
+    return scalar @threads;
+}
+
 # Another file of the same name, as a download does it.
 sub replace {
     my ($t, $bytes) = @_;
@@ -92,6 +99,7 @@ is from($t, 'nonsense'), "127.0.0.1 SE/EU europe\n", 'no address';
 is $t->get('/', 'X-Forwarded-For' => '198.51.100.1')->status, 403,
     'a country can be refused';
 is loads($t, 'loaded'), 0, 'nothing has changed';
+is threads($t), 2, 'a worker that watches a file has one thread';
 
 {
     my $c = IO::Socket::UNIX->new($t->dir . '/socket');
@@ -125,6 +133,7 @@ END
 replace($t, country_base('192.0.2.0/24' => 'AT/EU'));
 ok everywhere($t, '192.0.2.1', 'AT'), 'a new file is taken by all workers';
 ok((wait_until { loads($t, 'loaded') == 1 }), 'counted');
+ok((wait_until { threads($t) == 2 }), 'the threads that read it have ended');
 
 replace($t, substr base(), 0, 300);
 ok((wait_until { loads($t, 'failed') == 1 } 8), 'half a file is refused');
