@@ -152,7 +152,8 @@ std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx) {
         }
     }
     ctx.keys = conf.keys->value();
-    limit::KeyFound key = ctx.keys->find(credential, now());
+    limit::KeyFound key =
+        ctx.keys->find(credential, ctx.exchange.start());
     if (key.state != limit::KeyState::kGood) {
         return refuse_key(key, credential.empty());
     }

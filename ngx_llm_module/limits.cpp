@@ -245,7 +245,7 @@ std::optional<api::ApiError> admit(ngx_http_request_t* r, Context& ctx) {
         return std::nullopt;
     }
     ctx.exchange.limit_by(std::move(spending));
-    return ctx.exchange.admit(now());
+    return ctx.exchange.admit(ctx.exchange.start());
 }
 
 void read_late_keys(ngx_http_request_t* r, Context& ctx) {
