@@ -20,6 +20,7 @@ struct CueWord {
     bool digits = false;
     bool upper = false;  // begins with an upper-case letter
     std::string folded;
+    const Cue* cue = nullptr;  // of the word alone
 };
 
 class Cues {
@@ -37,7 +38,7 @@ public:
     size_t phrase_before(size_t end, uint16_t flag) const;
 
 private:
-    bool is_phrase(size_t from, size_t count, uint16_t flag) const;
+    uint16_t flags_of(size_t from, size_t count) const;
 
     const Lists& lists_;
     std::vector<CueWord> words_;

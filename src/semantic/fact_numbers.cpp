@@ -1,6 +1,7 @@
 // Numbers of FactReader: digits, words, places in a row (third, 3rd, II), and
 // the units that stand beside them.
 #include <algorithm>
+#include <utility>
 
 #include "src/base/hash.hpp"
 #include "src/semantic/fact_reader.hpp"
@@ -126,8 +127,22 @@ uint32_t FactReader::capitals_of(Bytes raw) {
                : 0;
 }
 
+void FactReader::add_raw(const Scanned& word, std::string folded,
+                         Rank rank) {
+    Raw& raw = raws_.emplace_back();
+    raw.word = word;
+    raw.folded = std::move(folded);
+    raw.rank = rank;
+}
+
 // "3rd", and "II" behind a name; "1st" is a word as "first" is.
 bool FactReader::split_place(const Scanned& word, Bytes folded) {
+    bool name = !raws_.empty() && raws_.back().word.upper
+                && !raws_.back().word.first && word.caps;
+    bool small = word.raw == "ii" || word.raw == "iii";
+    if (!word.digits && !name && !small) {
+        return false;
+    }
     Scanned number = word;
     number.letters = false;
     number.digits = true;
@@ -136,26 +151,21 @@ bool FactReader::split_place(const Scanned& word, Bytes folded) {
         if (number.raw == "1") {
             Scanned first = word;
             first.digits = false;
-            raws_.push_back({first, "first", {}, {}, Rank::kCount});
+            add_raw(first, "first");
         } else {
-            raws_.push_back({number, std::string(number.raw), {}, {},
-                             Rank::kPlace});
+            add_raw(number, std::string(number.raw), Rank::kPlace);
         }
         return true;
     }
-    bool name = !raws_.empty() && raws_.back().word.upper
-                && !raws_.back().word.first && word.caps;
-    bool small = word.raw == "ii" || word.raw == "iii";
     int value = name || small ? roman(folded) : 0;
     if (value > 0) {
-        raws_.push_back({number, std::to_string(value), {}, {},
-                         Rank::kEither});
+        add_raw(number, std::to_string(value), Rank::kEither);
     }
     return value > 0;
 }
 
 // "10kg", "5pm" and "10k" are a number and a word, if the list says so.
-void FactReader::split(const Scanned& word) {
+bool FactReader::split_unit(const Scanned& word, Bytes folded) {
     Bytes raw = word.raw;
     size_t digits = 0;
     while (digits < raw.size()
@@ -163,37 +173,43 @@ void FactReader::split(const Scanned& word) {
                || raw[digits] == ',' || raw[digits] == ':')) {
         digits++;
     }
-    std::string folded;
-    fold_to(raw, folded);
-    if (word.tail.empty() && !word.date && split_place(word, folded)) {
-        return;
+    if (digits == 0 || digits == raw.size() || !is_digit(raw[digits - 1])
+        || lists_.find(Language::kEnglish, folded) != nullptr) {  // 401k
+        return false;
     }
-    bool listed = lists_.find(Language::kEnglish, folded) != nullptr;  // 401k
-    if (word.digits && !word.date && word.tail.empty() && digits > 0
-        && digits < raw.size() && is_digit(raw[digits - 1]) && !listed) {
-        std::string suffix;
-        fold_to(raw.substr(digits), suffix);
-        std::string cut = suffix;
-        stem(Language::kEnglish, cut);
-        const Term* term = lists_.find(Language::kEnglish, cut);
-        bool kilo = suffix == "k" && is_number(raw.substr(0, digits));
-        if (kilo || (term != nullptr && (term->flags & kUnit) != 0)) {
-            Scanned number = word;
-            number.raw = raw.substr(0, digits);
-            number.letters = false;
-            raws_.push_back({number, std::string(number.raw), {}, {}});
-            Scanned unit = {};
-            unit.raw = raw.substr(digits);
-            unit.letters = true;
-            raws_.push_back({unit, kilo ? "thousand" : suffix, {}, {}});
-            return;
-        }
+    std::string suffix;
+    fold_to(raw.substr(digits), suffix);
+    std::string cut = suffix;
+    stem(Language::kEnglish, cut);
+    const Term* term = lists_.find(Language::kEnglish, cut);
+    bool kilo = suffix == "k" && is_number(raw.substr(0, digits));
+    if (!kilo && (term == nullptr || (term->flags & kUnit) == 0)) {
+        return false;
+    }
+    Scanned number = word;
+    number.raw = raw.substr(0, digits);
+    number.letters = false;
+    add_raw(number, std::string(number.raw));
+    Scanned unit = {};
+    unit.raw = raw.substr(digits);
+    unit.letters = true;
+    add_raw(unit, kilo ? "thousand" : std::move(suffix));
+    return true;
+}
+
+void FactReader::split(const Scanned& word) {
+    std::string folded;
+    fold_to(word.raw, folded);
+    bool plain = word.tail.empty() && !word.date;
+    if (plain && (split_place(word, folded)
+                  || (word.digits && split_unit(word, folded)))) {
+        return;
     }
     if (!word.code && !word.digits) {
         std::erase(folded, '.');  // u.s., e.g.
     }
     fold_to(word.tail, folded);
-    raws_.push_back({word, std::move(folded), {}, {}});
+    add_raw(word, std::move(folded));
 }
 
 void FactReader::add_number(Raw& raw) {

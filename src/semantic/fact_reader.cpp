@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "src/base/hash.hpp"
 #include "src/semantic/fold.hpp"
@@ -47,16 +48,22 @@ void FactReader::tell_language(Language fallback) {
     std::array<size_t, kLanguages> score{};
     size_t slavic = 0;
     size_t looked = std::min(raws_.size(), kLooked);
-    std::string word;
+    std::string other;
     for (size_t i = 0; i < looked; i++) {
         if (cyrillic(raws_[i].folded)) {
             slavic++;
             continue;
         }
         for (Language language : kLatin) {
+            bool english = language == Language::kEnglish;
+            std::string& word = english ? raws_[i].stem : other;
             word = raws_[i].folded;
             stem(language, word);
             const Term* term = lists_.find(language, word);
+            if (english) {
+                raws_[i].english = true;
+                raws_[i].term = term;
+            }
             if (term != nullptr) {
                 score[static_cast<size_t>(language)] +=
                     (term->flags & (kLight | kQuestion)) != 0 ? 2 : 1;
@@ -88,9 +95,12 @@ void FactReader::tell_language(Language fallback) {
 
 void FactReader::stem_all() {
     for (Raw& raw : raws_) {
-        raw.stem = raw.folded;
-        stem(facts_.language_, raw.stem);
-        raw.term = lists_.find_base(facts_.language_, raw.stem);
+        if (!raw.english || facts_.language_ != Language::kEnglish) {
+            raw.stem = raw.folded;
+            stem(facts_.language_, raw.stem);
+            raw.term = lists_.find(facts_.language_, raw.stem);
+        }
+        raw.term = lists_.base_of(facts_.language_, raw.term, raw.stem);
         raw.longest = lists_.phrase_from(facts_.language_, raw.stem);
         if (lists_.has_operator_terms()) {
             raw.own_stem = raw.folded;
@@ -146,19 +156,14 @@ bool FactReader::is_a(const Raw& raw, uint32_t flags) {
     return raw.term != nullptr && (raw.term->flags & flags) != 0;
 }
 
-bool FactReader::find_phrase(size_t i, size_t count, const Term*& term,
-                             std::string& joined) const {
-    joined = raws_[i].stem;
+// Of words [i, i + count), whose stems, joined, are `stems`.
+const Term* FactReader::find_phrase(size_t i, size_t count,
+                                    Bytes stems) const {
     if (count == 1) {
-        term = raws_[i].term;
-        return term != nullptr;
+        return raws_[i].term;
     }
-    for (size_t k = 1; k < count; k++) {
-        joined += ' ';
-        joined += raws_[i + k].stem;
-    }
-    term = lists_.find(facts_.language_, joined);
-    return term != nullptr && term->words == count;
+    const Term* term = lists_.find(facts_.language_, stems);
+    return term != nullptr && term->words == count ? term : nullptr;
 }
 
 Term::Apart FactReader::operator_term(size_t i, size_t count) const {
@@ -203,8 +208,10 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
     fact.capital = !shouted_ && count == 1
                    && ((raw.word.upper && !raw.word.first) || raw.word.caps);
     bool english = facts_.language_ == Language::kEnglish;
-    fact.idf = english ? idf_.of(joined) : Idf::kMiddling;
-    fact.known = term != nullptr || (english && idf_.knows(joined));
+    std::optional<uint16_t> counted =
+        english ? idf_.find(joined) : std::nullopt;
+    fact.idf = english ? counted.value_or(Idf::kUnknown) : Idf::kMiddling;
+    fact.known = term != nullptr || counted.has_value();
     fact.key = hash64(joined, kWordSeed);
     if (!shouted_ && count == 1 && i > 0 && raws_[i - 1].word.digits) {
         fact.capitals = capitals_of(raw.word.raw);
@@ -237,18 +244,24 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
 // Adds what begins with word i; returns how many words that took.
 size_t FactReader::add_at(size_t i) {
     Raw& raw = raws_[i];
-    const Term* term = nullptr;
-    std::string joined;
     size_t longest = std::min(raw.longest, raws_.size() - i);
     bool owned = lists_.has_operator_terms();
     if (owned) {
         longest = std::max(longest,
                            std::min(kMaxPhrase, raws_.size() - i));
     }
+    std::string stems = raw.stem;
+    std::array<size_t, kMaxPhrase + 1> size{0, stems.size()};  // by words
+    for (size_t k = 1; k < longest; k++) {
+        stems += ' ';
+        stems += raws_[i + k].stem;
+        size[k + 1] = stems.size();
+    }
     for (size_t count = longest; count > 0; count--) {
         Term::Apart own = owned ? operator_term(i, count) : Term::Apart{};
-        bool found = find_phrase(i, count, term, joined);
-        if (own.set == 0 && !found && count > 1) {
+        Bytes joined = Bytes(stems).substr(0, size[count]);
+        const Term* term = find_phrase(i, count, joined);
+        if (own.set == 0 && term == nullptr && count > 1) {
             continue;
         }
         if (raw.word.digits && count == 1) {
@@ -258,7 +271,7 @@ size_t FactReader::add_at(size_t i) {
                 add_number(raw);
             }
         } else {
-            add_word(i, count, found ? term : nullptr, joined);
+            add_word(i, count, term, joined);
         }
         Fact& made = facts_.items_.back();
         made.operator_term = own;
@@ -308,25 +321,30 @@ bool FactReader::set_apart(Bytes text, size_t i) const {
 // How many words from word i on are a cue of `flag`; 0: none. Backward: that
 // end before it.
 size_t FactReader::cue_at(size_t i, uint16_t flag, bool backward) const {
-    size_t most = backward
-                      ? std::min(i, lists_.courtesy_to(facts_.language_,
-                                                       raws_[i - 1].folded))
-                      : std::min(raws_.size() - i,
-                                 lists_.courtesy_from(facts_.language_,
-                                                      raws_[i].folded));
+    const Cue* end = lists_.find_cue(raws_[backward ? i - 1 : i].folded);
+    if (end == nullptr
+        || ((backward ? end->last_of : end->first_of) & flag) == 0) {
+        return 0;
+    }
+    size_t count = backward
+                       ? std::min<size_t>(i, end->longest_to)
+                       : std::min<size_t>(raws_.size() - i,
+                                          end->longest_from);
+    auto language = static_cast<size_t>(facts_.language_);
     std::string joined;
-    for (size_t count = most; count > 0; count--) {
+    for (; count > 0; count--) {
         size_t from = backward ? i - count : i;
         joined = raws_[from].folded;
         for (size_t k = 1; k < count; k++) {
             joined += ' ';
             joined += raws_[from + k].folded;
         }
-        if ((lists_.find_cue(facts_.language_, joined) & flag) != 0) {
-            return count;
+        const Cue* cue = lists_.find_cue(joined);
+        if (cue != nullptr && (cue->in[language] & flag) != 0) {
+            break;
         }
     }
-    return 0;
+    return count;
 }
 
 // Greetings, courtesies and what leads into the question, at both ends, as

@@ -34,6 +34,7 @@ private:
         std::string own_stem;  // as operator's terms are stemmed
         Rank rank = Rank::kCount;    // of a number
         const Term* term = nullptr;  // of the stem alone
+        bool english = false;        // stem and term are made, of English
         size_t longest = 1;          // words of phrases that begin with it
     };
 
@@ -42,7 +43,10 @@ private:
     size_t cue_at(size_t i, uint16_t flag, bool backward) const;
     void drop_courtesies(Bytes text);
     void split(const Scanned& word);
+    void add_raw(const Scanned& word, std::string folded,
+                 Rank rank = Rank::kCount);
     bool split_place(const Scanned& word, Bytes folded);
+    bool split_unit(const Scanned& word, Bytes folded);
     void tell_language(Language fallback);
     void stem_all();
     void join_verbs();
@@ -54,8 +58,7 @@ private:
     void add_identifier(Raw& raw);
     void add_word(size_t i, size_t count, const Term* term, Bytes stem);
     static bool is_a(const Raw& raw, uint32_t flags);
-    bool find_phrase(size_t i, size_t count, const Term*& term,
-                     std::string& stem) const;
+    const Term* find_phrase(size_t i, size_t count, Bytes stems) const;
     Term::Apart operator_term(size_t i, size_t count) const;
     void place(Fact& fact, Bytes text);
     void join_numbers();

@@ -3,7 +3,8 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <span>
+#include <array>
+#include <cstddef>
 
 namespace llm::semantic {
 namespace {
@@ -77,11 +78,42 @@ void stem_english(std::string& word) {
     }
 }
 
-// Endings from the longest on, each bytes of UTF-8; `least` bytes stay.
-bool cut_first(std::string& word, std::span<const Bytes> ends, size_t least) {
-    for (Bytes end : ends) {
-        if (word.size() >= end.size() + least && word.back() == end.back()
-            && ends_with(word, end)) {
+// Endings, by their last byte and from the longest on, each bytes of UTF-8.
+template <size_t N>
+struct Ends {
+    constexpr explicit Ends(const Bytes (&list)[N]) {
+        size_t count = 0;
+        for (size_t i = 0; i < kLasts; i++) {
+            from[i] = static_cast<uint8_t>(count);
+            for (Bytes end : list) {
+                if (last_of(end) == i) {
+                    ends[count++] = end;
+                }
+            }
+        }
+        from[kLasts] = static_cast<uint8_t>(count);
+    }
+
+    // 32 kinds of last bytes: a byte's low five bits.
+    static constexpr size_t kLasts = 32;
+    static constexpr size_t last_of(Bytes text) {
+        return static_cast<size_t>(text.back()) % kLasts;
+    }
+
+    std::array<Bytes, N> ends{};
+    std::array<uint8_t, kLasts + 1> from{};
+};
+
+// Cuts the first that leaves `least` bytes.
+template <size_t N>
+bool cut_first(std::string& word, const Ends<N>& ends, size_t least) {
+    if (word.size() <= least) {
+        return false;
+    }
+    size_t last = Ends<N>::last_of(word);
+    for (size_t i = ends.from[last]; i < ends.from[last + 1]; i++) {
+        Bytes end = ends.ends[i];
+        if (word.size() >= end.size() + least && ends_with(word, end)) {
             word.resize(word.size() - end.size());
             return true;
         }
@@ -91,25 +123,24 @@ bool cut_first(std::string& word, std::span<const Bytes> ends, size_t least) {
 
 // Endings of verbs, which leave more than those of nouns, so that "comer" is not
 // "como": activar, activo; activez, activa; отменить, отмена.
-constexpr Bytes kSpanishVerbEnds[] = {"ando", "iendo", "amos", "emos", "imos",
-                                      "ar",   "er",    "ir",   "an",   "en"};
-constexpr Bytes kRomanianVerbEnds[] = {"easca", "eaza", "esc", "ez", "are",
-                                       "ire",   "ati",  "am"};
-constexpr Bytes kRussianVerbEnds[] = {"ивать", "ывать", "ить", "ать",
-                                      "ять",   "еть",   "уть"};
-constexpr Bytes kSpanishEnds[] = {"amente", "mente", "es", "os", "as", "s",
-                                  "o",      "a",     "e"};
-constexpr Bytes kRomanianEnds[] = {"ului", "ilor", "elor", "urile", "urilor",
-                                   "ului", "lor",  "ile",  "ele",   "uri",
-                                   "ul",   "ei",   "le",   "a",     "e",
-                                   "i",    "u"};
+constexpr Ends kSpanishVerbEnds({"ando", "iendo", "amos", "emos", "imos",
+                                 "ar", "er", "ir", "an", "en"});
+constexpr Ends kRomanianVerbEnds({"easca", "eaza", "esc", "ez", "are", "ire",
+                                  "ati", "am"});
+constexpr Ends kRussianVerbEnds({"ивать", "ывать", "ить", "ать", "ять",
+                                 "еть", "уть"});
+constexpr Ends kSpanishEnds({"amente", "mente", "es", "os", "as", "s", "o",
+                             "a", "e"});
+constexpr Ends kRomanianEnds({"ului", "ilor", "elor", "urile", "urilor",
+                              "ului", "lor", "ile", "ele", "uri", "ul", "ei",
+                              "le", "a", "e", "i", "u"});
 // й folds into и, ё into е.
-constexpr Bytes kRussianEnds[] = {
+constexpr Ends kRussianEnds({
     "иями", "ями", "ами", "ого", "его", "ому", "ему", "ыми", "ими", "иях",
     "ах",   "ях",  "ов",  "ев",  "еи",  "ии",  "ыи",  "ои",  "ая",  "яя",
     "ое",   "ее",  "ую",  "юю",  "ые",  "ие",  "ом",  "ем",  "ам",  "ям",
     "ию",   "ия",  "ью",  "ых",  "их",  "ым",  "им",  "а",   "е",   "и",
-    "о",    "у",   "ы",   "ь",   "ю",   "я"};
+    "о",    "у",   "ы",   "ь",   "ю",   "я"});
 
 void stem_spanish(std::string& word) {
     if (!cut_first(word, kSpanishVerbEnds, 5)) {
@@ -122,11 +153,7 @@ void stem_spanish(std::string& word) {
 
 }  // namespace
 
-bool is_word_char(uint32_t code) {
-    if (code < 0x80) {
-        return (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z')
-               || (code >= 'A' && code <= 'Z');
-    }
+bool is_wide_word_char(uint32_t code) {
     switch (category(code)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -144,10 +171,7 @@ bool is_word_char(uint32_t code) {
     }
 }
 
-bool is_upper(uint32_t code) {
-    if (code < 0x80) {
-        return code >= 'A' && code <= 'Z';
-    }
+bool is_wide_upper(uint32_t code) {
     return category(code) == UTF8PROC_CATEGORY_LU
            || category(code) == UTF8PROC_CATEGORY_LT;
 }
@@ -179,7 +203,13 @@ void fold_to(uint32_t code, std::string& out) {
 void fold_to(Bytes text, std::string& out) {
     const char* p = text.data();
     const char* end = p + text.size();
-    while (p < end) {
+    const char* wide =
+        std::find_if(p, end, [](char c) { return (c & 0x80) != 0; });
+    size_t from = out.size();
+    out.append(p, wide);
+    std::for_each(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
+                  [](char& c) { c = ascii_lower(c); });
+    for (p = wide; p < end;) {
         fold_to(next_code_point(p, end), out);
     }
 }

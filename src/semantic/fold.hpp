@@ -13,8 +13,18 @@
 namespace llm::semantic {
 
 // Letters, marks and digits of any script.
-bool is_word_char(uint32_t code);
-bool is_upper(uint32_t code);
+bool is_wide_word_char(uint32_t code);  // of what is no ASCII
+bool is_wide_upper(uint32_t code);
+
+inline bool is_word_char(uint32_t code) {
+    return code >= 0x80 ? is_wide_word_char(code)
+                        : (code >= '0' && code <= '9')
+                              || (code >= 'a' && code <= 'z')
+                              || (code >= 'A' && code <= 'Z');
+}
+inline bool is_upper(uint32_t code) {
+    return code >= 0x80 ? is_wide_upper(code) : code >= 'A' && code <= 'Z';
+}
 
 // Appends lower case without marks, UTF-8.
 void fold_to(uint32_t code, std::string& out);

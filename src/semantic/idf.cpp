@@ -33,24 +33,30 @@ Result<Idf> Idf::create(Bytes table) {
         double rare = std::log(documents / static_cast<double>(count));
         double bounded = std::clamp(rare * 100, 0.0, double{kUnknown});
         idf.rows_.push_back({hash64(line.substr(0, space)),
-                             static_cast<uint16_t>(bounded + 1)});
+                             static_cast<uint16_t>(bounded)});
     }
     std::sort(idf.rows_.begin(), idf.rows_.end(),
               [](const Row& a, const Row& b) { return a.hash < b.hash; });
+    size_t row = 0;
+    for (size_t bucket = 0; bucket <= size_t{1} << kBucketBits; bucket++) {
+        while (row < idf.rows_.size()
+               && bucket_of(idf.rows_[row].hash) < bucket) {
+            row++;
+        }
+        idf.from_.push_back(static_cast<uint32_t>(row));
+    }
     return idf;
 }
 
-uint16_t Idf::find(Bytes stem) const {
+std::optional<uint16_t> Idf::find(Bytes stem) const {
     uint64_t hash = hash64(stem);
-    auto at = std::lower_bound(
-        rows_.begin(), rows_.end(), hash,
-        [](const Row& row, uint64_t value) { return row.hash < value; });
-    return at == rows_.end() || at->hash != hash ? uint16_t{0} : at->idf;
-}
-
-uint16_t Idf::of(Bytes stem) const {
-    uint16_t found = find(stem);
-    return found == 0 ? kUnknown : static_cast<uint16_t>(found - 1);
+    size_t bucket = bucket_of(hash);
+    for (size_t i = from_[bucket]; i < from_[bucket + 1]; i++) {
+        if (rows_[i].hash == hash) {
+            return rows_[i].idf;
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace llm::semantic

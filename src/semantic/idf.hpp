@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "src/base/bytes.hpp"
@@ -22,19 +23,22 @@ public:
     static Result<Idf> built_in();
     static Result<Idf> create(Bytes table);
 
-    // Hundredths of ln(documents / documents with the word).
-    uint16_t of(Bytes stem) const;
-    bool knows(Bytes stem) const { return find(stem) != 0; }
+    // Hundredths of ln(documents / documents with the word); nothing for a
+    // word that the table does not have.
+    std::optional<uint16_t> find(Bytes stem) const;
 
 private:
-    // Hundredths + 1; 0: not in the table.
-    uint16_t find(Bytes stem) const;
+    static constexpr int kBucketBits = 12;
+    static size_t bucket_of(uint64_t hash) {
+        return hash >> (64 - kBucketBits);
+    }
 
     struct Row {
         uint64_t hash;
         uint16_t idf;
     };
-    std::vector<Row> rows_;  // sorted by hash
+    std::vector<Row> rows_;       // sorted by hash
+    std::vector<uint32_t> from_;  // by a hash's first bits: its first row
 };
 
 }  // namespace llm::semantic

@@ -165,15 +165,16 @@ bool Lists::Reader::cue(Bytes text) {
     if (count == 0 || count > kMaxPhrase) {
         return false;
     }
-    words.cues[phrase] |= cue_flags;
-    if ((cue_flags & (kPolite | kLead)) != 0) {
-        std::string first = phrase.substr(0, phrase.find(' '));
-        std::string last = phrase.substr(phrase.rfind(' ') + 1);
-        uint8_t& head = words.courtesy_heads[first];
-        uint8_t& tail = words.courtesy_tails[last];
-        head = std::max(head, static_cast<uint8_t>(count));
-        tail = std::max(tail, static_cast<uint8_t>(count));
-    }
+    Cue& whole = lists.cues_[phrase];
+    whole.in[static_cast<size_t>(language)] |= cue_flags;
+    whole.flags |= cue_flags;
+    Cue& head = lists.cues_[phrase.substr(0, phrase.find(' '))];
+    head.first_of |= cue_flags;
+    head.longest_from = std::max(head.longest_from,
+                                 static_cast<uint8_t>(count));
+    Cue& tail = lists.cues_[phrase.substr(phrase.rfind(' ') + 1)];
+    tail.last_of |= cue_flags;
+    tail.longest_to = std::max(tail.longest_to, static_cast<uint8_t>(count));
     // A phrase that leads into a question says nothing; one that greets may be
     // what is asked about: "how do I say good morning".
     if ((cue_flags & kLead) != 0
@@ -354,8 +355,8 @@ const Term* Lists::find(Language language, Bytes words) const {
     return at == terms.end() ? nullptr : &at->second;
 }
 
-const Term* Lists::find_base(Language language, std::string& stem) const {
-    const Term* term = find(language, stem);
+const Term* Lists::base_of(Language language, const Term* term,
+                           std::string& stem) const {
     if (term != nullptr && term->base != 0) {
         stem = bases_[term->base - 1u];
         term = find(language, stem);
@@ -363,22 +364,9 @@ const Term* Lists::find_base(Language language, std::string& stem) const {
     return term;
 }
 
-uint16_t Lists::find_cue(Language language, Bytes words) const {
-    const Map<uint16_t>& cues = words_[static_cast<size_t>(language)].cues;
-    auto at = cues.find(words);
-    return at == cues.end() ? 0 : at->second;
-}
-
-size_t Lists::courtesy_from(Language language, Bytes word) const {
-    const Words& words = words_[static_cast<size_t>(language)];
-    auto at = words.courtesy_heads.find(word);
-    return at == words.courtesy_heads.end() ? 0 : at->second;
-}
-
-size_t Lists::courtesy_to(Language language, Bytes word) const {
-    const Words& words = words_[static_cast<size_t>(language)];
-    auto at = words.courtesy_tails.find(word);
-    return at == words.courtesy_tails.end() ? 0 : at->second;
+const Cue* Lists::find_cue(Bytes words) const {
+    auto at = cues_.find(words);
+    return at == cues_.end() ? nullptr : &at->second;
 }
 
 Term::Apart Lists::find_operator_term(Bytes words) const {

@@ -86,6 +86,20 @@ struct Term {
 // Words of phrases, joined by one space.
 constexpr size_t kMaxPhrase = 5;
 
+// What folded words joined by spaces, not stemmed, ask for: kPolite, kLead,
+// kFresh, kAction, kAsking, kErrand; of every language and every kind, so that
+// one look tells of most words that they are nothing.
+struct Cue {
+    std::array<uint16_t, kLanguages> in{};  // as a whole, by language
+    uint16_t flags = 0;                     // as a whole, in any language
+    // Of the phrases that it is the first, or the last, word of: flags of all,
+    // words of the longest. One word alone is such a phrase too.
+    uint16_t first_of = 0;
+    uint16_t last_of = 0;
+    uint8_t longest_from = 0;
+    uint8_t longest_to = 0;
+};
+
 class Lists {
 public:
     // Those that the program carries.
@@ -102,18 +116,18 @@ public:
     const Term* find(Language language, Bytes words) const;
     // The same of one stem, which a form that no ending tells makes its base:
     // "taught" becomes "teach".
-    const Term* find_base(Language language, std::string& stem) const;
+    const Term* find_base(Language language, std::string& stem) const {
+        return base_of(language, find(language, stem), stem);
+    }
+    // The same where `term` was found for the stem.
+    const Term* base_of(Language language, const Term* term,
+                        std::string& stem) const;
     // The operator's set and member of it; set 0: not a term.
     Term::Apart find_operator_term(Bytes words) const;
 
-    // What folded words joined by spaces, not stemmed, ask for: kPolite,
-    // kFresh, kAction, kAsking.
-    uint16_t find_cue(Language language, Bytes words) const;
-
-    // How many words the longest courtesy has that begins, or ends, with this
-    // folded word; 0: none does.
-    size_t courtesy_from(Language language, Bytes word) const;
-    size_t courtesy_to(Language language, Bytes word) const;
+    // Of folded words joined by spaces; nullptr: neither a cue nor one end of
+    // one.
+    const Cue* find_cue(Bytes words) const;
 
     bool has_operator_terms() const { return !operator_terms_.empty(); }
 
@@ -138,15 +152,13 @@ private:
     struct Words {
         Map<Term> terms;
         Map<uint8_t> first_words;  // of phrases, with the longest's words
-        Map<uint16_t> cues;
-        Map<uint8_t> courtesy_heads;  // of kPolite and kLead, with their words
-        Map<uint8_t> courtesy_tails;
         std::vector<std::string> prefixes;
         std::vector<std::string> suffixes;
     };
     struct Reader;
 
     std::array<Words, kLanguages> words_;
+    Map<Cue> cues_;
     std::vector<std::string> bases_;
     Map<Term::Apart> operator_terms_;
     Map<uint8_t> operator_first_words_;

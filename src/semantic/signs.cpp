@@ -2,6 +2,8 @@
 
 #include <utf8proc.h>
 
+#include <array>
+
 #include "src/base/hash.hpp"
 #include "src/semantic/unicode.hpp"
 
@@ -10,13 +12,21 @@ namespace {
 
 enum class Sign : uint8_t { kNone, kOperator, kBracket, kPicture };
 
+constexpr std::array<Sign, 0x80> kAscii = [] {
+    std::array<Sign, 0x80> signs{};
+    for (char c : Bytes("<>=+*^|~")) {
+        signs[static_cast<size_t>(c)] = Sign::kOperator;
+    }
+    for (char c : Bytes("()[]{}/")) {
+        signs[static_cast<size_t>(c)] = Sign::kBracket;
+    }
+    return signs;
+}();
+
 Sign sign_of(uint32_t code) {
     constexpr uint32_t kFirstPicture = 0x2190;  // before: (c), degrees, No.
     if (code < 0x80) {
-        auto c = static_cast<char>(code);
-        return Bytes("<>=+*^|~").find(c) != Bytes::npos ? Sign::kOperator
-               : Bytes("()[]{}/").find(c) != Bytes::npos ? Sign::kBracket
-                                                         : Sign::kNone;
+        return kAscii[code];
     }
     switch (utf8proc_category(static_cast<utf8proc_int32_t>(code))) {
     case UTF8PROC_CATEGORY_SM:

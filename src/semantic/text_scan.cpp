@@ -73,6 +73,8 @@ void Scanner::take_word(Scanned& out) {
     const char* begin = p_;
     size_t letters = 0;
     size_t uppers = 0;
+    bool code_like = false;
+    bool digits = false;
     bool lower_before = false;
     bool digit_before = false;
     const char* stop = p_;
@@ -81,33 +83,31 @@ void Scanner::take_word(Scanned& out) {
         uint32_t code = next_code_point(p_, end_);
         if (!is_word_char(code)) {
             if (!joins(code, p_, digit_before)) {
-                p_ = at;
                 break;
             }
-            out.code = out.code || code == '_'
-                       || (code == '.' && !digit_before && letters > 1);
+            code_like = code_like || code == '_'
+                        || (code == '.' && !digit_before && letters > 1);
             continue;
         }
         stop = p_;
         digit_before = code >= '0' && code <= '9';
-        out.digits = out.digits || digit_before;
-        if (!digit_before) {
+        if (digit_before) {
+            digits = true;
+        } else {
             bool upper = is_upper(code);
             out.upper = out.upper || (upper && at == begin);
-            out.code = out.code || (upper && lower_before);
+            code_like = code_like || (upper && lower_before);
             lower_before = !upper;
             uppers += upper ? 1 : 0;
             letters++;
         }
-        if (is_cjk(code) || (p_ < end_ && (*p_ & 0x80) != 0
-                             && is_cjk([this] {
-                                    const char* peek = p_;
-                                    return next_code_point(peek, end_);
-                                }()))) {
+        if ((code >= 0x80 && is_cjk(code)) || is_cjk_ahead()) {
             break;  // an ideograph stands alone
         }
     }
     p_ = stop;
+    out.code = code_like;
+    out.digits = digits;
     out.letters = letters > 0;
     out.caps = uppers > 1 && uppers + 1 >= letters;
     out.raw = {begin, static_cast<size_t>(stop - begin)};

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "src/base/bytes.hpp"
+#include "src/semantic/unicode.hpp"
 
 namespace llm::semantic {
 
@@ -44,6 +45,11 @@ private:
     void take_sign(Scanned& out);
     void take_tail(Scanned& out);
     bool take_iso_date(Scanned& out);
+    bool is_cjk_ahead() const {
+        const char* peek = p_;
+        return p_ < end_ && (*p_ & 0x80) != 0
+               && is_cjk(next_code_point(peek, end_));
+    }
     bool joins(uint32_t code, const char* after, bool digit_before) const;
 
     const char* p_;

@@ -4,12 +4,7 @@
 
 namespace llm::semantic {
 
-uint32_t next_code_point(const char*& p, const char* end) {
-    auto lead = static_cast<unsigned char>(*p);
-    if (lead < 0x80) {
-        p++;
-        return lead;
-    }
+uint32_t next_wide_code_point(const char*& p, const char* end) {
     utf8proc_int32_t code = -1;
     utf8proc_ssize_t size =
         utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(p),

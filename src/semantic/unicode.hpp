@@ -13,9 +13,15 @@ namespace llm::semantic {
 
 constexpr uint32_t kReplacement = 0xfffd;
 
+// next_code_point() of what is no ASCII.
+uint32_t next_wide_code_point(const char*& p, const char* end);
+
 // The code point at p, which moves behind it. A byte that begins no UTF-8
 // sequence is one kReplacement. Precondition: p < end.
-uint32_t next_code_point(const char*& p, const char* end);
+inline uint32_t next_code_point(const char*& p, const char* end) {
+    auto lead = static_cast<unsigned char>(*p);
+    return lead < 0x80 ? p++, lead : next_wide_code_point(p, end);
+}
 
 // Unicode's property White_Space.
 bool is_space(uint32_t code);
