@@ -12,6 +12,7 @@
 #include "ngx_llm_module/conf_limit.hpp"
 #include "ngx_llm_module/conf_price.hpp"
 #include "ngx_llm_module/conf_provider.hpp"
+#include "ngx_llm_module/conf_proxy.hpp"
 #include "ngx_llm_module/conf_route.hpp"
 #include "ngx_llm_module/conf_semantic.hpp"
 #include "ngx_llm_module/conf_tokens.hpp"
@@ -78,6 +79,7 @@ struct CacheLoc {
     ngx_flag_t client_control;     // llm_cache_control
     ngx_flag_t mark_private;       // llm_cache_private
     ngx_array_t* tags;             // ngx_http_complex_value_t
+    ProxyPath proxy;               // conf_proxy.cpp
 };
 
 struct LocConf {

@@ -136,6 +136,9 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
         conf.zone = prev.zone;
         conf.zone_place = prev.zone_place;
     }
+    if (conf.proxy.path.data == nullptr) {
+        conf.proxy = prev.proxy;  // of use in an "if" alone
+    }
     if (conf.valid == NGX_CONF_UNSET_PTR) {
         bool unset = prev.valid == NGX_CONF_UNSET_PTR;
         conf.valid = unset ? nullptr : prev.valid;

@@ -1,12 +1,18 @@
 #include "ngx_llm_module/policy.hpp"
 
+#include <algorithm>
+
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/near.hpp"
 #include "ngx_llm_module/zone.hpp"
 
-// An nginx may have been built without it.
+// An nginx may have been built without them.
 extern "C" {
 extern ngx_module_t ngx_http_proxy_module __attribute__((weak));
+extern ngx_module_t ngx_http_grpc_module __attribute__((weak));
+extern ngx_module_t ngx_http_fastcgi_module __attribute__((weak));
+extern ngx_module_t ngx_http_uwsgi_module __attribute__((weak));
+extern ngx_module_t ngx_http_scgi_module __attribute__((weak));
 }
 
 namespace llm::door {
@@ -166,20 +172,30 @@ void append_address(ngx_http_request_t* r, std::string& out) {
     }
 }
 
-// As $proxy_host names it. Where a variable says who is asked, the place in
-// the configuration has to stand for it.
+// As $proxy_host names it, for proxy_pass and its kin: in an "if" one of them
+// may stand beside another's of the location around it. Where a variable says
+// who is asked, the place in the configuration has to stand for it.
 std::string upstream_of(ngx_http_request_t* r) {
     std::string name;
-    if (&ngx_http_proxy_module != nullptr) {
-        // The first member of the module's configuration.
-        auto* proxy = static_cast<ngx_http_upstream_conf_t*>(
-            ngx_http_get_module_loc_conf(r, ngx_http_proxy_module));
-        if (proxy->upstream != nullptr) {
-            name = view(proxy->upstream->host);
-            name += ':';
-            append_number(name, proxy->upstream->port);
-            return name;
+    for (ngx_module_t* module :
+         {&ngx_http_proxy_module, &ngx_http_grpc_module,
+          &ngx_http_fastcgi_module, &ngx_http_uwsgi_module,
+          &ngx_http_scgi_module}) {
+        if (module == nullptr) {
+            continue;
         }
+        // The first member of each of these modules' configuration.
+        auto* conf = static_cast<ngx_http_upstream_conf_t*>(
+            r->loc_conf[module->ctx_index]);
+        if (conf->upstream != nullptr) {
+            name += view(conf->upstream->host);
+            name += ':';
+            append_number(name, conf->upstream->port);
+        }
+        name += ' ';
+    }
+    if (name.find_first_not_of(' ') != std::string::npos) {
+        return name;
     }
     auto* server = static_cast<ngx_http_core_srv_conf_t*>(
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
@@ -194,18 +210,26 @@ std::string upstream_of(ngx_http_request_t* r) {
 }
 
 // What the upstream will be asked for: as the client wrote it, unless it was
-// rewritten.
-void read_target(ngx_http_request_t* r, exchange::Policy& policy) {
-    if (r->valid_unparsed_uri) {
+// rewritten, or proxy_pass has a path of its own.
+void read_target(ngx_http_request_t* r, const ProxyPath& proxy,
+                 exchange::Policy& policy) {
+    bool replaced = r->valid_location && proxy.path.len > 0;
+    if (r->valid_unparsed_uri && !replaced) {
         policy.target = view(r->unparsed_uri);
         return;
     }
-    policy.rewritten_target = view(r->uri);
-    if (r->args.len > 0) {
-        policy.rewritten_target += '?';
-        policy.rewritten_target += view(r->args);
+    Bytes path = view(r->uri);
+    std::string& target = policy.rewritten_target;
+    if (replaced) {
+        target = view(proxy.path);
+        path.remove_prefix(std::min(proxy.location.len, path.size()));
     }
-    policy.target = policy.rewritten_target;
+    target += path;
+    if (r->args.len > 0) {
+        target += '?';
+        target += view(r->args);
+    }
+    policy.target = target;
 }
 
 }  // namespace
@@ -224,7 +248,7 @@ ngx_int_t read_policy(ngx_http_request_t* r, Context& ctx,
         policy.max_temperature = conf.max_temperature;
     }
     policy.upstream = upstream_of(r);
-    read_target(r, policy);
+    read_target(r, conf.proxy, policy);
     read_headers(r, conf, policy);
     if (read_scope(r, conf, ctx, policy) != NGX_OK
         || read_valid(r, conf, policy) != NGX_OK

@@ -15,6 +15,7 @@ $t->start(<<'END');
     proxy_set_header Connection "";
     add_header X-C "$llm_cache_status $llm_cache_reason" always;
     upstream other { server 127.0.0.1:%%PORT:mock%%; }
+    upstream paths { server 127.0.0.1:%%PORT:mock%%; }
     map $http_x_backend $backend {
         volatile;
         default 127.0.0.1:%%PORT:mock%%;
@@ -47,6 +48,33 @@ $t->start(<<'END');
             rewrite ^/rewritten/(.*) /$1 break;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
+    }
+    server {
+        listen 127.0.0.1:%%PORT:paths%%;
+        server_name a;
+        location /v1/ { proxy_pass http://paths/mock/model=a/v1/; }
+        location /if/ {
+            proxy_pass http://paths/mock/model=i/;
+            if ($http_x_other) { proxy_pass http://paths; }
+            if ($http_x_same) { set $nothing 1; }
+        }
+        location /break/ {
+            proxy_pass http://paths/mock/model=k/;
+            rewrite ^/break/b/(.*) /mock/model=b/$1 break;
+        }
+        location /in/ {
+            location /in/a/ { proxy_pass http://paths/mock/model=a/; }
+            proxy_pass http://paths/;
+        }
+        location = /exact/v1/chat/completions {
+            proxy_pass http://paths/mock/model=a/v1/chat/completions;
+        }
+    }
+    server {
+        listen 127.0.0.1:%%PORT:paths%%;
+        server_name b;
+        location /v1/ { proxy_pass http://paths/mock/model=b/v1/; }
+        location / { proxy_pass http://paths; }
     }
     server {
         listen 127.0.0.1:%%PORT:second%%;
@@ -331,6 +359,34 @@ subtest 'another target, another upstream' => sub {
     my $both = qq({"model":"m","max_tokens":9,"prompt":"$text",$said});
     is word($t->post($path{$_}, $both)), 'MISS', "$_ meets no other protocol"
         for qw(chat completions messages);
+};
+
+subtest 'the path that proxy_pass itself asks for' => sub {
+    my $body = body_of(chat => text());
+    my $ask = sub {
+        my ($host, $uri, @headers) = @_;
+        my $r = $t->client('paths')->request(POST => $uri, body => $body,
+            headers => [Host => $host, @headers], close => 1);
+        is $r->status, 200, "$host $uri";
+        return word($r) . ' ' . $r->json->{model};
+    };
+    is $ask->(a => $chat), 'MISS a', 'a server with a path of its own';
+    is $ask->(b => $chat), 'MISS b', 'another one with another path';
+    is $ask->(a => $chat), 'HIT a', 'the first meets itself';
+    is $ask->(b => "/mock/model=a$chat"), 'HIT a',
+        'and whoever asks for the same';
+    is $ask->(a => "/in/a$chat"), 'HIT a', 'a location within another';
+    is $ask->(a => "/exact$chat"), 'HIT a', 'one for a single path';
+    is $ask->(b => $chat . '?v=2'), 'MISS b', 'arguments count';
+    is $ask->(b => $chat . '?v=2'), 'HIT b', 'beside it';
+    is $ask->(a => "/in$chat"), 'MISS m', 'a path of "/"';
+    is $ask->(a => "/if$chat"), 'MISS i', 'what stands beside an "if"';
+    is $ask->(a => "/if$chat", 'X-Other' => 1), 'MISS m',
+        'is not what stands in it';
+    is $ask->(a => "/if$chat", 'X-Same' => 1), 'HIT i',
+        'but for one that says nothing of it';
+    is $ask->(a => "/break$chat"), 'MISS k', 'what is rewritten';
+    is $ask->(a => "/break/b$chat"), 'HIT b', 'is asked as it is then';
 };
 
 subtest 'one entry serves both forms' => sub {
