@@ -414,9 +414,17 @@ ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
     return add_cache_headers(r, ctx);
 }
 
+// nginx is going to send a part of the answer, and we see no more of it.
+bool is_asked_in_part(const ngx_http_request_t* r) {
+    return r->allow_ranges && r->headers_in.range != nullptr;
+}
+
 ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     exchange::ResponseHead head;
     head.status = static_cast<int>(r->headers_out.status);
+    if (ctx.exchange.observe() && is_asked_in_part(r)) {
+        head.status = NGX_HTTP_PARTIAL_CONTENT;
+    }
     head.content_type = view(r->headers_out.content_type);
     if (r->headers_out.content_encoding != nullptr) {
         head.content_encoding = view(r->headers_out.content_encoding->value);
@@ -435,9 +443,10 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     if (ctx.exchange.observe()) {
         return NGX_OK;
     }
+    // A part of an answer is for GET; nginx would cut it out before we read.
+    ngx_http_clear_accept_ranges(r);
     if (ctx.exchange.edits_stream() || ctx.exchange.renames_json()) {
         ngx_http_clear_content_length(r);
-        ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
     }
     if (ctx.exchange.edits_stream()) {

@@ -12,7 +12,14 @@ use LLM::Edge;
 my $t = LLM::Edge->new(workers => 1);
 $t->mock;
 $t->start($t->head
-    . $t->server('llm on; llm_cache edge; llm_cache_scope "";'));
+    . $t->server('llm on; llm_cache edge; llm_cache_scope "";',
+        more => <<'END'));
+        location /ranges/ { llm on; llm_cache edge; proxy_force_ranges on;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+        location /watched/ { llm observe; llm_cache edge;
+            proxy_force_ranges on;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+END
 
 sub stream { return (stream => 1) }
 
@@ -48,6 +55,23 @@ for my $api (qw(chat completions responses messages)) {
 {
     my ($r, $log) = $t->ask('embeddings', 'prompt=9');
     is "$log->{in} $log->{out} $log->{estimated}", '9 0 0', 'embeddings';
+}
+
+# Who asks for a part has all of it made.
+for my $form ([json => ()], [stream => stream()]) {
+    my ($name, @form) = @$form;
+    my @part = (headers => [Range => 'bytes=0-20']);
+    my ($r, $log) = $t->ask('chat', 'prompt=30,completion=12', @form,
+        in => '/ranges', @part);
+    is $r->status, 200, "Range, $name: the whole answer";
+    ok length $r->body > 21, "Range, $name: is sent";
+    is "$log->{in} $log->{out} $log->{estimated}", '30 12 0',
+        "Range, $name: and metered";
+    is +($t->again)[1]{cache}, 'HIT', "Range, $name: and stored";
+    ($r, $log) = $t->ask('chat', 'te=length', @form, in => '/watched',
+        @part);
+    is $r->status, 206, "Range, $name, observe: a part, as without us";
+    is $log->{reason}, 'no_store:status', "Range, $name, observe: not stored";
 }
 
 # A gzip'd answer that came unasked is read, and passed.
