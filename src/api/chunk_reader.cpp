@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/api/loose_json.hpp"
 #include "src/api/raw_json.hpp"
 #include "src/api/usage_json.hpp"
 
@@ -66,13 +67,14 @@ EventInfo ChunkReader::on_event(const sse::Event& event) {
         seal();
         return info_;
     }
-    if (!doc_.parse(event.data) || !doc_.is(json::kRoot, Type::kObject)) {
+    EventJson read = read_event_json(event.data, doc_, loose_);
+    lossy_ = lossy_ || read != EventJson::kObject;
+    if (read == EventJson::kNone) {
         info_.malformed = true;
         info_.error = event.type == "error" && !done_;
         if (info_.error) {
             answer_.error.emplace().status = 500;
         }
-        lossy_ = true;
     } else if (done_) {
         // Late usage is still billed.
         read_usage(doc_.find(json::kRoot, "usage"));

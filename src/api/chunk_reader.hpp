@@ -87,6 +87,7 @@ protected:
 
     json::Document doc_;
     std::string scratch_;
+    std::string loose_;  // of read_event_json()
     EventInfo info_;
 
 private:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "src/api/accumulate.hpp"
+#include "src/api/loose_json.hpp"
 #include "src/api/messages.hpp"
 #include "src/api/protocols.hpp"
 #include "src/api/raw_json.hpp"
@@ -64,6 +65,7 @@ private:
     json::Document doc_;
     json::Document inner_;  // of a raw value taken apart
     std::string scratch_;
+    std::string loose_;     // of read_event_json()
     std::vector<Growing> growing_;
     Extras usage_;
     size_t kept_ = 0;
@@ -77,10 +79,11 @@ EventInfo MessagesReader::on_event(const sse::Event& event) {
         return info;
     }
     const Bytes data = event.data.empty() ? Bytes("{}") : event.data;
-    if (!doc_.parse(data) || !doc_.is(kRoot, Type::kObject)) {
+    EventJson read = read_event_json(data, doc_, loose_);
+    lossy_ = lossy_ || (read != EventJson::kObject && !done_);
+    if (read == EventJson::kNone) {
         if (!done_) {
             info.malformed = true;
-            lossy_ = true;
             info.error = event.type == "error";
             if (info.error) {
                 answer_.error.emplace().status = 500;

@@ -1,6 +1,7 @@
 #include <memory>
 #include <utility>
 
+#include "src/api/loose_json.hpp"
 #include "src/api/protocols.hpp"
 #include "src/api/raw_json.hpp"
 #include "src/api/responses.hpp"
@@ -46,6 +47,7 @@ private:
 
     json::Document doc_;
     std::string scratch_;
+    std::string loose_;  // of read_event_json()
     ResponsesProgress progress_;
     bool done_ = false;
 };
@@ -56,10 +58,11 @@ EventInfo ResponsesReader::on_event(const sse::Event& event) {
     if (!event.has_data || event.data.empty() || event.data == "[DONE]") {
         return info;
     }
-    if (!doc_.parse(event.data) || !doc_.is(kRoot, Type::kObject)) {
+    EventJson read = read_event_json(event.data, doc_, loose_);
+    lossy_ = lossy_ || (read != EventJson::kObject && !done_);
+    if (read == EventJson::kNone) {
         if (!done_) {
             info.malformed = true;
-            lossy_ = true;
             info.error = event.type == "error";
             if (info.error) {
                 answer_.error.emplace().status = 500;

@@ -2,6 +2,7 @@
 // (keep.cpp) and counted (record.cpp).
 #include <algorithm>
 
+#include "src/api/loose_json.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/json/doubles.hpp"
 #include "src/metrics/families.hpp"
@@ -203,11 +204,13 @@ void Exchange::read_json_answer() {
         return;
     }
     std::unique_ptr<json::Document> document = services_.documents.take();
-    if (document->parse_as_written(json_answer()).ok()) {
+    std::string loose;
+    bool strict = document->parse_as_written(json_answer()).ok();
+    if (strict || api::read_loosely(json_answer(), *document, loose)) {
         Result<api::Summary> summary = api::summarize(endpoint_, *document);
         if (summary.ok()) {
             summary_ = std::move(summary).value();
-            if (store_wanted_ && json::has_doubles(*document)) {
+            if (store_wanted_ && (!strict || json::has_doubles(*document))) {
                 // No stream could be written from it.
                 store_wanted_ = false;
                 reason_ = "no_store:malformed";

@@ -351,7 +351,7 @@ TEST(ChatStream, NoTerminalEventNoCompleteAnswer) {
 TEST(ChatStream, MalformedDataIsToldAndNotComplete) {
     for (const char* data :
          {"this is no json", "{\"choices\":[", "[DONE] ", "[1]", "null",
-          "{\"a\":1,\"a\":2}", "{\"a\":\"\\ud800\"}", "\xff"}) {
+          "{\"a\":\"\\ud80g\"}", "{\"a\":NaN}", "\xff"}) {
         Followed got = follow(
             Endpoint::kChat,
             stream_of({delta(R"("role":"assistant","content":"a")"), data,
@@ -361,6 +361,27 @@ TEST(ChatStream, MalformedDataIsToldAndNotComplete) {
         EXPECT_TRUE(got.reader->lossy()) << data;
         EXPECT_FALSE(got.answer().complete) << data;
         EXPECT_EQ(text_of(got.answer()), "ab") << data;
+    }
+}
+
+// A server that cuts by UTF-16 units writes an emoji in halves; the clients'
+// JSON readers take each of them, and a member that stands twice.
+TEST(ChatStream, WhatClientsReadIsReadButNotComplete) {
+    for (const char* odd :
+         {R"("content":"\ud83d")", R"("content":"\\ \uDE00\n")",
+          R"("content":"x","x":1,"x":2)"}) {
+        Followed got = follow(
+            Endpoint::kChat,
+            stream_of({delta(R"("role":"assistant","content":"a")"),
+                       delta(odd), delta(R"("content":"b")", "\"stop\""),
+                       R"({"choices":[],"usage":{"prompt_tokens":3,)"
+                       R"("completion_tokens":2,"x":0,"x":1}})"}));
+        EXPECT_EQ(got.count(&EventInfo::malformed), 0) << odd;
+        EXPECT_EQ(got.count(&EventInfo::content), 3) << odd;
+        EXPECT_EQ(got.count(&EventInfo::usage_only), 1) << odd;
+        EXPECT_EQ(got.answer().usage.output, 2) << odd;
+        EXPECT_TRUE(got.reader->lossy()) << odd;
+        EXPECT_FALSE(got.answer().complete) << odd;
     }
 }
 

@@ -144,6 +144,17 @@ TEST(MessagesStream, ErrorWithoutATypeAndErrorThatIsNoJson) {
     EXPECT_TRUE(words.answer().error);
 }
 
+TEST(MessagesStream, HalfAPairIsReadButNotComplete) {
+    Followed f = follow(kMessages, start() + block(0, kText) +
+                                       text_delta(0, "\\ud83d") +
+                                       text_delta(0, "b") + end());
+    EXPECT_EQ(f.count(&EventInfo::malformed), 0);
+    EXPECT_EQ(f.count(&EventInfo::content), 2);
+    EXPECT_EQ(f.count(&EventInfo::terminal), 1);
+    EXPECT_FALSE(f.answer().complete);
+    EXPECT_TRUE(f.reader->lossy());
+}
+
 TEST(MessagesStream, MalformedDataPassesButIsNotComplete) {
     Followed f = follow(kMessages, start() + block(0, kText) +
                                        text_delta(0, "a") +

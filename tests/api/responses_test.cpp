@@ -212,6 +212,16 @@ TEST(ResponsesStream, ErrorEventInItsShapes) {
     }
 }
 
+TEST(ResponsesStream, HalfAPairIsReadButNotComplete) {
+    Followed f = follow(kResponses, kHead + text_delta("\\ude00") +
+                                        end(document(kOutput)));
+    EXPECT_EQ(f.count(&EventInfo::malformed), 0);
+    EXPECT_EQ(f.count(&EventInfo::terminal), 1);
+    EXPECT_TRUE(f.reader->lossy());
+    EXPECT_FALSE(f.answer().complete);
+    EXPECT_EQ(f.answer().usage.output, 4);
+}
+
 TEST(ResponsesStream, MalformedDataPassesButIsNotComplete) {
     Followed f = follow(kResponses, kHead + "data: {\"type\n\n" +
                                         end(document(kOutput)));

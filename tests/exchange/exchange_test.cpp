@@ -371,6 +371,21 @@ TEST_F(ExchangeTest, AnEventThatIsTooLargeBreaksTheStream) {
     EXPECT_EQ(exchange->cache_reason(), "no_store:size");
 }
 
+// Clients read it, so it has been paid for.
+TEST_F(ExchangeTest, AnAnswerWithHalfAPairIsMeteredAndNotStored) {
+    std::string body = json_answer();
+    size_t content = body.find("\"content\":\"");
+    ASSERT_NE(content, std::string::npos);
+    body.insert(content + 11, "\\ud83d");
+    auto exchange = begin(false);
+    head(*exchange, "application/json");
+    exchange->on_json(body, at(2));
+    exchange->on_eof(true, End::kComplete, at(2));
+    EXPECT_EQ(exchange->cache_reason(), "no_store:malformed");
+    EXPECT_FALSE(exchange->usage().estimated);
+    EXPECT_GT(exchange->usage().output, 0);
+}
+
 TEST_F(ExchangeTest, WhatIsNotStored) {
     struct {
         Bytes type;
