@@ -27,6 +27,8 @@ sub prices {
         cheap => { input_cost_per_token => 0, output_cost_per_token => 1e-5 },
         whole => { input_cost_per_token => 1e-3,
             output_cost_per_token => 1e-3 },
+        seconds => { input_cost_per_second => 1e-3 },
+        half => { input_cost_per_token => 1e-3 },
         @_,
     });
 }
@@ -284,6 +286,14 @@ subtest 'unknown models' => sub {
     is $r->json->{error}{code}, 'model_not_priced', 'and why';
     is $t->mock_count, $before, 'nothing went upstream';
     is $t->metric('llm_unpriced_requests_total'), 1, 'counted';
+    for my $model ('seconds', 'half') {
+        ($r) = one(last => someone, model => $model);
+        is $r->status, 404, "nor is one without a price for tokens: $model";
+        is $r->json->{error}{code}, 'model_not_priced', 'for that reason';
+    }
+    ($r) = one(last => someone, model => 'half', api => 'embeddings');
+    is $r->status, 200, 'embeddings need a price for their input alone';
+    is $t->metric('llm_unpriced_requests_total'), 3, 'counted too';
     # A new price file, a bad one and one more.
     my $loads = $t->metric('llm_watch_loads_total', file => 'prices');
     my $swap = sub {

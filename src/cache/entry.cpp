@@ -44,6 +44,8 @@ constexpr Number kNumbers[] = {
 constexpr uint32_t kUsageSize = std::size(kNumbers) + 1;
 constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
+constexpr int kService = 2;  // where its two bits begin
+static_assert(static_cast<uint64_t>(api::Service::kFlex) == 3);
 
 // What a header takes beside its texts, at the most.
 constexpr size_t kNumbersAtMost = 512;
@@ -61,7 +63,9 @@ void pack_usage(Packer& to, const api::Usage& usage) {
         to.number(usage.*number);
     }
     to.number(static_cast<int64_t>((usage.absurd ? kAbsurd : 0)
-                                   | (usage.estimated ? kEstimated : 0)));
+                                   | (usage.estimated ? kEstimated : 0)
+                                   | static_cast<uint64_t>(usage.service)
+                                         << kService));
 }
 
 Error corrupt() { return {Errc::kCorrupt, "stored entry is damaged"}; }
@@ -88,6 +92,7 @@ bool read_usage(Unpacker& from, api::Usage& to) {
     int64_t flags = from.integer();
     to.absurd = (flags & kAbsurd) != 0;
     to.estimated = (flags & kEstimated) != 0;
+    to.service = static_cast<api::Service>(flags >> kService & 3);
     for (uint32_t i = kUsageSize; i < size; i++) {
         from.skip();  // of a newer writer
     }

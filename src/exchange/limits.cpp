@@ -137,8 +137,7 @@ Step Exchange::reserve(Now now) {
     count_prompt();
     count_media();
     Need wanted = need();
-    bool priced = wanted.price != nullptr;
-    if (!priced && spending_->has_budgets()) {
+    if (spending_->has_budgets() && !is_priced(wanted)) {
         services_.metrics
             .counter(metrics::kUnpriced, {services_.label_of(upstream_model())})
             .add();

@@ -6,6 +6,12 @@
 
 namespace llm::exchange {
 
+bool is_priced(const Need& need) {
+    return need.price != nullptr
+           && price::most_nano(*need.price, need.prompt, need.output,
+                               need.asked);
+}
+
 int64_t most_nano(const Need& need, int64_t output) {
     if (need.price == nullptr) {
         return 0;

@@ -20,6 +20,10 @@ struct Need {
     std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing
 };
 
+// A price for every kind of token that it is expected to take. A model that
+// is charged by the second or the picture stands in the table without.
+bool is_priced(const Need& need);
+
 // With that much output, at the dearest rates that it may take, so that
 // what is charged later is not more.
 int64_t most_nano(const Need& need, int64_t output);

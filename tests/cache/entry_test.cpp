@@ -22,6 +22,7 @@ Entry sample() {
     entry.usage.audio_input = 1;
     entry.usage.audio_output = api::Usage::kMax;
     entry.usage.absurd = true;
+    entry.usage.service = api::Service::kFlex;
     entry.created_wall_s = 1753357200;
     entry.tags = {"docs", "", "release:2.4"};
     entry.tenant_scoped = true;
@@ -53,6 +54,7 @@ void expect_equal(const Entry& a, const Entry& b) {
     EXPECT_EQ(a.usage.audio_input, b.usage.audio_input);
     EXPECT_EQ(a.usage.audio_output, b.usage.audio_output);
     EXPECT_EQ(a.usage.absurd, b.usage.absurd);
+    EXPECT_EQ(a.usage.service, b.usage.service);
     EXPECT_EQ(a.usage.estimated, b.usage.estimated);
     EXPECT_EQ(a.created_wall_s, b.created_wall_s);
     EXPECT_EQ(a.tags, b.tags);
