@@ -1,6 +1,7 @@
 #include "ngx_llm_module/snapshot.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,8 +88,36 @@ Result<void> replace_file(const std::string& path, Bytes bytes) {
     return done;
 }
 
+std::string directory_of(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+// One process after the other gathers and writes, or what was gathered first
+// might be written last. Without the lock, where there is none to be had, it
+// is written all the same.
+class Turn {
+public:
+    explicit Turn(const std::string& path)
+        : fd_(open((directory_of(path) + "/").c_str(),
+                   O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+        while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+        }
+    }
+    ~Turn() {
+        if (fd_ >= 0) {
+            close(fd_);
+        }
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+private:
+    int fd_;
+};
+
 Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
                             const std::string& path, Now now) {
+    Turn turn(path);
     Result<std::string> bytes = gather(ledger, secret, now);
     return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
 }
@@ -109,7 +138,7 @@ void complain_of(const Result<void>& done, ngx_log_t* log) {
 // The master makes the directory where there is none, for the workers' user.
 // One that stands there is the operator's.
 Result<void> make_directory(ngx_cycle_t* cycle, const std::string& path) {
-    std::string directory = path.substr(0, path.rfind('/'));
+    std::string directory = directory_of(path);
     if (directory.empty() || mkdir(directory.c_str(), 0700) != 0) {
         return directory.empty() || errno == EEXIST
                    ? Result<void>{}

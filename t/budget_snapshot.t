@@ -6,6 +6,7 @@ use lib 't/lib';
 use LLM::Edge;
 use LLM::Test;
 
+use Fcntl qw(LOCK_EX);
 use Time::HiRes qw(sleep);
 
 my $t = LLM::Edge->new(workers => 2);
@@ -57,6 +58,32 @@ $t->allow(qr/exited on signal/);
 $t->start($conf);
 ($r, $log) = spend(a => 100);
 is $log->{left}, '0.400000000', 'after kill -9 of all';
+
+# Workers that end write one after the other, what they find when it is
+# their turn: the state of an earlier one must not come last.
+open my $directory, '<', $t->dir . '/state' or die $!;
+flock $directory, LOCK_EX or die $!;
+my $stream = $t->client;
+$stream->send(POST => '/v1/chat/completions', body => $t->body_of('chat',
+        stream => 1, max_tokens => 300),
+    headers => ['X-Team' => 'turn', 'X-Test' => 'turn',
+        'X-Mock' => 'pause=500,completion=100']);
+wait_until { $t->metric('llm_reservations') > 0 };
+my ($inode, $before_all) = ((stat $directory)[1], slurp($file));
+my @ending = $t->worker_pids;
+kill QUIT => $t->master_pid;
+$t->logged('turn');
+my $waiting = wait_until {
+    (() = slurp('/proc/locks') =~ /-> FLOCK .*:$inode /g) == @ending;
+} 10;
+ok $waiting, 'each worker waits for its turn';
+ok slurp($file) eq $before_all, 'nothing has been written meanwhile';
+close $directory;
+$t->{nginx}->wait(15);
+delete $t->{nginx};
+$t->start($conf);
+($r, $log) = spend(turn => 1);
+is $log->{left}, '0.899000000', 'what was spent last is in the file';
 
 # Held by a stream that the restart ends: it counts as spent.
 my $c = $t->client;
