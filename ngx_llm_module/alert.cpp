@@ -13,6 +13,7 @@
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "src/base/digest.hpp"
+#include "src/metrics/label.hpp"
 #include "src/metrics/snapshot.hpp"
 
 namespace llm::door {
@@ -123,6 +124,18 @@ void unmap_gate(void* gate) {
     munmap(gate, sizeof(AlertGate));
 }
 
+// A key may be a client's bytes: what is no UTF-8 in them is U+FFFD, or the
+// endpoint could not read the alert.
+std::string readable(Bytes text) {
+    std::string out;
+    while (!text.empty()) {
+        size_t length = metrics::utf8_length(text);
+        out += length > 0 ? text.substr(0, length) : Bytes("\xef\xbf\xbd");
+        text.remove_prefix(std::max<size_t>(length, 1));
+    }
+    return out;
+}
+
 }  // namespace
 
 Bytes name_of(AlertKind kind) {
@@ -142,7 +155,7 @@ std::string& AlertFields::member(Bytes name) {
 }
 
 AlertFields& AlertFields::add(Bytes name, Bytes text) {
-    append_json_string(member(name), text);
+    append_json_string(member(name), readable(text));
     return *this;
 }
 

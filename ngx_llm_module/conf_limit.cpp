@@ -17,7 +17,6 @@ namespace {
 constexpr ngx_uint_t kMaxNodes = 10000;
 // What a key's own entry may add to a request's demands.
 constexpr size_t kKeyDemands = 5;
-constexpr int64_t kSoftPercent = 80;
 constexpr ngx_msec_t kSnapshotInterval = 10000;
 
 // What llm_limit and llm_budget have in common.
@@ -327,7 +326,7 @@ char* set_budget(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     rule->name = view(args[1]);
     rule->nano = -1;
     Common common;
-    int64_t percent = kSoftPercent;
+    int64_t percent = limit::kSoftPercent;
     for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
         int taken = read_common(cf, args[i], common);
         if (taken < 0
@@ -344,8 +343,7 @@ char* set_budget(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return wrong(cf, args[1], "needs usd=, e.g. usd=50/day");
     }
     rule->nano = limit::share_of_budget(rule->nano, common.nodes);
-    rule->soft = static_cast<int64_t>(
-        static_cast<__int128>(rule->nano) * percent / 100);
+    rule->set_soft(percent);
     rule->dry_run = common.dry_run;
     auto& loc = static_cast<LocConf*>(conf)->limit;
     return add_entry(cf, loc.budgets,

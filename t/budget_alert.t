@@ -33,7 +33,11 @@ sub received {
 $t->write_file('prices.json' => to_json({ m => {
     input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
 $t->write_file('keys.json' => to_json({ keys => [{ name => 'gina',
-    key_sha256 => sha256_hex('sk-gina'), tenant => 'acme' }] }));
+    key_sha256 => sha256_hex('sk-gina'), tenant => 'acme' },
+    { name => 'own', key_sha256 => sha256_hex('sk-own'), tenant => 'acme',
+        budgets => { month => 0.1 } },
+    { name => 'odd', key_sha256 => sha256_hex('sk-odd'), tenant => 'acme' }
+] }));
 $t->start($t->head . <<'END' . $t->server('llm_budget team key=$llm_key usd=0.1/month soft=50%;', more => <<'MORE'));
     llm on;
     llm_keys keys.json;
@@ -42,6 +46,10 @@ $t->start($t->head . <<'END' . $t->server('llm_budget team key=$llm_key usd=0.1/
 END
         location /dry/v1/ {
             llm_budget dry key=$llm_key usd=0.01/month dry_run;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
+        }
+        location /odd/v1/ {
+            llm_budget odd key=$http_x_team usd=0.02/month;
             proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
         }
 MORE
@@ -85,6 +93,28 @@ sleep 0.5;
 my @invalid = received('key_invalid');
 is scalar(@invalid), 1, 'once a minute';
 is $invalid[0]{reason}, 'unknown', 'why';
+# A budget of the key's own entry.
+asked('sk-own') for 1 .. 4;
+my @own;
+my $found = sub {
+    my ($budget, $event) = @_;
+    @own = grep { $_->{budget} eq $budget } received($event);
+    return scalar @own;
+};
+$told = wait_until { $found->('llm_keys/month', 'soft') };
+ok $told, "a key's own budget has the usual soft line";
+asked('sk-own') for 1 .. 2;
+$told = wait_until { $found->('llm_keys/month', 'hard') };
+ok $told, 'and an end';
+is $own[0]{key}, 'own', 'of whom: its name, not its hash';
+
+# A client's bytes are told as far as they are text.
+$t->post('/odd/v1/chat/completions', $t->body_of('chat', max_tokens => 20),
+    Authorization => 'Bearer sk-odd', 'X-Team' => qq{\xfft"eam\xc3},
+    'X-Mock' => 'completion=20') for 1 .. 2;
+$told = wait_until { $found->('odd', 'hard') };
+ok $told, 'a key that is no UTF-8 leaves the alert readable';
+is $own[0]{key}, qq{\x{fffd}t"eam\x{fffd}}, 'with what is readable of it';
 my $all = join '', map { slurp($_) } glob "$dir/*";
 unlike $all, qr/sk-|${\ sha256_hex('sk-nobody')}|question/,
     'no credential and no text in any of them';

@@ -187,9 +187,10 @@ void Exchange::report_limits() {
         if (services_.alert != nullptr && !rule.dry_run && !observe_) {
             limit::Window window =
                 limit::window_of(rule, start_.wall_s());
-            services_.alert({line, rule.name, crossing.ask->value,
-                             account_.tenant, rule.nano, window.start_s,
-                             window.end_s});
+            Bytes key = rule.owner.empty() ? crossing.ask->value
+                                           : Bytes(rule.owner);
+            services_.alert({line, rule.name, key, account_.tenant, rule.nano,
+                             window.start_s, window.end_s});
         }
     }
 }

@@ -4,6 +4,10 @@
 
 namespace llm::limit {
 
+void BudgetRule::set_soft(int64_t percent) {
+    soft = static_cast<int64_t>(static_cast<__int128>(nano) * percent / 100);
+}
+
 KeyRules rules_of(const Key& key) {
     KeyRules rules;
     const KeyLimits& limits = key.limits;
@@ -28,6 +32,8 @@ KeyRules rules_of(const Key& key) {
         rule.nano = budget.nano;
         rule.period = budget.period;
         rule.zone = key.zone;
+        rule.set_soft(kSoftPercent);
+        rule.owner = key.name;
         rules.budgets.push_back(std::move(rule));
     }
     if (!rules.limits.empty() || !rules.budgets.empty()) {

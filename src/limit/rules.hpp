@@ -38,7 +38,11 @@ struct BudgetRule {
     std::shared_ptr<const TimeZone> zone;  // nullptr is UTC
     int64_t soft = INT64_MAX;              // nano-dollars
     std::string exceed_model;              // "": refuse
+    std::string owner;  // whom alerts name; "": the key's value
     bool dry_run = false;
+
+    void set_soft(int64_t percent);
+
     // The window that was asked for last: of many requests in one window the
     // calendar is looked at for the first alone. A worker has one thread.
     mutable Window last;
@@ -46,6 +50,8 @@ struct BudgetRule {
 
 // What is reserved for an answer whose request and price say nothing.
 inline constexpr int64_t kUsualOutput = 4096;
+// Where a budget does not name its soft line.
+inline constexpr int64_t kSoftPercent = 80;
 // A grant that is cut to what remains is not cut below that many tokens a
 // choice: an answer of three words helps nobody.
 inline constexpr int64_t kLeastOutput = 16;

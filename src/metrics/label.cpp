@@ -4,9 +4,6 @@
 
 namespace llm::metrics {
 
-namespace {
-
-// Bytes of the sequence that `text` begins with, 0 when it is not valid.
 size_t utf8_length(Bytes text) {
     auto byte = [&](size_t at) {
         return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
@@ -40,8 +37,6 @@ size_t utf8_length(Bytes text) {
     }
     return length;
 }
-
-}  // namespace
 
 bool is_clean_value(Bytes value) {
     if (value.size() > kMaxLabelBytes) {
