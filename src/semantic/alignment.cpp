@@ -8,6 +8,8 @@ namespace {
 
 // Bytes of a word that may have another form; one with a slip is longer.
 constexpr size_t kShortest = 4;
+// Words left over that are compared with each other, so that time is bounded.
+constexpr size_t kMostLeftOver = 64;
 
 struct Keyed {
     uint64_t key;
@@ -120,6 +122,27 @@ bool share_sense(const Fact& a, const Fact& b) {
     return i < x.size() && j < y.size() && !apart(a, b);
 }
 
+struct LeftOver {
+    const uint16_t* begin() const { return at; }
+    const uint16_t* end() const { return at + size; }
+
+    size_t size = 0;
+    uint16_t at[kMostLeftOver];
+};
+
+// Words that have no equal, those for which `is` holds.
+template <typename Is>
+LeftOver left_over(const Alignment::Side& side, Is&& is) {
+    const std::vector<Fact>& items = side.facts->items();
+    LeftOver found;
+    for (size_t i = 0; i < items.size() && found.size < kMostLeftOver; i++) {
+        if (side.other[i] == Alignment::kNone && is(items[i])) {
+            found.at[found.size++] = static_cast<uint16_t>(i);
+        }
+    }
+    return found;
+}
+
 }  // namespace
 
 Alignment::Alignment(const Facts& left, const Facts& right,
@@ -179,19 +202,20 @@ void Alignment::match_keys() {
 
 // "web site" and "website".
 void Alignment::match_compounds(Side& one, Side& two) {
-    const std::vector<Fact>& whole = one.facts->items();
     const std::vector<Fact>& parts = two.facts->items();
-    for (size_t i = 0; i < whole.size(); i++) {
-        Bytes text = one.facts->text(whole[i]);
-        if (one.other[i] != kNone || text.size() < kShortest) {
-            continue;
-        }
-        for (size_t j = 0; j + 1 < parts.size(); j++) {
+    LeftOver whole = left_over(one, [](const Fact& fact) {
+        return fact.size >= kShortest;
+    });
+    LeftOver begins = left_over(two, [](const Fact&) { return true; });
+    for (size_t i : whole) {
+        Bytes text = one.facts->text(one.facts->items()[i]);
+        for (size_t j : begins) {
             Bytes first = two.facts->text(parts[j]);
-            Bytes second = two.facts->text(parts[j + 1]);
-            if (two.other[j] == kNone && two.other[j + 1] == kNone
-                && first.size() + second.size() == text.size()
-                && text.starts_with(first) && text.ends_with(second)) {
+            if (two.other[j] != kNone || j + 1 == parts.size()
+                || two.other[j + 1] != kNone || !text.starts_with(first)) {
+                continue;
+            }
+            if (text.substr(first.size()) == two.facts->text(parts[j + 1])) {
                 one.other[i] = static_cast<uint16_t>(j);
                 two.other[j] = two.other[j + 1] = static_cast<uint16_t>(i);
                 break;
@@ -202,16 +226,17 @@ void Alignment::match_compounds(Side& one, Side& two) {
 
 // "AI" and "artificial intelligence".
 void Alignment::match_initials(Side& one, Side& two) {
-    const std::vector<Fact>& whole = one.facts->items();
+    constexpr size_t kLongest = 5;
     const std::vector<Fact>& parts = two.facts->items();
-    for (size_t i = 0; i < whole.size(); i++) {
-        Bytes text = one.facts->text(whole[i]);
-        if (one.other[i] != kNone || text.size() < 2 || text.size() > 5
-            || whole[i].kind != FactKind::kWord) {
-            continue;
-        }
-        for (size_t j = 0; j + text.size() <= parts.size(); j++) {
-            bool equal = true;
+    LeftOver whole = left_over(one, [](const Fact& fact) {
+        return fact.size >= 2 && fact.size <= kLongest
+               && fact.kind == FactKind::kWord;
+    });
+    LeftOver begins = left_over(two, [](const Fact&) { return true; });
+    for (size_t i : whole) {
+        Bytes text = one.facts->text(one.facts->items()[i]);
+        for (size_t j : begins) {
+            bool equal = j + text.size() <= parts.size();
             for (size_t k = 0; equal && k < text.size(); k++) {
                 Bytes word = two.facts->text(parts[j + k]);
                 equal = two.other[j + k] == kNone && word.size() > 1
@@ -244,22 +269,11 @@ bool Alignment::same_word(const Fact& a, const Fact& b) const {
 }
 
 void Alignment::match_spellings() {
-    constexpr size_t kMost = 64;  // words left over, so that time is bounded
     const std::vector<Fact>& a = sides_[0].facts->items();
     const std::vector<Fact>& b = sides_[1].facts->items();
-    std::vector<size_t> left_over;
-    for (size_t j = 0; j < b.size() && left_over.size() < kMost; j++) {
-        if (sides_[1].other[j] == kNone && content(b[j])) {
-            left_over.push_back(j);
-        }
-    }
-    size_t looked = 0;
-    for (size_t i = 0; i < a.size() && looked < kMost; i++) {
-        if (sides_[0].other[i] != kNone || !content(a[i])) {
-            continue;
-        }
-        looked++;
-        for (size_t j : left_over) {
+    LeftOver others = left_over(sides_[1], content);
+    for (size_t i : left_over(sides_[0], content)) {
+        for (size_t j : others) {
             if (sides_[1].other[j] == kNone && same_word(a[i], b[j])) {
                 join(i, j);
                 break;
@@ -270,22 +284,11 @@ void Alignment::match_spellings() {
 
 // A word of content finds its like even among light words: "obtain", "get".
 void Alignment::match_senses() {
-    constexpr size_t kMost = 64;  // words left over, so that time is bounded
     const std::vector<Fact>& a = sides_[0].facts->items();
     const std::vector<Fact>& b = sides_[1].facts->items();
-    std::vector<size_t> left_over;
-    for (size_t j = 0; j < b.size() && left_over.size() < kMost; j++) {
-        if (sides_[1].other[j] == kNone && has_senses(b[j])) {
-            left_over.push_back(j);
-        }
-    }
-    size_t looked = 0;
-    for (size_t i = 0; i < a.size() && looked < kMost; i++) {
-        if (sides_[0].other[i] != kNone || !has_senses(a[i])) {
-            continue;
-        }
-        looked++;
-        for (size_t j : left_over) {
+    LeftOver others = left_over(sides_[1], has_senses);
+    for (size_t i : left_over(sides_[0], has_senses)) {
+        for (size_t j : others) {
             if (sides_[1].other[j] == kNone
                 && (content(a[i]) || content(b[j]))
                 && share_sense(a[i], b[j])) {

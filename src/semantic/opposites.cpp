@@ -24,45 +24,57 @@ size_t count_negations(const Side& side) {
     return opens ? count - 1 : count;
 }
 
-// "usable" and "unusable", "hope" and "hopeless".
-bool is_negated(Bytes word, Bytes plain, const Lists& lists,
-                Language language) {
-    constexpr size_t kLeast = 3;
-    if (plain.size() < kLeast || word.size() <= plain.size()) {
-        return false;
-    }
+// Whether `is` holds for what a word denies by a prefix ("unusable"), of which
+// another may be but the beginning, or by a suffix ("hopeless").
+template <typename Is>
+bool denies(Bytes word, const Lists& lists, Language language, Is&& is) {
     for (const std::string& prefix : lists.negative_prefixes(language)) {
-        Bytes rest = word.substr(std::min(prefix.size(), word.size()));
         if (word.starts_with(prefix)
-            && (rest == plain
-                || (rest.size() >= plain.size() && plain.size() > kLeast + 1
-                    && rest.starts_with(plain)))) {
+            && is(word.substr(prefix.size()), true)) {
             return true;
         }
     }
     for (const std::string& suffix : lists.negative_suffixes(language)) {
-        if (word.size() == plain.size() + suffix.size()
-            && word.starts_with(plain) && word.ends_with(suffix)) {
+        if (word.ends_with(suffix)
+            && is(word.substr(0, word.size() - suffix.size()), false)) {
             return true;
         }
     }
     return false;
 }
 
+bool is_denied(Bytes denied, bool may_be_longer, Bytes plain) {
+    constexpr size_t kLeast = 3;
+    return plain.size() >= kLeast && denied.starts_with(plain.front())
+           && (denied == plain
+               || (may_be_longer && plain.size() > kLeast + 1
+                   && denied.starts_with(plain)));
+}
+
+// "usable" and "unusable", "hope" and "hopeless".
+bool is_negated(Bytes word, Bytes plain, const Lists& lists,
+                Language language) {
+    return denies(word, lists, language, [&](Bytes denied, bool longer) {
+        return is_denied(denied, longer, plain);
+    });
+}
+
 // Words of one side that are the other's with a negative affix.
 size_t count_affixes(const Side& one, const Side& two, const Lists& lists) {
     const std::vector<Fact>& a = one.facts->items();
     const std::vector<Fact>& b = two.facts->items();
+    auto lacks = [&](Bytes denied, bool longer) {
+        return std::any_of(
+            two.lacked.begin(), two.lacked.end(), [&](uint16_t j) {
+                return b[j].kind == FactKind::kWord
+                       && is_denied(denied, longer, two.facts->text(b[j]));
+            });
+    };
     size_t count = 0;
     for (uint16_t i : one.lacked) {
-        for (uint16_t j : two.lacked) {
-            if (a[i].kind == FactKind::kWord && b[j].kind == FactKind::kWord
-                && is_negated(one.facts->text(a[i]), two.facts->text(b[j]),
-                              lists, one.facts->language())) {
-                count++;
-                break;
-            }
-        }
+        count += a[i].kind == FactKind::kWord && !two.lacked.empty()
+                 && denies(one.facts->text(a[i]), lists,
+                           one.facts->language(), lacks);
     }
     return count;
 }

@@ -1,6 +1,7 @@
 #include "src/semantic/order.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <span>
 
@@ -119,11 +120,13 @@ bool arguments_swapped(const std::vector<Roles>& a,
 // Ids of matched content in the order of a side's text.
 std::vector<uint16_t> sequence(const Side& side, bool left) {
     std::vector<uint16_t> ids;
+    std::array<bool, Facts::kMaxFacts + 1> seen{};
     const std::vector<Fact>& items = side.facts->items();
     for (size_t i = 0; i < items.size(); i++) {
         uint16_t id = id_of(side, left, i);
         if (Alignment::content(items[i]) && id != Alignment::kNone
-            && !has(ids, id)) {
+            && !seen[id]) {
+            seen[id] = true;
             ids.push_back(id);
         }
     }
@@ -202,13 +205,16 @@ bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
     return false;
 }
 
-// The key beside fact i, `step` away; 0 behind an end.
-uint64_t neighbour(const Side& side, size_t i, bool before) {
+// The keys beside a fact; 0 behind an end.
+struct Slot {
+    uint64_t before;
+    uint64_t after;
+};
+
+Slot slot_of(const Side& side, size_t i) {
     const std::vector<Fact>& items = side.facts->items();
-    if (before) {
-        return i == 0 ? 0 : items[i - 1].key;
-    }
-    return i + 1 == items.size() ? 0 : items[i + 1].key;
+    return {i == 0 ? 0 : items[i - 1].key,
+            i + 1 == items.size() ? 0 : items[i + 1].key};
 }
 
 }  // namespace
@@ -250,15 +256,19 @@ uint16_t slot_rarity(const Alignment& alignment) {
     const Side& right = alignment.right();
     const std::vector<Fact>& a = left.facts->items();
     const std::vector<Fact>& b = right.facts->items();
+    std::vector<Slot> slots;
+    slots.reserve(right.lacked.size());
+    for (uint16_t j : right.lacked) {
+        slots.push_back(slot_of(right, j));
+    }
     uint16_t most = 0;
     for (uint16_t i : left.lacked) {
-        for (uint16_t j : right.lacked) {
-            bool before = neighbour(left, i, true)
-                          == neighbour(right, j, true);
-            bool after = neighbour(left, i, false)
-                         == neighbour(right, j, false);
-            if (before && after) {
-                most = std::max(most, std::min(a[i].idf, b[j].idf));
+        Slot slot = slot_of(left, i);
+        for (size_t k = 0; k < slots.size(); k++) {
+            if (slots[k].before == slot.before
+                && slots[k].after == slot.after) {
+                most = std::max(most,
+                                std::min(a[i].idf, b[right.lacked[k]].idf));
             }
         }
     }
