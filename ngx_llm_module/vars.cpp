@@ -1,6 +1,7 @@
 #include "ngx_llm_module/vars.hpp"
 
 #include "ngx_llm_module/context.hpp"
+#include "src/route/model_name.hpp"
 
 namespace llm::door {
 bool give(ngx_http_request_t* r, ngx_http_variable_value_t* v, Bytes text) {
@@ -88,11 +89,13 @@ bool get_model(ngx_http_request_t* r, Context& ctx,
                 listed.empty() ? Bytes(ctx.exchange.request().model) : listed);
 }
 
+// What an answer calls its model may come to stand in a header.
 bool get_served_model(ngx_http_request_t* r, Context& ctx,
                       ngx_http_variable_value_t* v) {
     Bytes served = ctx.exchange.served_model();
     return give(r, v,
-                served.empty() ? ctx.exchange.upstream_model() : served);
+                route::is_model_name(served) ? served
+                                             : ctx.exchange.upstream_model());
 }
 
 bool get_tenant(ngx_http_request_t* r, Context& ctx,

@@ -21,6 +21,9 @@ $t->start(<<"END");
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+        location /odd/ { llm on; llm_cache z;
+            add_header X-Served \$llm_upstream_model;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/mock/model=a%0d%0aX-Evil:%201/; }
         location = /metrics { llm_metrics; }
         location = /status { llm_status; }
         location = /plain { return 204; }
@@ -42,7 +45,7 @@ my %text = (
 sub ask {
     my ($path, $text, %o) = @_;
     my $test = 'test' . ++$n;
-    my $r = $t->post($path, { model => 'known', %{ $text{$path}->($text) },
+    my $r = $t->post(($o{in} // '') . $path, { model => 'known', %{ $text{$path}->($text) },
             %{ $o{body} // {} } }, 'X-Test' => $test,
         %{ $o{headers} // {} });
     my $line = wait_until {
@@ -101,6 +104,15 @@ is $m->{api}, 'anthropic', '$llm_api of messages';
 my (undef, $e) = ask('/v1/chat/completions', 'no usage',
     headers => { 'X-Mock' => 'usage=none' });
 is $e->{usage_estimated}, '1', 'estimated where nothing was said';
+
+for my $i (1, 2) {
+    my ($odd, $z) = ask('/v1/chat/completions', 'odd', in => '/odd');
+    like $odd->json->{model}, qr/\r\n/, "a model's name with a line end, $i";
+    is scalar $odd->header_values('x-evil'), 0, 'makes no header';
+    is $odd->header('x-served'), 'known', 'the one that was asked for stands';
+    is $z->{upstream_model}, 'known', 'in the log too';
+    is $z->{cache_status}, $i == 1 ? 'MISS' : 'HIT', 'miss, then hit';
+}
 
 $t->get('/plain', 'X-Test' => 'plain');
 my $plain = from_json(wait_until {
