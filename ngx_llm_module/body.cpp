@@ -57,6 +57,22 @@ ngx_int_t set_content_length(ngx_http_request_t* r, size_t size) {
     return NGX_OK;
 }
 
+// nginx keeps the first value that these had: they are what a kin of
+// proxy_pass and proxy_set_body send.
+void forget_variables(ngx_http_request_t* r) {
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    auto* known = static_cast<ngx_http_variable_t*>(core->variables.elts);
+    for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
+        Bytes name = view(known[i].name);
+        if (name == "content_length" || name == "http_content_length"
+            || name == "request_body" || name == "request_body_file") {
+            r->variables[i].valid = 0;
+            r->variables[i].not_found = 0;
+        }
+    }
+}
+
 // A smaller body is copied sooner than cut in pieces.
 constexpr size_t kShareFrom = 16 * 1024;
 
@@ -207,6 +223,7 @@ ngx_int_t replace_body(ngx_http_request_t* r, const ngx_chain_t* client,
     r->request_body->buf = nullptr;
     // The file itself stays to the request's end: a mirror may send it.
     r->request_body->temp_file = nullptr;
+    forget_variables(r);
     return set_content_length(r, size);
 }
 

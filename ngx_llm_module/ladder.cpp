@@ -71,6 +71,12 @@ void wrap_process_header(ngx_http_upstream_t* u, RungState& rung) {
     rung.decided = false;
 }
 
+// The body stands in records or frames of the protocol to the upstream.
+bool is_framed(const ngx_http_upstream_t* u) {
+    Bytes kind = view(u->conf->module);
+    return kind == "fastcgi" || kind == "grpc";
+}
+
 // Nothing can be waited for when the buffer is full, and an answer out of
 // proxy_cache comes from a file.
 bool is_last_look(ngx_http_request_t* r, const RungState& rung) {
@@ -80,7 +86,8 @@ bool is_last_look(ngx_http_request_t* r, const RungState& rung) {
     }
 #endif
     const ngx_buf_t& buffer = r->upstream->buffer;
-    return !rung.hold || buffer.last == buffer.end;
+    return !rung.hold || buffer.last == buffer.end
+           || is_framed(r->upstream);
 }
 
 ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
