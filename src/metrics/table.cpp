@@ -220,8 +220,10 @@ Table::Block* Table::find(const Key& key) const {
     return nullptr;
 }
 
-Table::Block* Table::allocate(size_t bytes, bool overflow) {
-    size_t limit = overflow ? size_ : size_ - reserve_for(size_);
+Table::Block* Table::allocate(size_t bytes, Room room) {
+    size_t limit = room == Room::kOverflow ? size_
+                   : room == Room::kBounded ? size_ / 4 * 3
+                                            : size_ - reserve_for(size_);
     std::atomic_ref next(header().next);
     uint64_t offset = next.load(std::memory_order_relaxed);
     do {
@@ -239,9 +241,14 @@ std::atomic_ref<uint32_t> Table::series_of(const Key& key) const {
 
 Table::Block* Table::insert(const Key& key, bool overflow) {
     // Overshoot by as many workers as there are is what the rest is for.
-    size_t slot_limit = overflow ? slots_ / 8 * 7 : slots_ / 4 * 3;
+    Room room = overflow              ? Room::kOverflow
+                : key.max_series != 0 ? Room::kBounded
+                                      : Room::kUsual;
+    size_t slot_limit = room == Room::kOverflow  ? slots_ / 8 * 7
+                        : room == Room::kBounded ? slots_ / 8 * 5
+                                                 : slots_ / 4 * 3;
     if (load(header().used) >= slot_limit
-        || (!overflow && key.max_series != 0
+        || (room == Room::kBounded
             && series_of(key).load(std::memory_order_relaxed)
                    >= key.max_series)) {
         return nullptr;
@@ -249,7 +256,7 @@ Table::Block* Table::insert(const Key& key, bool overflow) {
     Block* block = allocate(
         round_up(sizeof(Block) + key.cells * sizeof(uint64_t)
                  + key.text_size),
-        overflow);
+        room);
     if (block == nullptr) {
         return nullptr;
     }

@@ -102,6 +102,9 @@ private:
     struct Header;
     struct Block;
     struct Key;
+    // Who asks for a place. Families with a max_series may have one for every
+    // word that clients send: they leave some, so that others find room.
+    enum class Room : uint8_t { kUsual, kBounded, kOverflow };
 
     Header& header() const;
     std::atomic_ref<uint64_t> slot(size_t at) const {
@@ -115,7 +118,7 @@ private:
     Block* find(const Key& key) const;
     Block* insert(const Key& key, bool overflow);
     Block* publish(const Key& key, Block* block);
-    Block* allocate(size_t bytes, bool overflow);
+    Block* allocate(size_t bytes, Room room);
 
     char* memory_ = nullptr;
     size_t size_ = 0;

@@ -150,6 +150,24 @@ TEST(MetricsTable, FullTableCountsUnderOther) {
     EXPECT_EQ(6u, *cells_of(table, kLabelled, {"n0", "red"}));
 }
 
+TEST(MetricsTable, BoundedFamiliesLeaveRoomForOthers) {
+    SharedMemory memory(64 << 10);
+    Table table = memory.fresh_table();
+    constexpr Label kOpen[] = {{"tag"}};
+    Family open{"test_open_total", "", Type::kCounter, kOpen, {}, 0};
+    open.max_series = 100000;
+    for (int i = 0; i < 5000; ++i) {
+        table.counter(open, {"v" + std::to_string(i)}).add();
+    }
+    EXPECT_EQ(5000u, total(table, open));
+    uint64_t dropped = table.dropped();
+    EXPECT_GT(dropped, 4000u);
+    EXPECT_TRUE(table.histogram(kTimes, {"late", "red"}));
+    table.counter(kLabelled, {"late", "red"}).add();
+    EXPECT_NE(nullptr, cells_of(table, kLabelled, {"late", "red"}));
+    EXPECT_EQ(dropped, table.dropped());
+}
+
 TEST(MetricsTable, EvenTheReserveEnds) {
     SharedMemory memory(Table::kMinSize);
     Table table = memory.fresh_table();
