@@ -80,6 +80,14 @@ is $status, 0, 'list';
 like $list, qr/^\w{12} b\xc3\xb6 t$/m, 'names them';
 unlike $list, qr/\Q$second\E/, 'not the keys';
 
+my $link = $t->dir . '/link.json';
+symlink 'keys.json', $link or die $!;
+($status, my $linked) = key('new', '--file', $link, '--name', 'linked',
+    '--tenant', 't');
+chomp $linked;
+ok -l $link, 'a link to the file stays a link';
+like slurp($file), qr/${\ sha256_hex($linked)}/, 'and the file has the key';
+
 for my $case (
     [[@new, '--name', 'x'], qr/--tenant is needed/],
     [[@new, '--name', '', '--tenant', 't'], qr/--name: must/],
@@ -90,6 +98,17 @@ for my $case (
         qr/--budget 5\/year: must/],
     [[@new, '--name', 'x', '--tenant', 't', '--requests', 'many'],
         qr/--requests many: must/],
+    # nginx would refuse the whole file for it.
+    [[@new, '--name', 'x', '--tenant', 't', '--requests',
+        '9999999999999999999/s'], qr/--requests 9+\/s: must/],
+    [[@new, '--name', 'x', '--tenant', 't', '--expires',
+        '2030-02-30T00:00:00Z'], qr/--expires: must/],
+    [[@new, '--name', 'x', '--tenant', 't', '--expires',
+        '2030-02-20T00:00:00+25:00'], qr/--expires: must/],
+    [[@new, '--name', 'x', '--tenant', 't', '--models',
+        join ',', 1 .. 257], qr/--models: there are more than 256/],
+    [[@new, '--name', 'x', '--tenant', 't',
+        map { ('--tag', "t$_=1") } 1 .. 17], qr/--tag: there are more than 16/],
     [['new', '--file', '/nonexistent/k', '--name', 'x', '--tenant', 't'],
         qr/nonexistent/],
 ) {

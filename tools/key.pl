@@ -14,14 +14,19 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use Digest::SHA qw(sha256_hex);
 use Fcntl qw(:DEFAULT :flock);
 use File::Basename qw(basename dirname);
 use Getopt::Long qw(GetOptionsFromArray);
 use IO::Handle;
 use JSON::PP;
+use Time::Local qw(timegm_modern);
 
-my $name_size = 128;
+# What the module takes, no more.
+my $name_size   = 128;
+my $most_tags   = 16;
+my $most_models = 256;
 
 sub fail {
     print STDERR "key: @_\n";
@@ -74,12 +79,23 @@ sub budgets_of {
     return join ', ', map { quoted($_) . ": $windows{$_}" } sort keys %windows;
 }
 
+# An instant that the calendar has.
+sub is_instant {
+    my ($year, $month, $day, $hour, $minute, $second, $east) = $_[0] =~
+        /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:Z|[+-](\d\d:\d\d))$/
+        or return 0;
+    return 0 if defined $east && $east !~ /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+    return defined eval {
+        timegm_modern($second, $minute, $hour, $day, $month - 1, $year);
+    };
+}
+
 sub limits_of {
     my ($o) = @_;
     my @limits;
     for my $name (qw(requests tokens)) {
         my $rate = $o->{$name} // next;
-        $rate =~ m{^[1-9]\d*[km]?/(?:s|m|h|d|second|minute|hour|day)$}
+        $rate =~ m{^[1-9]\d{0,11}[km]?/(?:s|m|h|d|second|minute|hour|day)$}
             or fail("--$name $rate: must be like 60/m");
         push @limits, quoted($name) . ': ' . quoted($rate);
     }
@@ -100,6 +116,7 @@ sub tags_of {
             unless is_plain($name, 1) && is_plain($value, 0);
         $tags{$name} = $value;
     }
+    fail("--tag: there are more than $most_tags") if keys %tags > $most_tags;
     return join ', ', map { quoted($_) . ': ' . quoted($tags{$_}) }
         sort keys %tags;
 }
@@ -117,12 +134,13 @@ sub entry_of {
     if (defined $o->{models}) {
         my @models = split /,/, $o->{models};
         is_plain($_, 1) or fail("--models: \"$_\" is no name") for @models;
+        fail("--models: there are more than $most_models")
+            if @models > $most_models;
         push @members, '"models": [' . join(', ', map { quoted($_) } @models)
             . ']';
     }
     if (defined $o->{expires}) {
-        $o->{expires} =~
-            /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)$/
+        is_instant($o->{expires})
             or fail("--expires: must be like 2030-12-31T23:59:59Z");
         push @members, '"expires": ' . quoted($o->{expires});
     }
@@ -207,6 +225,8 @@ sub make_key {
     fail("--$_ is needed") for grep { !defined $o->{$_} } qw(name tenant);
     my $key   = random_key();
     my $entry = entry_of(sha256_hex($key), $o);
+    # A link stays one: what it leads to is replaced.
+    $o->{file} = abs_path($o->{file}) // $o->{file} if -l $o->{file};
     my $lock  = lock_directory($o->{file});
     my $old   = -e $o->{file} ? read_file($o->{file}) : undef;
     replace_file($o->{file}, with_entry($o->{file}, $old, $entry));
