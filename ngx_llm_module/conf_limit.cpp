@@ -10,6 +10,7 @@
 #include "ngx_llm_module/limits.hpp"
 #include "src/limit/amount.hpp"
 #include "src/limit/glob.hpp"
+#include "src/route/model_name.hpp"
 
 namespace llm::door {
 namespace {
@@ -18,6 +19,7 @@ constexpr ngx_uint_t kMaxNodes = 10000;
 // What a key's own entry may add to a request's demands.
 constexpr size_t kKeyDemands = 5;
 constexpr ngx_msec_t kSnapshotInterval = 10000;
+constexpr ngx_int_t kLongestInterval = 86400000;
 
 // What llm_limit and llm_budget have in common.
 struct Common {
@@ -75,6 +77,10 @@ char* check_name(ngx_conf_t* cf, const ngx_str_t& name) {
     }
     if (name.len == 0 || name.len > 64) {
         return wrong(cf, name, "is no name: 1 to 64 characters are needed");
+    }
+    if (view(name) == limit::kKeysName) {
+        return wrong(cf, name, "is what the limits of the key file are "
+                               "called");
     }
     return NGX_CONF_OK;
 }
@@ -293,6 +299,11 @@ char* set_exceed(ngx_conf_t* cf, const ngx_str_t& argument, Bytes value,
         return wrong(cf, argument, "must be \"reject\" or \"model:NAME\"");
     }
     rule.exceed_model = value.substr(kModel.size());
+    if (!route::is_model_name(rule.exceed_model)
+        || rule.exceed_model.find('$') != std::string::npos) {
+        return wrong(cf, argument, "names no model; variables have no place "
+                                   "there");
+    }
     return NGX_CONF_OK;
 }
 
@@ -401,10 +412,13 @@ char* set_snapshot(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         || ngx_conf_full_name(cf->cycle, &limit.snapshot, 1) != NGX_OK) {
         return wrong(cf, args[1], "is no file");
     }
+    if (view(limit.snapshot).ends_with('/')) {
+        return wrong(cf, args[1], "is a directory: name a file in it");
+    }
     if (cf->args->nelts == 3) {
         ngx_int_t time = ngx_parse_time(&args[2], 0);
-        if (time == NGX_ERROR || time < 1000) {
-            return wrong(cf, args[2], "must be a time of at least 1s");
+        if (time == NGX_ERROR || time < 1000 || time > kLongestInterval) {
+            return wrong(cf, args[2], "must be a time of 1s to 1d");
         }
         limit.snapshot_interval = static_cast<ngx_msec_t>(time);
     }
@@ -473,16 +487,36 @@ size_t demands_of(const LimitLoc& conf) {
     return std::max(early, late);
 }
 
+// Beyond the soft line all requests would be refused for it. With providers
+// it may have a price under one's name.
+bool has_price(const MainConf& main, Bytes model) {
+    const PriceMain& price = main.price;
+    if (price.common == nullptr || price.allow_unpriced
+        || registry_of(main) != nullptr) {
+        return true;
+    }
+    price::Book book{price.own == nullptr ? nullptr : price.own->value(),
+                     price.common->value()};
+    return book.find(model) != nullptr;
+}
+
 // Where every model needs a provider, exceed=model: without one is wrong.
 char* check_budgets(ngx_conf_t* cf, const LocConf& conf) {
     const ngx_array_t* budgets = conf.limit.budgets;
-    if (conf.provider.required != 1 || budgets == nullptr) {
+    if (budgets == nullptr) {
         return NGX_CONF_OK;
     }
     auto* entries = static_cast<BudgetEntry*>(budgets->elts);
     for (ngx_uint_t i = 0; i < budgets->nelts; i++) {
         const std::string& model = entries[i].rule->exceed_model;
-        if (!model.empty()
+        if (!has_price(main_conf(cf), model) && !model.empty()) {
+            complain(cf, entries[i].place,
+                     "\"llm_budget\": \"exceed=model:%s\" has no price in "
+                     "\"llm_prices\", so it would be refused",
+                     model.c_str());
+            return conf_error();
+        }
+        if (!model.empty() && conf.provider.required == 1
             && check_literal_model(cf, main_conf(cf), entries[i].place,
                                    "llm_budget", model)
                    != NGX_OK) {

@@ -404,6 +404,10 @@ subtest 'nginx -t' => sub {
         ['unknown zone', 'usd=5/day tz=Mars/Base', qr/tz=Mars\/Base/],
         ['soft', 'usd=5/day soft=120%', qr/must be 1% to 100%/],
         ['exceed', 'usd=5/day exceed=model:', qr/"reject" or "model:NAME"/],
+        ['exceed of a variable', 'usd=5/day exceed=model:$llm_model',
+            qr/names no model/],
+        ['exceed without a price', 'usd=5/day exceed=model:mystery',
+            qr/"exceed=model:mystery" has no price/],
         ['no usd', 'soft=80%', qr/needs usd=/],
         ['two amounts', 'usd=5/day usd=9/month', qr/"usd=9\/month" is there twice/],
         ['dry twice', 'usd=5/day dry_run dry_run', qr/"dry_run" is there twice/],
@@ -428,6 +432,10 @@ subtest 'nginx -t' => sub {
             qr/needs "llm_prices file"/],
         ['no zone', 'llm_limit b key=$uri requests=5/s;',
             qr/need "llm_zone/],
+        ['the name of what a key has', "$ok llm_limit llm_keys key=\$uri"
+            . ' requests=5/s;', qr/"llm_keys" is what the limits/],
+        ['a directory', "$ok llm_snapshot state/;", qr/is a directory/],
+        ['an interval', "$ok llm_snapshot s 99999999d;", qr/of 1s to 1d/],
         ['nothing', "$ok llm_limit b key=\$uri burst=5;",
             qr/limits nothing|burst= without/],
         ['the same name with other numbers', "$ok"

@@ -324,18 +324,22 @@ bool Spending::degrade(Now now) {
     return false;
 }
 
-// Less than the usual answer, where limits say so and the request nothing.
+// Instead of the usual answer, where limits say so and the request nothing.
 int64_t Spending::expected_output(const Need& need) const {
-    int64_t output = need.output;
+    int64_t each = INT64_MAX;
     for (const LimitAsk& ask : limits_) {
         bool counts = ask.rule->tokens && ask.rule->ceiling > 0
-                      && !ask.value.empty() && !need.output_named
-                      && !ask.rule->dry_run;
-        if (counts && ask.rule->ceiling < output / need.choices) {
-            output = ask.rule->ceiling * need.choices;
-        }
+                      && !ask.value.empty() && !ask.rule->dry_run;
+        each = std::min(each, counts ? ask.rule->ceiling : INT64_MAX);
     }
-    return output;
+    if (need.output_named || each == INT64_MAX) {
+        return need.output;
+    }
+    if (need.price != nullptr && need.price->max_output > 0) {
+        each = std::min(each, need.price->max_output);
+    }
+    constexpr int64_t kMost = limit::Ledger::kMaxAmount / 2;
+    return std::min(each, kMost / need.choices) * need.choices;
 }
 
 std::optional<Denial> Spending::reserve(const Need& wanted, Now now) {

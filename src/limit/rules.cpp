@@ -13,7 +13,7 @@ KeyRules rules_of(const Key& key) {
     const KeyLimits& limits = key.limits;
     if (limits.requests || limits.tokens || limits.concurrency) {
         LimitRule rule;
-        rule.name = "llm_keys";
+        rule.name = kKeysName;
         rule.requests = limits.requests;
         rule.tokens = limits.tokens;
         rule.concurrency = limits.concurrency;
@@ -27,7 +27,8 @@ KeyRules rules_of(const Key& key) {
     }
     for (const KeyBudget& budget : key.budgets) {
         BudgetRule rule;
-        rule.name = "llm_keys/";
+        rule.name = kKeysName;
+        rule.name += '/';
         rule.name += name_of(budget.period);
         rule.nano = budget.nano;
         rule.period = budget.period;

@@ -66,7 +66,8 @@ inline Window window_of(const BudgetRule& rule, int64_t wall_s) {
 }
 
 // The limits and budgets that stand in a key's own entry, under names that
-// no directive can have.
+// no directive can have: this one, and this one with a slash.
+inline constexpr Bytes kKeysName = "llm_keys";
 struct KeyRules {
     std::vector<LimitRule> limits;
     std::vector<BudgetRule> budgets;

@@ -250,6 +250,15 @@ private:
     NodeId model_ = json::kNoNode;
 };
 
+bool says_something(const ModelPrice& price) {
+    bool rates = std::ranges::any_of(price.tiers, [](const Tier& tier) {
+        return std::ranges::any_of(tier.rates, [](int64_t rate) {
+            return rate != Tier::kUnset;
+        });
+    });
+    return rates || price.max_input >= 0 || price.max_output >= 0;
+}
+
 }  // namespace
 
 Result<Table> Table::parse(Bytes text) {
@@ -265,6 +274,7 @@ Result<Table> Table::parse(Bytes text) {
         return Error{Errc::kTooLarge, "holds more than 100000 models"};
     }
     Table table;
+    bool priced = false;
     table.models_.reserve(doc.size(json::kRoot));
     Reader reader(doc);
     for (NodeId member : doc.children(json::kRoot)) {
@@ -281,7 +291,14 @@ Result<Table> Table::parse(Bytes text) {
         if (!price) {
             return price.error();
         }
+        priced = priced || says_something(*price);
         table.models_.emplace(name, std::move(price).value());
+    }
+    // What a server says instead of the file that it has not.
+    if (!priced && doc.size(json::kRoot) > 0) {
+        return Error{Errc::kInvalid,
+                     "has no model with a price of tokens: it is no file of "
+                     "prices"};
     }
     return table;
 }

@@ -19,8 +19,9 @@
 //
 // Errors: a rate that is not a number, is negative or above 1000 USD a token
 // fails the file with the model, the member and the line, and so does a
-// model that stands there twice: whoever watches the file keeps the table
-// that it has. kInvalid, kTooLarge.
+// model that stands there twice; an object in which no model has a price or a
+// window is another file. Whoever watches it keeps the table that it has.
+// kInvalid, kTooLarge.
 //
 // A value for watch::Watched<Table>; const use from any thread.
 #pragma once

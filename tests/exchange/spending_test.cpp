@@ -158,6 +158,11 @@ TEST_F(SpendingTest, ACeilingCountsWhereTheRequestNamesNone) {
     EXPECT_EQ(unnamed.output(), 50);
     EXPECT_FALSE(unnamed.cap());
     unnamed.end(false, at(0));
+    tokens_.ceiling = 200;
+    Spending more = spending({&tokens_});
+    ASSERT_FALSE(more.reserve(need(10, 100, false), at(0)));
+    EXPECT_EQ(more.output(), 200);
+    more.end(false, at(0));
     Spending named = spending({&tokens_});
     EXPECT_TRUE(named.reserve(need(10, 4096), at(0)));
     tokens_.dry_run = true;

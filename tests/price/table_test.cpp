@@ -189,6 +189,10 @@ TEST(Table, NamesTheEntryTheMemberAndTheLine) {
          "line 1: \"m\": \"tiered_pricing\" must be a list"},
         {R"([1])", "must be one object of models"},
         {R"({"": {}})", "\"\": a model's name has 1 to 256 bytes"},
+        {R"({"message": "API rate limit exceeded"})",
+         "has no model with a price of tokens: it is no file of prices"},
+        {R"({"error": {"code": 404, "message": "Not Found"}})",
+         "has no model with a price of tokens: it is no file of prices"},
     };
     for (const Case& c : cases) {
         auto table = Table::parse(c.text);
@@ -199,6 +203,7 @@ TEST(Table, NamesTheEntryTheMemberAndTheLine) {
     EXPECT_FALSE(Table::parse(R"({"m": )").ok());
     EXPECT_FALSE(Table::parse("").ok());
     EXPECT_EQ(table_of("{}").size(), 0u);
+    EXPECT_EQ(table_of(R"({"m": {"max_tokens": 9}, "n": {}})").size(), 2u);
 }
 
 TEST(Table, BoundsTiers) {
