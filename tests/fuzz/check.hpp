@@ -3,16 +3,16 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <source_location>
 
 namespace llm::fuzz {
 
-inline void check(
-    bool holds, const char* what = "this",
-    std::source_location where = std::source_location::current()) {
+// The caller's place by the builtins, which GCC and Clang share: Clang 14 has
+// no std::source_location.
+inline void check(bool holds, const char* what = "this",
+                  const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE()) {
     if (!holds) {
-        std::fprintf(stderr, "%s:%u: does not hold: %s\n",
-                     where.file_name(), where.line(), what);
+        std::fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
         std::abort();
     }
 }
