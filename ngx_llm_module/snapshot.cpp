@@ -9,9 +9,11 @@
 #include <memory>
 
 #include "ngx_llm_module/background.hpp"
+#include "ngx_llm_module/alert.hpp"
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/limit/snapshot.hpp"
+#include "src/metrics/families.hpp"
 #include "src/watch/file.hpp"
 
 namespace llm::door {
@@ -122,17 +124,33 @@ Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
     return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
 }
 
-// Once for each cause, not at every interval.
-void complain_of(const Result<void>& done, ngx_log_t* log) {
+// Once for each cause, not at every interval; whether it was now.
+bool complain_of(const Result<void>& done, ngx_log_t* log) {
     static std::string last;
     std::string text = done.ok() ? std::string() : done.error().message;
-    if (!text.empty() && text != last) {
+    bool news = !text.empty() && text != last;
+    if (news) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "llm: llm_snapshot: %s; the workers need a directory "
                       "that they may write to",
                       text.c_str());
     }
     last = std::move(text);
+    return news;
+}
+
+void tell_written(const Result<void>& done, ngx_log_t* log) {
+    worker_services()
+        .metrics
+        .counter(metrics::kSnapshots, {done.ok() ? "written" : "failed"})
+        .add();
+    if (complain_of(done, log)) {
+        alert(AlertKind::kFileFailed, AlertFields()
+                                          .add("file", "snapshot")
+                                          .add("path", writer().path)
+                                          .add("reason",
+                                               done.error().message));
+    }
 }
 
 // The master makes the directory where there is none, for the workers' user.
@@ -164,7 +182,7 @@ void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
     }
     std::string path(view(conf.snapshot));
     if (!ngx_test_config) {
-        complain_of(make_directory(cycle, path), log);
+        (void) complain_of(make_directory(cycle, path), log);
     }
     auto file = watch::read_file(path, kMaxFile);
     if (!file.ok()) {
@@ -232,7 +250,7 @@ void tick_snapshots(ngx_cycle_t* cycle, MainConf&, Now now) {
         },
         [done, log] {
             writer().busy = false;
-            complain_of(*done, log);
+            tell_written(*done, log);
         });
     self.busy = self.busy && posted;
 }
@@ -240,9 +258,9 @@ void tick_snapshots(ngx_cycle_t* cycle, MainConf&, Now now) {
 void stop_snapshots(ngx_cycle_t* cycle) {
     Writer& self = writer();
     if (!self.path.empty()) {
-        complain_of(write_snapshot(worker_services().ledger, zone_secret(),
-                                   self.path, now()),
-                    cycle->log);
+        tell_written(write_snapshot(worker_services().ledger, zone_secret(),
+                                    self.path, now()),
+                     cycle->log);
     }
 }
 

@@ -15,6 +15,8 @@ $t->write_file('prices.json' => to_json({ m => {
     input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
 my $conf = ($t->head =~ s/"test":/"left":"\$llm_budget_remaining","tenant":"\$llm_tenant","test":/r)
     . 'llm on; llm_prices prices.json; llm_snapshot state/snapshot 1s;'
+    # 404: an alert is given up at once.
+    . 'llm_alert url=http://127.0.0.1:%%PORT:mock%%/alert events=file_failed;'
     . $t->server('llm_budget team key=$http_x_team usd=1/month;'
     . ' llm_limit rate key=$http_x_team requests=100/d;');
 my $file = $t->dir . '/state/snapshot';
@@ -84,6 +86,21 @@ delete $t->{nginx};
 $t->start($conf);
 ($r, $log) = spend(turn => 1);
 is $log->{left}, '0.899000000', 'what was spent last is in the file';
+
+# Where it cannot be written somebody is told before it is needed.
+rename $t->dir . '/state', $t->dir . '/elsewhere' or die $!;
+my $failed = wait_until {
+    $t->metric('llm_snapshots_total', result => 'failed') > 0
+        && $t->metric('llm_alerts_total', event => 'file_failed') > 0;
+} 10;
+ok $failed, 'a snapshot that cannot be written is counted and alerted';
+like $t->log, qr/llm_snapshot: creating ".*": No such file/, 'and logged';
+rename $t->dir . '/elsewhere', $t->dir . '/state' or die $!;
+my $good_ones = $t->metric('llm_snapshots_total', result => 'written');
+my $again = wait_until {
+    $t->metric('llm_snapshots_total', result => 'written') > $good_ones
+} 10;
+ok $again, 'and goes on when it can';
 
 # Held by a stream that the restart ends: it counts as spent.
 my $c = $t->client;

@@ -50,6 +50,7 @@ constexpr Bytes kAttemptOutcomes[] = {
     "request",  "client_gone"};
 constexpr Bytes kCooldownChanges[] = {"opened", "closed"};
 constexpr Bytes kLoadResults[] = {"loaded", "failed"};
+constexpr Bytes kSnapshotResults[] = {"written", "failed"};
 
 constexpr Bytes kAlertResults[] = {"sent", "failed", "dropped",
                                    "suppressed"};
@@ -87,6 +88,7 @@ constexpr Label kCooldownLabels[] = {{"provider"},
                                      {"change", kCooldownChanges}};
 constexpr Label kProviderStateLabels[] = {{"provider"}, {"model"}};
 constexpr Label kWatchLabels[] = {{"file"}, {"result", kLoadResults}};
+constexpr Label kSnapshotLabels[] = {{"result", kSnapshotResults}};
 constexpr Label kAlertLabels[] = {{"event"}, {"result", kAlertResults}};
 constexpr Label kLimitLabels[] = {{"limit"}, {"result", kAdmissions}};
 constexpr Label kUncheckedLabels[] = {{"result", kUncheckedResults}};
@@ -284,6 +286,10 @@ constinit const Family kSemanticBytes =
 constinit const Family kWatchLoads =
     counter("llm_watch_loads_total", "Loads of watched files.", kWatchLabels);
 
+constinit const Family kSnapshots =
+    counter("llm_snapshots_total", "Snapshots of what is spent.",
+            kSnapshotLabels);
+
 constinit const Family kAlerts =
     counter("llm_alerts_total", "Alerts by what became of them.",
             kAlertLabels);
@@ -336,6 +342,7 @@ constexpr const Family* kAll[] = {
     &kSemanticUnencoded, &kSemanticAudited, &kSemanticObserved,
     &kSemanticVectors,
     &kSemanticPartitions, &kSemanticBytes, &kWatchLoads,
+    &kSnapshots,
     &kAlerts,         &kAttempts,        &kCooldowns,
     &kProviderState,  &kCooldownRefused, &kCooldownProbes,
     &kDroppedSeries,  &kSeries,          &kBuildInfo};
