@@ -209,7 +209,7 @@ void use_prices(const PriceMain& conf) {
     worker_services().billing->use(std::move(book));
 }
 
-ngx_int_t start(ngx_cycle_t*, MainConf& conf) {
+ngx_int_t start(ngx_cycle_t* cycle, MainConf& conf) {
     std::vector<std::string> names;
     auto* tags = conf.price.tag_names;
     for (ngx_uint_t i = 0; tags != nullptr && i < tags->nelts; i++) {
@@ -218,6 +218,8 @@ ngx_int_t start(ngx_cycle_t*, MainConf& conf) {
     exchange::Services& services = worker_services();
     services.billing = std::make_unique<exchange::Billing>(std::move(names));
     services.deny_unpriced = !conf.price.allow_unpriced;
+    catch_up(conf.price.common, "prices", cycle->log);
+    catch_up(conf.price.own, "prices", cycle->log);
     use_prices(conf.price);
     return NGX_OK;
 }

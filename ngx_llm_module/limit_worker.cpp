@@ -75,6 +75,7 @@ ngx_int_t start_limits(ngx_cycle_t* cycle, MainConf& conf) {
     exchange::Services& services = worker_services();
     services.limits_fail_open = conf.limit.fail_open;
     services.alert = raise;
+    catch_up(conf.limit.keys, "keys", cycle->log);
     start_snapshots(cycle, conf);
     return NGX_OK;
 }

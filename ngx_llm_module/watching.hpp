@@ -33,6 +33,15 @@ void take_loaded(watch::Watched<T>& file, Bytes what, ngx_log_t* log,
     }
 }
 
+// At a worker's start: one that takes the place of a dead one begins with
+// what the master has read, which may be long ago.
+template <typename T>
+void catch_up(watch::Watched<T>* file, Bytes what, ngx_log_t* log) {
+    if (file != nullptr && file->check(now())) {
+        take_loaded(*file, what, log, file->load());
+    }
+}
+
 // `what` is a label: keys, prices, …, static storage. The file lives as long
 // as the configuration. `swapped`, if given, runs on the loop after every
 // look that found something to read.

@@ -203,6 +203,10 @@ subtest 'a key that ends in the middle of traffic' => sub {
         'a link to another directory is a change';
     soon { $seen->('first') == 401 && $seen->('first') == 401 }
         'for every key';
+    # Not what the master has read when it began.
+    $t->kill_worker($_) for $t->worker_pids;
+    is join(' ', map { $seen->('first') } 1 .. 6), '401 ' x 5 . '401',
+        'a worker in the place of a dead one knows of it from the first';
     link_to('keys.json' => '{"keys": 5}');
     sleep 2.5;
     is $seen->('second'), 200, 'a link to a bad file is not';
