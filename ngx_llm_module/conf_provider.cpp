@@ -190,8 +190,14 @@ ngx_int_t check_providers(ngx_conf_t* cf, MainConf& conf) {
     return check_upstreams(cf, *setup);
 }
 
-ngx_int_t open_registry(ngx_cycle_t*, MainConf& conf) {
+// A worker in the place of a dead one has the keys that the master has read,
+// which may be long ago.
+ngx_int_t open_registry(ngx_cycle_t* cycle, MainConf& conf) {
     worker_services().registry = registry_of(conf);
+    if (conf.provider.setup != nullptr) {
+        poll_provider_keys(*conf.provider.setup, cycle->log,
+                           [](const route::Provider&) {});
+    }
     return NGX_OK;
 }
 

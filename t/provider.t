@@ -433,6 +433,9 @@ symlink "$dir/second.key", "$dir/next.key" or die $!;
 rename "$dir/next.key", "$dir/linked.key" or die $!;
 ok +(wait_until { authorization() eq 'Bearer sk-our-second' } 10),
     'a swapped link is seen';
+$t->kill_worker;
+is authorization(), 'Bearer sk-our-second',
+    'by a worker in the place of a dead one from its first request';
 key_file('second.key', "sk-secret-1\nsk-secret-2\n");
 ok +(wait_until { authorization(); $t->log =~ /linked\.key.*one key alone/ } 10),
     'a broken one is told';
