@@ -419,6 +419,18 @@ bool is_asked_in_part(const ngx_http_request_t* r) {
     return r->allow_ranges && r->headers_in.range != nullptr;
 }
 
+// limit_rate or its kin: where nothing is buffered, nginx loses the timer
+// that such an answer goes on by (1.22: it deletes it where it waits for the
+// upstream).
+bool is_rate_limited(ngx_http_request_t* r) {
+    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    size_t rate = r->limit_rate_set
+                      ? r->limit_rate
+                      : ngx_http_complex_value_size(r, core->limit_rate, 0);
+    return rate > 0;
+}
+
 ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     exchange::ResponseHead head;
     head.status = static_cast<int>(r->headers_out.status);
@@ -453,7 +465,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
         ngx_http_upstream_t* u = r->upstream;
         // Event by event, with the client's pace as the upstream's. Legal
         // here: nginx looks at the flag after the header is sent.
-        if (u != nullptr && !u->store
+        if (u != nullptr && !u->store && !is_rate_limited(r)
 #if (NGX_HTTP_CACHE)
             && !u->cacheable
 #endif

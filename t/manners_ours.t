@@ -54,6 +54,8 @@ $t->start(<<'END');
         location = /check { internal;
             if ($http_x_let = "in") { return 204; } return 403; }
         location /limit/ { limit_req zone=few burst=1 nodelay; proxy_pass http://mock/; }
+        location /slowly/ { limit_rate 20k;
+            proxy_pass http://mock/mock/bigheader=3000/; }
         location /copied/ { mirror /copy; proxy_pass http://mock/; }
         location = /copy { internal;
             proxy_pass http://127.0.0.1:%%PORT:copy%%/; }
@@ -220,6 +222,13 @@ for my $stream (0, 1) {
     is $r[1]->body, $r[0]->body, 'the same stream';
     is_deeply [map { $_->header('x-c') } @r], [qw(MISS HIT)],
         'proxy_cache of streams';
+}
+
+for my $stream (0, 1) {
+    my $ask = chat('slowly', $stream ? (stream => JSON::PP::true()) : ());
+    my $r = $t->post("/slowly/$path", $ask);
+    is $r->status, 200, "limit_rate, stream $stream";
+    ok $r->complete, 'a whole answer behind a large head';
 }
 
 # ---- mirror -----------------------------------------------------------------
