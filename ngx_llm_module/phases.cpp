@@ -132,7 +132,9 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     case NGX_OK:
         break;
     case NGX_DECLINED:
-        add_retry_after(r, ctx);
+        if (!ctx.exchange.denial()) {
+            add_retry_after(r, ctx);
+        }
         return {NGX_DONE, ctx.exchange.refusal()};
     default:
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};

@@ -38,16 +38,36 @@ bool Exchange::start_ladder(Ladder ladder, Now now) {
     }
     std::string own = ladder.own_model;
     Bytes model = own.empty() ? Bytes(request_.model) : Bytes(own);
+    std::string held(upstream_model());
+    auto price = spending_ ? services_.billing->find(held, {}) : nullptr;
     Rungs::Begun begun =
         rungs_.begin(std::move(ladder), model, request_.family, now);
     if (begun == Rungs::Begun::kGo) {
-        return true;
+        // What reserve() holds is for the request's own model. That may be
+        // left alone, or cost something else at the provider that has it.
+        if (!spending_
+            || (rungs_.model() == held
+                && services_.billing->find(held, provider()) == price)) {
+            return true;
+        }
+        return reserve_for_rung(now);
     }
     refusal_ = begun == Rungs::Begun::kUnknown
                    ? unknown_model()
                    : all_cooling(rungs_.retry_ns());
     store_wanted_ = false;
     return false;
+}
+
+// A rung that cannot be paid for is left out.
+bool Exchange::reserve_for_rung(Now now) {
+    while (reserve_again(now) == Step::kRefuse) {
+        if (!rungs_.skip(now)) {
+            refusal_ = denial_->error;
+            return false;
+        }
+    }
+    return true;
 }
 
 route::LadderStep Exchange::rung_failed(route::Fault fault, int status,
@@ -80,11 +100,9 @@ Result<const route::Edits*> Exchange::forward_again(Bytes body, Now now) {
     }
     usage_injected_ = false;
     edited_ = false;
-    while (reserve_again(now) == Step::kRefuse) {
-        if (!rungs_.skip(now)) {
-            release();
-            return Error{Errc::kNoSpace, "no further attempt is paid for"};
-        }
+    if (!reserve_for_rung(now)) {
+        release();
+        return Error{Errc::kNoSpace, "no further attempt is paid for"};
     }
     (void) forward();
     release();

@@ -4,7 +4,8 @@
 //   read()       the body: which protocol, which model, is it well formed
 //   look_up()    the exact cache: forward, reply from memory, or refuse
 //   reserve()    tokens and money of what goes upstream
-//   start_ladder()  who is asked, and who else when that fails
+//   start_ladder()  who is asked, and who else when that fails; reserves anew
+//                where that is not the model that reserve() has held for
 //   forward()    what has to change in the body on its way upstream
 //   release()    the body is no longer needed
 //   rung_failed(), forward_again()  another attempt with the same body, as
@@ -153,8 +154,9 @@ public:
     const Reply& reply() const { return reply_; }
     const api::ApiError& refusal() const { return refusal_; }
 
-    // Who is asked. False: nobody has the model, or all that have it are in
-    // cooldown; refusal() says so.
+    // Who is asked. False: nobody has the model, all that have it are in
+    // cooldown, or who is left cannot be paid for (then denial() says so,
+    // too); refusal() says why.
     bool start_ladder(Ladder ladder, Now now);
     // Before forward(): tokens and money for the model that is asked.
     // kRefuse: denial() says why. A Step of kReply does not occur. When
@@ -317,6 +319,7 @@ private:
     void measure_texts();
     void build_edits();
     Step reserve_again(Now now);
+    bool reserve_for_rung(Now now);
     void judge_provider(End how, Now now);
 
     // follow.cpp
