@@ -218,24 +218,60 @@ void FactReader::add_number(Raw& raw) {
     fact.known = true;
     fact.rank = raw.rank;
     fact.idf = Idf::kMiddling;
-    std::string value = plain_number(raw.folded);
-    if (raw.word.before == '-') {
+    std::string value = raw.word.before == '.'
+                            ? plain_number("0." + raw.folded)
+                        : names_version() ? raw.folded
+                                          : plain_number(raw.folded);
+    if (raw.word.before == '-' || negates_number()) {
         value.insert(value.begin(), '-');
     }
     fact.key = hash64(value, kNumberSeed);
-    for (const Sign& sign : kSigns) {
-        if (sign.code == raw.word.before || sign.code == raw.word.after) {
-            const Term* unit = lists_.find(Language::kEnglish, sign.word);
-            if (unit == nullptr) {
-                std::string cut(sign.word);
-                stem(Language::kEnglish, cut);
-                unit = lists_.find(Language::kEnglish, cut);
-            }
-            fact.unit = unit != nullptr ? unit->unit : uint16_t{0};
-            fact.dimension = unit != nullptr ? unit->dimension : uint8_t{0};
-        }
-    }
+    give_sign(raw.word.before, fact);
+    give_sign(raw.word.after, fact);
     place(fact, value);
+}
+
+// A currency that no list knows is a unit of its own.
+void FactReader::give_sign(uint32_t code, Fact& fact) const {
+    constexpr uint32_t kFirstCurrency = 0x20a0;
+    constexpr uint32_t kPermille = 0x2030;
+    constexpr uint16_t kUnlisted = 0x8000;  // behind those of the lists
+    auto at = std::find_if(
+        std::begin(kSigns), std::end(kSigns),
+        [&](const Sign& sign) { return sign.code == code; });
+    if (at == std::end(kSigns)) {
+        if (code >= kFirstCurrency || code == kPermille) {
+            fact.unit = static_cast<uint16_t>(kUnlisted | code);
+        }
+        return;
+    }
+    std::string word(at->word);
+    const Term* unit = lists_.find(Language::kEnglish, word);
+    if (unit == nullptr) {
+        stem(Language::kEnglish, word);
+        unit = lists_.find(Language::kEnglish, word);
+    }
+    fact.unit = unit != nullptr ? unit->unit : uint16_t{0};
+    fact.dimension = unit != nullptr ? unit->dimension : uint8_t{0};
+}
+
+// Whether what comes next is behind a name: Python 3.10 is not Python 3.1.
+bool FactReader::names_version() const {
+    if (facts_.items_.empty()) {
+        return false;
+    }
+    const Fact& before = facts_.items_.back();
+    Bytes text = facts_.text(before);
+    return before.capital || text == "version" || text == "release";
+}
+
+// "Minus 5" and "negative 5", but not "7 minus 5".
+bool FactReader::negates_number() const {
+    const std::vector<Fact>& items = facts_.items_;
+    size_t size = items.size();
+    Bytes text = size > 0 ? facts_.text(items[size - 1]) : Bytes();
+    return (text == "minus" || text == "negative")
+           && (size < 2 || items[size - 2].kind != FactKind::kNumber);
 }
 
 // A word for a number or for a place in a row. "Second" is a place behind an
@@ -326,6 +362,72 @@ void FactReader::give_ranks() {
                           && (items[i + 1].flags & kDate) != 0);
         if (beside && items[i].kind == FactKind::kNumber) {
             items[i].rank = Rank::kEither;
+        }
+    }
+}
+
+// What the words before item i make of it; English.
+Bound FactReader::bound_of(size_t i) const {
+    struct Word {
+        Bytes text;
+        Bound bound;
+    };
+    constexpr Word kWords[] = {
+        {"over", Bound::kOver},      {"above", Bound::kOver},
+        {"exceeding", Bound::kOver}, {"beyond", Bound::kOver},
+        {"under", Bound::kUnder},    {"below", Bound::kUnder},
+        {"least", Bound::kLeast},    {"minimum", Bound::kLeast},
+        {"up to", Bound::kMost},     {"most", Bound::kMost},
+        {"maximum", Bound::kMost},   {"before", Bound::kBefore},
+        {"until", Bound::kBefore},   {"till", Bound::kBefore},
+        {"after", Bound::kAfter},    {"since", Bound::kAfter},
+    };
+    constexpr Bytes kLess[] = {"less", "fewer", "lower", "younger", "shorter",
+                               "smaller", "cheaper"};
+    const std::vector<Fact>& items = facts_.items_;
+    auto text = [&](size_t at) {
+        return at < items.size() ? facts_.text(items[at]) : Bytes();
+    };
+    auto counts = [&](size_t at) {
+        return at < items.size()
+               && (items[at].kind == FactKind::kNumber
+                   || (items[at].flags & kDate) != 0);
+    };
+    size_t at = i - 1;  // behind the end where there is none
+    while (at < items.size()
+           && ((items[at].flags & kDeterminer) != 0 || text(at) == "age"
+               || (text(at) == "of" && text(at - 1) == "age"))) {
+        at--;
+    }
+    if (text(at) == "than") {
+        return std::find(std::begin(kLess), std::end(kLess), text(at - 1))
+                       != std::end(kLess)
+                   ? Bound::kUnder
+                   : Bound::kOver;
+    }
+    if ((items[i].flags & kDate) != 0 && text(at) == "by") {
+        return Bound::kBefore;
+    }
+    if (text(at) == "and" && counts(at - 1)) {
+        return Bound::kAnother;
+    }
+    for (const Word& word : kWords) {
+        if (word.text == text(at)) {
+            return word.bound;
+        }
+    }
+    return Bound::kNone;
+}
+
+void FactReader::give_bounds() {
+    std::vector<Fact>& items = facts_.items_;
+    if (facts_.language_ != Language::kEnglish) {
+        return;
+    }
+    for (size_t i = 0; i < items.size(); i++) {
+        if (items[i].kind == FactKind::kNumber
+            || (items[i].flags & kDate) != 0) {
+            items[i].bound = bound_of(i);
         }
     }
 }

@@ -71,6 +71,9 @@ void FactReader::tell_language(Language fallback) {
         }
     }
     facts_.language_ = fallback;
+    size_t words = static_cast<size_t>(std::count_if(
+        raws_.begin(), raws_.begin() + static_cast<std::ptrdiff_t>(looked),
+        [](const Raw& raw) { return raw.word.letters && !raw.word.code; }));
     if (slavic * 2 > looked) {
         facts_.language_ = Language::kRussian;
         facts_.sure_ = true;
@@ -91,6 +94,9 @@ void FactReader::tell_language(Language fallback) {
         }
     }
     facts_.sure_ = best >= second + 3;
+    // Relatives of Spanish and Romanian share words with them.
+    bool english = facts_.language_ == Language::kEnglish;
+    facts_.foreign_ = best * 2 < words * (english ? 1 : 2);
 }
 
 void FactReader::stem_all() {
@@ -102,6 +108,8 @@ void FactReader::stem_all() {
         }
         raw.term = lists_.base_of(facts_.language_, raw.term, raw.stem);
         raw.longest = lists_.phrase_from(facts_.language_, raw.stem);
+        raw.accents = accents_of(raw.word.raw);
+        facts_.accented_ = facts_.accented_ || raw.accents != 0;
         if (lists_.has_operator_terms()) {
             raw.own_stem = raw.folded;
             stem(Language::kEnglish, raw.own_stem);
@@ -194,9 +202,29 @@ void FactReader::add_identifier(Raw& raw) {
     place(fact, raw.folded);
 }
 
+// "Vitamin A", "USB-C": a capital that stands alone is a name, but "I" and what
+// a hyphen joins to the word behind it: X-ray.
+bool FactReader::is_letter(const Scanned& word) const {
+    return !shouted_ && !word.first && word.upper && word.raw.size() == 1
+           && word.raw != "I" && !word.joined;
+}
+
+void FactReader::add_letter(const Raw& raw) {
+    Fact fact;
+    fact.kind = FactKind::kIdentifier;
+    fact.idf = Idf::kUnknown;
+    fact.capital = true;
+    fact.key = hash64(raw.word.raw, kIdentifierSeed);
+    place(fact, raw.folded);
+}
+
 void FactReader::add_word(size_t i, size_t count, const Term* term,
                           Bytes joined) {
     const Raw& raw = raws_[i];
+    if (is_letter(raw.word) && count == 1) {
+        add_letter(raw);
+        return;
+    }
     if (term != nullptr && (term->number >= 0 || term->place > 0)
         && add_number_word(i, count, *term)) {
         return;
@@ -213,6 +241,7 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
     fact.idf = english ? counted.value_or(Idf::kUnknown) : Idf::kMiddling;
     fact.known = term != nullptr || counted.has_value();
     fact.key = hash64(joined, kWordSeed);
+    fact.accents = count == 1 ? raw.accents : 0;
     if (!shouted_ && count == 1 && i > 0 && raws_[i - 1].word.digits) {
         fact.capitals = capitals_of(raw.word.raw);
     }
@@ -400,6 +429,7 @@ void FactReader::read(Bytes text, Language fallback) {
     give_units();
     tell_months();
     give_ranks();
+    give_bounds();
 }
 
 Facts Facts::read(Bytes text, const Lists& lists, const Idf& idf,

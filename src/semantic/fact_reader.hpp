@@ -35,6 +35,7 @@ private:
         Rank rank = Rank::kCount;    // of a number
         const Term* term = nullptr;  // of the stem alone
         bool english = false;        // stem and term are made, of English
+        uint32_t accents = 0;
         size_t longest = 1;          // words of phrases that begin with it
     };
 
@@ -54,8 +55,13 @@ private:
 
     size_t add_at(size_t i);
     void add_number(Raw& raw);
+    void give_sign(uint32_t code, Fact& fact) const;
+    bool names_version() const;
+    bool negates_number() const;
     bool add_number_word(size_t i, size_t count, const Term& term);
     void add_identifier(Raw& raw);
+    bool is_letter(const Scanned& word) const;
+    void add_letter(const Raw& raw);
     void add_word(size_t i, size_t count, const Term* term, Bytes stem);
     static bool is_a(const Raw& raw, uint32_t flags);
     const Term* find_phrase(size_t i, size_t count, Bytes stems) const;
@@ -64,6 +70,8 @@ private:
     void join_numbers();
     void give_units();
     void give_ranks();
+    void give_bounds();
+    Bound bound_of(size_t i) const;
     void tell_months();
 
     // Whether `word` is but digits with points, commas and colons.

@@ -28,6 +28,18 @@ enum class FactKind : uint8_t {
 // What a number says: how many (3 cards), or the how manieth (3rd card).
 enum class Rank : uint8_t { kEither, kCount, kPlace };
 
+// How a number or a day is meant: up to it, from it on, and another one.
+enum class Bound : uint8_t {
+    kNone,
+    kOver,
+    kUnder,
+    kLeast,
+    kMost,
+    kBefore,
+    kAfter,
+    kAnother,
+};
+
 struct Fact {
     uint64_t key = 0;        // equal for what means the same
     uint32_t begin = 0;      // in folded()
@@ -40,7 +52,9 @@ struct Fact {
     bool code = false;       // identifier without digits: snake_case, `code`
     uint32_t capitals = 0;   // of a word behind a number: how capitals stand
                              // in it; 0: there are none
+    uint32_t accents = 0;    // how accents stand in it; 0: there are none
     Rank rank = Rank::kCount;  // of a number
+    Bound bound = Bound::kNone;  // of a number or a date
     uint8_t dimension = 0;   // of the unit
     uint16_t unit = 0;
     uint16_t idf = 0;        // hundredths of a natural logarithm
@@ -64,6 +78,10 @@ public:
     Language language() const { return language_; }
     // Whether the language was plain to see.
     bool sure() const { return sure_; }
+    // Whether it seems to be in a language of which there are no lists.
+    bool foreign() const { return foreign_; }
+    // Whether who wrote it sets accents.
+    bool accented() const { return accented_; }
     // Whether who wrote it sets capitals: it begins with one, and is neither
     // a title nor shouted.
     bool cased() const { return cased_; }
@@ -80,6 +98,8 @@ private:
     uint64_t rest_ = 0;
     Language language_ = Language::kEnglish;
     bool sure_ = false;
+    bool foreign_ = false;
+    bool accented_ = false;
     bool cased_ = false;
 };
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 
+#include "src/base/hash.hpp"
+
 namespace llm::semantic {
 namespace {
 
@@ -176,6 +178,25 @@ bool is_wide_upper(uint32_t code) {
            || category(code) == UTF8PROC_CATEGORY_LT;
 }
 
+// Marks that many leave out: accents of Latin, Greek and Cyrillic letters, the
+// points of Hebrew, the vowels of Arabic, what says how an emoji is drawn. In
+// other scripts a mark makes another letter or is a vowel: か, が; หมู, หมี.
+bool is_optional_mark(uint32_t code) {
+    struct Range {
+        uint32_t first, last;
+    };
+    constexpr Range kOptional[] = {
+        {0x300, 0x36f},   {0x483, 0x487},   {0x591, 0x5c7},
+        {0x610, 0x61a},   {0x64b, 0x65f},   {0x670, 0x670},
+        {0x6d6, 0x6ed},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
+        {0x20d0, 0x20f0}, {0xfe00, 0xfe2f}};
+    return std::any_of(std::begin(kOptional), std::end(kOptional),
+                       [&](const Range& range) {
+                           return code >= range.first && code <= range.last;
+                       })
+           && category(code) == UTF8PROC_CATEGORY_MN;
+}
+
 void fold_to(uint32_t code, std::string& out) {
     if (code < 0x80) {
         out += ascii_lower(static_cast<char>(code));
@@ -192,7 +213,7 @@ void fold_to(uint32_t code, std::string& out) {
     }
     for (utf8proc_ssize_t i = 0; i < count; i++) {
         auto part = static_cast<uint32_t>(parts[i]);
-        if (category(part) == UTF8PROC_CATEGORY_MN) {
+        if (is_optional_mark(part)) {
             continue;
         }
         char bytes[4];
@@ -212,6 +233,41 @@ void fold_to(Bytes text, std::string& out) {
     for (p = wide; p < end;) {
         fold_to(next_code_point(p, end), out);
     }
+}
+
+uint32_t accents_of(Bytes word) {
+    constexpr uint32_t kFirst = 0x300;
+    constexpr uint32_t kLast = 0x36f;
+    constexpr uint32_t kComma = 0x326;  // below: ș, which many write as ş
+    constexpr uint32_t kCedilla = 0x327;
+    constexpr uint32_t kLatinEnd = 0x370;
+    uint64_t digest = 0;
+    const char* p = word.data();
+    const char* end = p + word.size();
+    for (uint64_t place = 0; p < end; place++) {
+        uint32_t code = next_code_point(p, end);
+        utf8proc_int32_t parts[16];
+        int last_class = 0;
+        utf8proc_ssize_t count =
+            code < 0x80 ? 0
+                        : utf8proc_decompose_char(
+                              static_cast<utf8proc_int32_t>(code), parts, 16,
+                              UTF8PROC_DECOMPOSE, &last_class);
+        bool alone = code >= kFirst && code <= kLast;
+        place -= alone ? 1 : 0;  // of the letter before
+        for (utf8proc_ssize_t i = alone ? 0 : 1; i < std::min<utf8proc_ssize_t>(
+                 count, 16); i++) {
+            auto mark = static_cast<uint32_t>(parts[i]);
+            if (static_cast<uint32_t>(parts[0]) < kLatinEnd && mark >= kFirst
+                && mark <= kLast) {
+                uint64_t said[] = {digest, place,
+                                   mark == kCedilla ? kComma : mark};
+                digest = hash64(Bytes(reinterpret_cast<const char*>(said),
+                                      sizeof(said)));
+            }
+        }
+    }
+    return digest == 0 ? 0 : static_cast<uint32_t>(digest) | 1;
 }
 
 void lower_to(uint32_t code, std::string& out) {

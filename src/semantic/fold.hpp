@@ -1,4 +1,5 @@
-// Words as the guards compare them: folded (lower case, no accents), then
+// Words as the guards compare them: folded (lower case, no marks that many
+// leave out: accents, the points of Hebrew and Arabic), then
 // stemmed lightly, so that endings which say only number or tense are gone.
 // Stems are keys, not words; prefixes stay, since they may say the opposite.
 //
@@ -26,9 +27,15 @@ inline bool is_upper(uint32_t code) {
     return code >= 0x80 ? is_wide_upper(code) : code >= 'A' && code <= 'Z';
 }
 
-// Appends lower case without marks, UTF-8.
+bool is_optional_mark(uint32_t code);
+
+// Appends lower case without optional marks, UTF-8.
 void fold_to(uint32_t code, std::string& out);
 void fold_to(Bytes text, std::string& out);
+
+// A digest of the accents of Latin letters, and of where they stand; 0: there
+// are none.
+uint32_t accents_of(Bytes word);
 
 // Appends lower case, marks and all, UTF-8.
 void lower_to(uint32_t code, std::string& out);

@@ -18,11 +18,55 @@ constexpr Bytes kNames[kVetoes] = {
     "veto:identifier", "veto:negation", "veto:antonym", "veto:order",
     "veto:name",    "veto:rare_word", "veto:term"};
 
+bool is_number(const Fact& fact) {
+    return fact.kind == FactKind::kNumber;
+}
+
+bool is_date(const Fact& fact) {
+    return (fact.flags & kDate) != 0;
+}
+
+// Of facts for which `is` holds: up to 10 and over 10, by Friday and on
+// Friday.
+template <typename Is>
+bool bound_differs(const Alignment& alignment, Is&& is) {
+    const Side& left = alignment.left();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = alignment.right().facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        if (left.other[i] != Alignment::kNone && is(a[i])
+            && a[i].bound != b[left.other[i]].bound) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether one side says one of numbers in a row more often: 1 1/2 and 1/2.
+bool said_more_often(const Side& one, const Side& two) {
+    const std::vector<Fact>& items = one.facts->items();
+    for (size_t i = 0; i < items.size(); i++) {
+        uint16_t j = one.other[i];
+        bool row = (i > 0 && is_number(items[i - 1]))
+                   || (i + 1 < items.size() && is_number(items[i + 1]));
+        if (row && is_number(items[i]) && j != Alignment::kNone
+            && two.other[j] != i) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Another number, or three things and the third.
 bool number_differs(const Alignment& alignment) {
     const Side& left = alignment.left();
     const std::vector<Fact>& a = left.facts->items();
     const std::vector<Fact>& b = alignment.right().facts->items();
+    if (bound_differs(alignment, is_number)
+        || said_more_often(left, alignment.right())
+        || said_more_often(alignment.right(), left)) {
+        return true;
+    }
     for (size_t i = 0; i < a.size(); i++) {
         if (a[i].kind == FactKind::kNumber && a[i].rank != Rank::kEither
             && left.other[i] != Alignment::kNone) {
@@ -32,9 +76,7 @@ bool number_differs(const Alignment& alignment) {
             }
         }
     }
-    return on_either(alignment, [](const Fact& fact) {
-        return fact.kind == FactKind::kNumber;
-    });
+    return on_either(alignment, is_number);
 }
 
 // Equal numbers of other units, the same letters with other capitals (Mb and
@@ -94,13 +136,41 @@ bool tense_differs(const Side& one, const Side& two) {
 bool date_differs(const Alignment& alignment) {
     return tense_differs(alignment.left(), alignment.right())
            || tense_differs(alignment.right(), alignment.left())
-           || on_either(alignment, [](const Fact& fact) {
-        return (fact.flags & kDate) != 0;
+           || bound_differs(alignment, is_date)
+           || on_either(alignment, is_date);
+}
+
+bool is_literal(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    return std::any_of(items.begin(), items.end(), [](const Fact& fact) {
+        return (fact.flags & kLiteral) != 0;
     });
 }
 
+// Where one asks how a word is spelt, another word of the same meaning is
+// another question.
+bool wording_differs(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    if (!is_literal(left) && !is_literal(right)) {
+        return false;
+    }
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = right.facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        uint16_t j = left.other[i];
+        if (j != Alignment::kNone && (a[i].flags & kLiteral) == 0
+            && Alignment::content(a[i])
+            && left.facts->text(a[i]) != right.facts->text(b[j])) {
+            return true;
+        }
+    }
+    return on_both(alignment, Alignment::content);
+}
+
 bool identifier_differs(const Alignment& alignment) {
-    return signs_differ(alignment.left().facts->signs(),
+    return wording_differs(alignment)
+           || signs_differ(alignment.left().facts->signs(),
                         alignment.right().facts->signs())
            || on_either(alignment,
                      [](const Fact& fact) {
@@ -120,6 +190,14 @@ uint16_t rarest_left_over(const Side& side) {
     return most;
 }
 
+// What is said in a language of which the guards know nothing is the same only
+// in the same words: one more may deny it.
+bool strange_words_differ(const Alignment& alignment) {
+    return (alignment.left().facts->foreign()
+            || alignment.right().facts->foreign())
+           && on_either(alignment, [](const Fact&) { return true; });
+}
+
 // Where all else is equal, a rare word in the slot of another asks about
 // another thing; so do words of both sides that no background knows, unless
 // the texts share much. Other wordings are left to the probability: on
@@ -129,6 +207,9 @@ bool rare_word_differs(const Alignment& alignment) {
     const Side& right = alignment.right();
     if (left.facts->sure() && right.facts->sure()
         && left.facts->language() != right.facts->language()) {
+        return true;
+    }
+    if (strange_words_differ(alignment)) {
         return true;
     }
     double shared = alignment.shared();

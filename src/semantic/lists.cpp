@@ -29,7 +29,8 @@ constexpr Section kFlagSections[] = {
     {"capital", kCapital},   {"opening", kLight},
     {"past", kPast},         {"future", kFuture},
     {"part", kNamePart},       {"than", kThan},
-    {"particle", kParticle},
+    {"particle", kParticle}, {"literal", kLiteral},
+    {"focus", kFocus},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},

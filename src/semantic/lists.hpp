@@ -58,6 +58,8 @@ enum TermFlag : uint32_t {
     kNamePart = 1 << 23,    // beside a name, of another: North, City
     kThan = 1 << 24,        // behind what is compared
     kParticle = 1 << 25,    // may stand away from its verb: turn ... off
+    kLiteral = 1 << 26,     // asks about words as they are written: spell
+    kFocus = 1 << 27,       // leaves out all others: only
 };
 
 // One word or phrase of a list.

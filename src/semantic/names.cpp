@@ -84,10 +84,33 @@ bool sense_differs(const Alignment& alignment) {
     return differs;
 }
 
+// "Años" here and "anos" there, by two who set accents. In Romanian an accent
+// may be but an ending: limita, limită.
+bool accents_differ(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = alignment.right().facts->items();
+    if (!left.facts->accented() || !alignment.right().facts->accented()
+        || left.facts->language() == Language::kRomanian) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size(); i++) {
+        uint16_t j = left.other[i];
+        if (j != Alignment::kNone && a[i].accents != b[j].accents
+            && Alignment::content(a[i]) && a[i].size == b[j].size
+            && left.facts->text(a[i])
+                   == alignment.right().facts->text(b[j])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 bool name_differs(const Alignment& alignment) {
     return sense_differs(alignment)
+           || accents_differ(alignment)
            || part_left_over(alignment.left())
            || part_left_over(alignment.right())
            || variant_left_over(alignment.left())

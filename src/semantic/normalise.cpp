@@ -32,7 +32,12 @@ bool only_closing(Bytes text) {
     return true;
 }
 
-// Whether case and spaces may carry meaning: code and quotations.
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Whether case and spaces may carry meaning: code, options of commands (-v and
+// -V), a factorial, quotations.
 bool is_literal(Bytes text) {
     if (text.find_first_of("`{}<>=\"\\|~^$#[]") != Bytes::npos) {
         return true;
@@ -41,6 +46,15 @@ bool is_literal(Bytes text) {
                         Bytes("\xe2\x80\x9e"), Bytes("\xc2\xab"),
                         Bytes("\xc2\xbb"), Bytes("\n ")}) {
         if (text.find(quote) != Bytes::npos) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i + 1 < text.size(); i++) {
+        bool option = (i == 0 || text[i - 1] == ' ') && text[i] == '-'
+                      && (is_letter(text[i + 1]) || text[i + 1] == '-');
+        bool factorial = text[i] >= '0' && text[i] <= '9'
+                         && text[i + 1] == '!';
+        if (option || factorial) {
             return true;
         }
     }
@@ -106,12 +120,10 @@ void cut_courtesies(Bytes text, const Cues& cues, size_t& from, size_t& to) {
 
 // Cuts what stands after the last word, if it can but close the sentence.
 size_t end_of(Bytes text, size_t last) {
-    size_t end = text.size();
-    return only_closing(text.substr(last, end - last)) ? last : end;
-}
-
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    Bytes marks = text.substr(last);
+    bool factorial = last > 0 && text[last - 1] >= '0' && text[last - 1] <= '9'
+                     && marks.starts_with("!?");
+    return !only_closing(marks) ? text.size() : factorial ? last + 1 : last;
 }
 
 // How many letters at `p` may be a unit in which a capital says something:

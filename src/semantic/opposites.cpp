@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "src/semantic/left_over.hpp"
+
 namespace llm::semantic {
 namespace {
 
@@ -64,15 +66,19 @@ size_t count_affixes(const Side& one, const Side& two, const Lists& lists) {
     const std::vector<Fact>& a = one.facts->items();
     const std::vector<Fact>& b = two.facts->items();
     auto lacks = [&](Bytes denied, bool longer) {
-        return std::any_of(
-            two.lacked.begin(), two.lacked.end(), [&](uint16_t j) {
-                return b[j].kind == FactKind::kWord
-                       && is_denied(denied, longer, two.facts->text(b[j]));
-            });
+        for (size_t j = 0; j < b.size(); j++) {
+            if (two.other[j] == Alignment::kNone
+                && b[j].kind == FactKind::kWord
+                && is_denied(denied, longer, two.facts->text(b[j]))) {
+                return true;
+            }
+        }
+        return false;
     };
     size_t count = 0;
     for (uint16_t i : one.lacked) {
-        count += a[i].kind == FactKind::kWord && !two.lacked.empty()
+        count += a[i].kind == FactKind::kWord
+                 && (a[i].flags & kNegation) == 0
                  && denies(one.facts->text(a[i]), lists,
                            one.facts->language(), lacks);
     }
@@ -212,6 +218,15 @@ bool opposite(const Alignment& alignment, const Lists& lists) {
     return false;
 }
 
+// Where all else is equal, "only" makes another question.
+bool focus_differs(const Alignment& alignment) {
+    auto focus = [](const Fact& fact) { return (fact.flags & kFocus) != 0; };
+    return on_either(alignment, focus)
+           && !on_either(alignment, [&](const Fact& fact) {
+                  return Alignment::content(fact) && !focus(fact);
+              });
+}
+
 }  // namespace
 
 bool negation_differs(const Alignment& alignment, const Lists& lists) {
@@ -234,7 +249,8 @@ bool negation_differs(const Alignment& alignment, const Lists& lists) {
 }
 
 bool opposite_differs(const Alignment& alignment, const Lists& lists) {
-    return opposite(alignment, lists) || opening_differs(alignment)
+    return opposite(alignment, lists) || focus_differs(alignment)
+           || opening_differs(alignment)
            || comparison_differs(alignment);
 }
 

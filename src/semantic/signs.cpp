@@ -47,10 +47,57 @@ uint64_t chain(uint64_t digest, uint32_t code) {
            | 1;
 }
 
+bool is_mark(char c) {
+    return Bytes("!%\\@#.&?:;$-").find(c) != Bytes::npos || c == '/'
+           || sign_of(static_cast<unsigned char>(c)) == Sign::kOperator;
+}
+
+// Whether marks that a word follows at once make another word of it: "/help",
+// not "-5", "$5", ".5", "- item" or ":x".
+bool is_prefix(Bytes marks) {
+    return marks.find_first_not_of("-.:;?$") != Bytes::npos
+           || marks.starts_with("--") || marks == "..";
+}
+
+// Whether marks that stand between spaces are more than a dash or a pause.
+bool is_token(Bytes marks) {
+    return marks.find_first_of("@#%\\$") != Bytes::npos
+           || (marks.size() > 1
+               && marks.find_first_not_of("-.!") != Bytes::npos);
+}
+
+// Of what stands at the beginning of words.
+uint64_t code_of(Bytes text) {
+    uint64_t digest = 0;
+    for (size_t i = 0; i < text.size(); i++) {
+        bool factorial = i > 0 && text[i] == '!' && text[i - 1] >= '0'
+                         && text[i - 1] <= '9' && i + 1 < text.size();
+        if (factorial) {
+            digest = hash64("!", digest) | 1;
+        }
+        if (i > 0 && text[i - 1] != ' ' && text[i - 1] != '\n') {
+            continue;
+        }
+        size_t end = i;
+        while (end < text.size() && is_mark(text[end])) {
+            end++;
+        }
+        Bytes marks = text.substr(i, end - i);
+        bool last = text.find_first_not_of(" \r\n", end) == Bytes::npos;
+        bool alone = end == text.size() || text[end] == ' ';
+        if (!marks.empty() && !last
+            && (alone ? is_token(marks) : is_prefix(marks))) {
+            digest = hash64(marks, digest) | 1;
+        }
+    }
+    return digest;
+}
+
 }  // namespace
 
 Signs signs_of(Bytes text) {
     Signs signs;
+    signs.code = code_of(text);
     bool formula = false;
     const char* p = text.data();
     const char* end = p + text.size();
@@ -71,7 +118,7 @@ Signs signs_of(Bytes text) {
 }
 
 bool signs_differ(const Signs& a, const Signs& b) {
-    return a.formula != b.formula
+    return a.formula != b.formula || a.code != b.code
            || (a.pictures != 0 && b.pictures != 0
                && a.pictures != b.pictures);
 }

@@ -14,6 +14,8 @@ namespace llm::semantic {
 struct Signs {
     // Digests, in the order of the text; 0: there is none.
     uint64_t formula = 0;   // operators, and the brackets round them
+    uint64_t code = 0;      // marks at the front of words (!x, ../a, %d) and
+                            // those that stand alone (??, &&, @)
     uint64_t pictures = 0;  // emoji and other symbols
 };
 

@@ -22,7 +22,7 @@ bool ends_sentence(uint32_t code) {
 }
 
 bool is_sign(uint32_t code) {
-    return code == '$' || code == '%' || code == 0xb0
+    return code == '$' || code == '%' || code == 0xb0 || code == 0x2030
            || (code >= 0xa2 && code <= 0xa5)
            || (code >= 0x20a0 && code <= 0x20cf);
 }
@@ -162,9 +162,9 @@ bool Scanner::next(Scanned& out) {
         return false;
     }
     out.first = sentence_;
-    bool minus = (previous_ == '-' || previous_ == 0x2212)
-                 && (before_previous_ == ' ' || before_previous_ == '(');
-    if (is_sign(previous_) || minus) {
+    bool apart = before_previous_ == ' ' || before_previous_ == '(';
+    bool minus = apart && (previous_ == '-' || previous_ == 0x2212);
+    if (is_sign(previous_) || minus || (previous_ == '.' && apart)) {
         out.before = minus ? '-' : previous_;
     }
     bool code = code_;
@@ -182,6 +182,7 @@ bool Scanner::next(Scanned& out) {
         }
         out.raw = {out.raw.data(), static_cast<size_t>(p_ - out.raw.data())};
     }
+    out.joined = p_ < end_ && *p_ == '-';
     sentence_ = false;
     before_previous_ = 'a';
     previous_ = 'a';

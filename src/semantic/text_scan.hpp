@@ -18,7 +18,7 @@ namespace llm::semantic {
 struct Scanned {
     Bytes raw;
     Bytes tail;           // a letter in brackets that belongs to it: 401(k)
-    uint32_t before = 0;  // the sign right before a number: $ € - …
+    uint32_t before = 0;  // the sign right before a number: $ € - . …
     uint32_t after = 0;   // right after it: % ° € …
     bool first = false;   // of a sentence
     bool digits = false;
@@ -27,6 +27,7 @@ struct Scanned {
     bool caps = false;    // upper case, two letters or more, but for one: ETFs
     bool code = false;    // camelCase, snake_case, dotted, in backquotes
     bool date = false;    // 2024-03-01
+    bool joined = false;  // by a hyphen to what follows
 };
 
 class Scanner {

@@ -238,7 +238,7 @@ TEST(Guards, before_and_after) {
     EXPECT_EQ(veto("Do I drink it prior to bed?", "Do I drink it after bed?"),
               "veto:antonym");
     EXPECT_EQ(veto("Are you shut until June?", "Are you shut from June?"),
-              "veto:antonym");
+              "veto:date");
     EXPECT_EQ(veto("Was the pool heated?", "Will the pool be heated?"),
               "veto:date");
     EXPECT_EQ(veto("What used to be the fee?", "What is the fee?"),

@@ -40,6 +40,9 @@ TEST(Normalise, what_carries_meaning_stays) {
     EXPECT_NE(key("año"), key("ano"));
     EXPECT_NE(key("What is C++?"), key("What is C?"));
     EXPECT_NE(key("What is C#?"), key("What is C?"));
+    EXPECT_NE(key("What does grep -v do?"), key("What does grep -V do?"));
+    EXPECT_NE(key("What is 5!?"), key("What is 5?"));
+    EXPECT_EQ(key("Do you take 5 - or 10!"), key("do you take 5 - or 10"));
     EXPECT_NE(key("Is 100 Mbps enough?"), key("Is 100 MBps enough?"));
     EXPECT_NE(key("Is 5mW a lot?"), key("Is 5MW a lot?"));
     EXPECT_EQ(key("Is 100 Mbps Enough?"), key("is 100 Mbps enough"));

@@ -1,0 +1,150 @@
+// Vetoes by what stands beside words, in them and between them: bounds of
+// numbers, signs, single letters, marks, accents, scripts, languages.
+#include <gtest/gtest.h>
+
+#include "src/semantic/decision.hpp"
+
+namespace llm::semantic {
+namespace {
+
+const Judge& judge() {
+    static const Result<Judge> made = Judge::create({});
+    return *made;
+}
+
+std::string veto(const char* a, const char* b) {
+    std::string there(judge().judge(a, b, 0.95, EncoderKind::kMinilm).veto);
+    std::string back(judge().judge(b, a, 0.95, EncoderKind::kMinilm).veto);
+    EXPECT_EQ(there, back) << a << " / " << b;
+    return there;
+}
+
+TEST(LookAlikes, how_a_number_is_meant) {
+    EXPECT_EQ(veto("Which plan is for up to 10 users?",
+                   "Which plan is for over 10 users?"), "veto:number");
+    EXPECT_EQ(veto("Which plan is for more than 10 users?",
+                   "Which plan is for 10 users?"), "veto:number");
+    EXPECT_EQ(veto("Is it free for people older than 65?",
+                   "Is it free for people over the age of 65?"), "");
+    EXPECT_EQ(veto("Do I pay by Friday?", "Do I pay on Friday?"),
+              "veto:date");
+    EXPECT_EQ(veto("Is it open Monday to Friday?",
+                   "Is it open Monday and Friday?"), "veto:date");
+    EXPECT_EQ(veto("Is there a discount for 5-10 seats?",
+                   "Is there a discount for 5 to 10 seats?"), "");
+    EXPECT_EQ(veto("What clothes for minus 5 degrees?",
+                   "What clothes for 5 degrees?"), "veto:number");
+    EXPECT_EQ(veto("What clothes for minus 5 degrees?",
+                   "What clothes for -5 degrees?"), "");
+    EXPECT_EQ(veto("Is 7 minus 5 even?", "Is 7 -5 even?"), "veto:number");
+    EXPECT_EQ(veto("What is .5 of 200?", "What is 5 of 200?"),
+              "veto:number");
+    EXPECT_EQ(veto("What is .5 of 200?", "What is 0.50 of 200?"), "");
+    EXPECT_EQ(veto("How do I install Python 3.10?",
+                   "How do I install Python 3.1?"), "veto:number");
+    EXPECT_EQ(veto("Is 1 1/2 cups of flour enough?",
+                   "Is 1/2 cups of flour enough?"), "veto:number");
+    EXPECT_EQ(veto("How much is half a cup of flour in grams?",
+                   "How much is a cup of flour in grams?"), "veto:number");
+    EXPECT_EQ(veto("What are the 3 ways to pay, step 3?",
+                   "What are the ways to pay, step 3?"), "");
+}
+
+TEST(LookAlikes, signs_of_units) {
+    EXPECT_EQ(veto("What is the fee for sending \u20b4500?",
+                   "What is the fee for sending \u20bd500?"), "veto:unit");
+    EXPECT_EQ(veto("What does 5% alcohol mean?",
+                   "What does 5\u2030 alcohol mean?"), "veto:unit");
+    EXPECT_EQ(veto("What does a rise of 2 percent mean?",
+                   "What does a rise of 2 percentage points mean?"),
+              "veto:unit");
+    EXPECT_EQ(veto("How much is A$50 in euros?", "How much is C$50 in euros?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What can I buy for \u20a9500?",
+                   "What do I get for \u20a9500?"), "");
+}
+
+TEST(LookAlikes, letters_are_names) {
+    EXPECT_EQ(veto("Which foods contain vitamin A?",
+                   "Which foods contain vitamin C?"), "veto:identifier");
+    EXPECT_EQ(veto("What is plan B?", "What is the plan?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("Are X-rays safe?", "Tell me, are X-rays safe?"), "");
+    EXPECT_EQ(veto("What am I to do?", "What shall I do?"), "");
+}
+
+TEST(LookAlikes, marks_of_code) {
+    for (auto [a, b] : {std::pair{"What does !x mean?", "What does x mean?"},
+                        {"What does ?? do in PHP?", "What does ?: do in PHP?"},
+                        {"What does a & b do?", "What does a && b do?"},
+                        {"What does ls ./a do?", "What does ls ../a do?"},
+                        {"What does @ do here?", "What does # do here?"},
+                        {"What is 5! in full?", "What is 5 in full?"},
+                        {"What does %d print?", "What does d print?"}}) {
+        EXPECT_EQ(veto(a, b), "veto:identifier") << a;
+    }
+    for (auto [a, b] : {std::pair{"- What does x mean?", "What does x mean?"},
+                        {"What?? does x work!", "What does x work"},
+                        {"Does it work - really ?", "Does it work really?"},
+                        {"Does it cost $5!", "Does it cost $5?"}}) {
+        EXPECT_EQ(veto(a, b), "") << a;
+    }
+}
+
+TEST(LookAlikes, words_as_they_are_written) {
+    EXPECT_EQ(veto("How do you spell colour?", "How do you spell color?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What is the plural of index?",
+                   "What is the plural of indices?"), "veto:identifier");
+    EXPECT_EQ(veto("How do you spell colour?",
+                   "What is the spelling of colour?"), "");
+}
+
+TEST(LookAlikes, accents_by_two_who_set_them) {
+    EXPECT_EQ(veto("\u00bfCu\u00e1ntos a\u00f1os tiene?",
+                   "\u00bfCu\u00e1ntos anos tiene?"), "veto:name");
+    EXPECT_EQ(veto("\u00bfCu\u00e1ntos a\u00f1os tiene?",
+                   "\u00bfCuantos anos tiene?"), "");
+    // decomposed
+    EXPECT_EQ(veto("\u00bfCu\u00e1ntos a\u00f1os tiene?",
+                   "\u00bfCua\u0301ntos an\u0303os tiene?"), "");
+    EXPECT_EQ(veto("Care este limita zilnic\u0103 de plat\u0103?",
+                   "Ce limit\u0103 zilnic\u0103 de plat\u0103?"), "");
+}
+
+TEST(LookAlikes, languages_without_lists) {
+    for (auto [a, b] :
+         {std::pair{"Kann ich die Karte kostenlos umtauschen?",
+                    "Kann ich die Karte nicht kostenlos umtauschen?"},
+          {"Puis-je annuler ma commande avant la livraison?",
+           "Puis-je annuler ma commande apr\u00e8s la livraison?"},
+          {"\u6211\u53ef\u4ee5\u9000\u6b3e\u5417\uff1f",
+           "\u6211\u4e0d\u53ef\u4ee5\u9000\u6b3e\u5417\uff1f"}}) {
+        EXPECT_EQ(veto(a, b), "veto:rare_word") << a;
+    }
+    EXPECT_EQ(veto("Kann ich die Karte kostenlos umtauschen?",
+                   "kann ich die Karte kostenlos umtauschen"), "");
+}
+
+TEST(LookAlikes, marks_that_make_a_letter) {
+    EXPECT_NE(veto("\u304b\u304d\u306e\u98df\u3079\u65b9\u306f\uff1f",
+                   "\u304b\u304e\u306e\u98df\u3079\u65b9\u306f\uff1f"), "");
+    EXPECT_NE(veto("\u0e2b\u0e21\u0e39\u0e23\u0e32\u0e04\u0e32",
+                   "\u0e2b\u0e21\u0e35\u0e23\u0e32\u0e04\u0e32"), "");
+}
+
+TEST(LookAlikes, little_words) {
+    EXPECT_EQ(veto("Is the offer only for new customers?",
+                   "Is the offer for new customers?"), "veto:antonym");
+    EXPECT_EQ(veto("Can he use her ticket?", "Can she use his ticket?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Is gold likely to rise?", "Is gold unlikely to rise?"),
+              "veto:negation");
+    EXPECT_NE(veto("What does an interviewer wear?",
+                   "What does an interviewee wear?"), "");
+    EXPECT_EQ(veto("Can my mother use my card?",
+                   "Can my mother-in-law use my card?"), "veto:name");
+}
+
+}  // namespace
+}  // namespace llm::semantic
