@@ -203,8 +203,10 @@ void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
         return;
     }
     secret = snapshot->secret;
-    auto restored = ledger.restore(snapshot->keys, snapshot->accounts,
-                                   snapshot->wall_ns, true, now());
+    uint32_t homeless = 0;
+    auto restored =
+        ledger.restore(snapshot->keys, snapshot->accounts, snapshot->wall_ns,
+                       true, now(), &homeless);
     if (!restored.ok()) {
         ngx_log_error(NGX_LOG_WARN, log, 0, "llm: llm_snapshot: \"%s\": %s",
                       path.c_str(), restored.error().message.c_str());
@@ -213,6 +215,13 @@ void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "llm: llm_snapshot: %uD accounts of \"%s\" are back",
                   *restored, path.c_str());
+    if (homeless > 0) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "llm: llm_snapshot: %uD accounts of \"%s\" find no "
+                      "room in llm_zone, what they have spent is forgotten: "
+                      "a larger one is needed",
+                      homeless, path.c_str());
+    }
     if (snapshot->ignored_bytes > 0) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "llm: llm_snapshot: the last %uz bytes of \"%s\" are "

@@ -170,10 +170,12 @@ public:
     // Into an empty ledger, which takes over the keys; before anybody asks
     // it for a key(), so by the one who formatted it. Rates have drained
     // since `saved_wall_ns`; windows that are long over are left out.
-    // `with_held`: what was held counts as charged. How many were taken.
+    // `with_held`: what was held counts as charged. How many were taken, those
+    // of budgets first; `homeless`: how many found no room.
     Result<uint32_t> restore(const LedgerKeys& keys,
                              std::span<const SavedAccount> accounts,
-                             int64_t saved_wall_ns, bool with_held, Now now);
+                             int64_t saved_wall_ns, bool with_held, Now now,
+                             uint32_t* homeless = nullptr);
 
 private:
     class Entered;
@@ -186,6 +188,8 @@ private:
     Result<void> format(const LedgerOptions& options, uint64_t size);
     void repair();
     void rebuild();
+    bool settle_in(const SavedAccount& saved, int64_t elapsed_ns,
+                   bool with_held, Now now);
     bool empty() const;
     bool copy_accounts(Ledger& other, std::span<uint32_t> moved,
                        int64_t over_since_s, Now now) const;

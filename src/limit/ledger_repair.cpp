@@ -255,10 +255,33 @@ bool sound(const SavedAccount& saved) {
 
 }  // namespace
 
+// False when there is no room where its key may lie.
+bool Ledger::settle_in(const SavedAccount& saved, int64_t elapsed_ns,
+                       bool with_held, Now now) {
+    uint32_t at = free_place(saved.key);
+    if (at == kNone) {
+        return false;
+    }
+    Account fresh{};
+    fresh.key = saved.key;
+    fresh.kind = static_cast<uint8_t>(saved.kind);
+    fresh.rate = saved.rate;
+    fresh.window = saved.window;
+    fresh.crossed = saved.crossed;
+    fresh.soft = INT64_MAX;
+    fresh.bucket = {saved.level, saved.fraction, now.mono_ns - elapsed_ns};
+    fresh.bucket.charge(with_held ? saved.held : 0);
+    drain(fresh, now);
+    fresh.used = 1;
+    account(at) = fresh;
+    parts_.head->accounts_used++;
+    return true;
+}
+
 Result<uint32_t> Ledger::restore(const LedgerKeys& keys,
                                  std::span<const SavedAccount> accounts,
                                  int64_t saved_wall_ns, bool with_held,
-                                 Now now) {
+                                 Now now, uint32_t* homeless) {
     Entered entered(*this);
     if (!entered.ok()) {
         return Entered::error();
@@ -272,31 +295,24 @@ Result<uint32_t> Ledger::restore(const LedgerKeys& keys,
     int64_t elapsed = std::clamp<int64_t>(now.wall_ns - saved_wall_ns, 0,
                                           int64_t{1} << 60);
     uint32_t taken = 0;
-    for (const SavedAccount& saved : accounts) {
-        bool over = saved.kind == Kind::kBudget
-                    && saved.window.end_s
-                           <= now.wall_s() - kKeepRestored;
-        if (!sound(saved) || over || find(saved.key) != kNone) {
-            continue;
+    uint32_t left = 0;
+    for (bool money : {true, false}) {
+        for (const SavedAccount& saved : accounts) {
+            bool budget = saved.kind == Kind::kBudget;
+            bool over = budget
+                        && saved.window.end_s
+                               <= now.wall_s() - kKeepRestored;
+            if (budget != money || over || !sound(saved)
+                || find(saved.key) != kNone) {
+                continue;
+            }
+            bool placed = settle_in(saved, elapsed, with_held, now);
+            taken += placed ? 1 : 0;
+            left += placed ? 0 : 1;
         }
-        uint32_t at = free_place(saved.key);
-        if (at == kNone) {
-            continue;
-        }
-        Account fresh{};
-        fresh.key = saved.key;
-        fresh.kind = static_cast<uint8_t>(saved.kind);
-        fresh.rate = saved.rate;
-        fresh.window = saved.window;
-        fresh.crossed = saved.crossed;
-        fresh.soft = INT64_MAX;
-        fresh.bucket = {saved.level, saved.fraction, now.mono_ns - elapsed};
-        fresh.bucket.charge(with_held ? saved.held : 0);
-        drain(fresh, now);
-        fresh.used = 1;
-        account(at) = fresh;
-        parts_.head->accounts_used++;
-        taken++;
+    }
+    if (homeless != nullptr) {
+        *homeless = left;
     }
     return taken;
 }

@@ -140,5 +140,38 @@ TEST(Ledger, SavesAndRestores) {
               0u);
 }
 
+// A smaller zone than the one that was saved: money first, and nothing is
+// lost unseen.
+TEST(Ledger, RestoresMoneyFirstAndTellsWhatHasNoRoom) {
+    Zone zone({1024, 64, nullptr});
+    std::vector<Demand> budgets;
+    for (int i = 0; i < 300; i++) {
+        std::string name = std::to_string(i);
+        Demand d = zone.tokens(name, 50, 100, kPerSecond);
+        if (i >= 280) {
+            d = zone.budget(name, 7, 100, Window{0, 1 << 30});
+            budgets.push_back(d);
+        }
+        settle(zone.ledger, take(zone.ledger, {d}, at(0)), {30}, at(0));
+    }
+    std::vector<SavedAccount> saved;
+    uint32_t from = 0;
+    do {
+        from = *zone.ledger.save(from, 100, saved, at(0));
+    } while (from != 0);
+    ASSERT_EQ(saved.size(), 300u);
+    Zone small({64, 64, nullptr});
+    uint32_t homeless = 0;
+    auto taken = small.ledger.restore(zone.ledger.keys(), saved, 0, false,
+                                      at(0), &homeless);
+    ASSERT_TRUE(taken.ok());
+    EXPECT_LE(*taken, 64u);
+    EXPECT_EQ(*taken + homeless, 300u);
+    for (const Demand& d : budgets) {
+        EXPECT_EQ(look(small.ledger, d, at(0)).remaining, 70);
+    }
+    expect_sound(small.ledger);
+}
+
 }  // namespace
 }  // namespace llm::limit
