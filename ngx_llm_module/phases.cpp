@@ -152,19 +152,27 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
 
 ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf);
 
+// Whether a request that was sent on has to be let in here: it was turned away
+// where it comes from, or only watched.
+bool is_new_here(ngx_http_request_t* r, const Context& ctx,
+                 const CoreLoc& conf) {
+    return conf.mode == kModeOn && is_guarded(r) && !ctx.replied
+           && (!ctx.forwarded || ctx.exchange.observe())
+           && endpoint_of(r, conf) != api::Endpoint::kNone;
+}
+
 // The operator's error_page, try_files or rewrite has sent the request on:
 // limits and look-up are not taken twice.
 ngx_int_t enter_again(ngx_http_request_t* r, Context& ctx) {
     const LocConf& conf = loc_conf(r);
+    if (is_new_here(r, ctx, conf.core)) {
+        ctx.exchange.end(exchange::End::kRefused, now());
+        return enter(r, conf.core);
+    }
     bool limited = conf.core.mode == kModeOn
                    && (conf.limit.limits != nullptr
                        || conf.limit.budgets != nullptr)
                    && endpoint_of(r, conf.core) != api::Endpoint::kNone;
-    if (limited && !ctx.forwarded && !ctx.replied) {
-        // Turned away there, it is a new request here.
-        ctx.exchange.end(exchange::End::kRefused, now());
-        return enter(r, conf.core);
-    }
     if (limited && ctx.exchange.spending() == nullptr) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "llm: limits stand in a location that the request "

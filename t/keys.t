@@ -55,6 +55,20 @@ END
             llm observe;
             proxy_pass http://127.0.0.1:%%PORT:mock%%/;
         }
+        location /sent/ {
+            error_page 401 404 = @sent;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/;
+        }
+        location /tried/ {
+            llm observe;
+            try_files /none @sent;
+        }
+        location /page/ {
+            error_page 401 /words;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/;
+        }
+        location @sent { proxy_pass http://127.0.0.1:%%PORT:mock%%; }
+        location = /words { proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/models; }
         location = /status { llm_status; }
 MORE
 $t->start($conf);
@@ -91,6 +105,21 @@ subtest 'who is let in' => sub {
         is $r->status, 200, $name;
         is $seen, 1, "$name goes upstream";
     }
+};
+
+subtest 'who is sent on is let in nowhere else' => sub {
+    for my $in (qw(sent tried)) {
+        $t->mock_reset;
+        my ($r) = $t->ask('chat', '', in => "/$in");
+        is $r->status, 401, "$in: no key, no answer";
+        is $t->mock_count, 0, "$in: nothing goes upstream";
+        ($r) = $t->ask('chat', '', in => "/$in",
+            headers => [Authorization => 'Bearer good']);
+        is $r->status, 200, "$in: with one it is answered";
+    }
+    my ($r) = $t->ask('chat', '', in => '/page');
+    is $r->status, 401, 'a page for the refusal';
+    like $r->body, qr/"object":"list"/, 'is the operator\'s';
 };
 
 subtest 'who is not, in both protocols' => sub {
