@@ -244,6 +244,9 @@ uint32_t accents_of(Bytes word) {
     uint64_t digest = 0;
     const char* p = word.data();
     const char* end = p + word.size();
+    if (std::all_of(p, end, [](char c) { return (c & 0x80) == 0; })) {
+        return 0;
+    }
     for (uint64_t place = 0; p < end; place++) {
         uint32_t code = next_code_point(p, end);
         utf8proc_int32_t parts[16];
@@ -255,8 +258,8 @@ uint32_t accents_of(Bytes word) {
                               UTF8PROC_DECOMPOSE, &last_class);
         bool alone = code >= kFirst && code <= kLast;
         place -= alone ? 1 : 0;  // of the letter before
-        for (utf8proc_ssize_t i = alone ? 0 : 1; i < std::min<utf8proc_ssize_t>(
-                 count, 16); i++) {
+        count = std::min<utf8proc_ssize_t>(count, 16);
+        for (utf8proc_ssize_t i = alone ? 0 : 1; i < count; i++) {
             auto mark = static_cast<uint32_t>(parts[i]);
             if (static_cast<uint32_t>(parts[0]) < kLatinEnd && mark >= kFirst
                 && mark <= kLast) {

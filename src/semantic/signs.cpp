@@ -66,43 +66,46 @@ bool is_token(Bytes marks) {
                && marks.find_first_not_of("-.!") != Bytes::npos);
 }
 
-// Of what stands at the beginning of words.
-uint64_t code_of(Bytes text) {
-    uint64_t digest = 0;
-    for (size_t i = 0; i < text.size(); i++) {
-        bool factorial = i > 0 && text[i] == '!' && text[i - 1] >= '0'
-                         && text[i - 1] <= '9' && i + 1 < text.size();
-        if (factorial) {
-            digest = hash64("!", digest) | 1;
-        }
-        if (i > 0 && text[i - 1] != ' ' && text[i - 1] != '\n') {
-            continue;
-        }
-        size_t end = i;
-        while (end < text.size() && is_mark(text[end])) {
-            end++;
-        }
-        Bytes marks = text.substr(i, end - i);
-        bool last = text.find_first_not_of(" \r\n", end) == Bytes::npos;
-        bool alone = end == text.size() || text[end] == ' ';
-        if (!marks.empty() && !last
-            && (alone ? is_token(marks) : is_prefix(marks))) {
-            digest = hash64(marks, digest) | 1;
-        }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// What the marks at the front of the word at `at`, or a factorial's there, add
+// to the digest.
+uint64_t add_code(uint64_t digest, Bytes text, size_t at) {
+    if (at > 0 && is_digit(text[at - 1])) {
+        return hash64("!", digest) | 1;
     }
-    return digest;
+    size_t end = at;
+    while (end < text.size() && is_mark(text[end])) {
+        end++;
+    }
+    Bytes marks = text.substr(at, end - at);
+    bool last = text.find_first_not_of(" \r\n", end) == Bytes::npos;
+    bool alone = end == text.size() || text[end] == ' ';
+    return !last && (alone ? is_token(marks) : is_prefix(marks))
+               ? hash64(marks, digest) | 1
+               : digest;
 }
 
 }  // namespace
 
 Signs signs_of(Bytes text) {
     Signs signs;
-    signs.code = code_of(text);
     bool formula = false;
     const char* p = text.data();
     const char* end = p + text.size();
+    char before = ' ';
     while (p < end) {
+        const char* at = p;
         uint32_t code = next_code_point(p, end);
+        bool begins = before == ' ' || before == '\n';
+        bool factorial = code == '!' && is_digit(before) && p < end;
+        before = *at;
+        if (factorial || (begins && code < 0x80 && is_mark(*at))) {
+            signs.code = add_code(signs.code, text,
+                                  static_cast<size_t>(at - text.data()));
+        }
         Sign sign = sign_of(code);
         if (sign == Sign::kPicture) {
             signs.pictures = chain(signs.pictures, code);
