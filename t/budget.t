@@ -247,6 +247,10 @@ subtest 'soft line, smaller model' => sub {
         'at the soft line the smaller model is asked';
     is $log->{cost}, '0.000300000', 'at its price';
     is $log->{saved}, '0.029700000', 'which is what is saved';
+    ($r, $log) = one(smaller => $k, api => 'embeddings',
+        knobs => 'prompt=1');
+    is from_json(($t->mock_log)[-1]{body})->{model}, 'free',
+        'vectors of another model are of no use';
     ($r, $log) = one(smaller => someone, max_tokens => 4000);
     is from_json(($t->mock_log)[-1]{body})->{model}, 'free',
         'a long one is shortened first';

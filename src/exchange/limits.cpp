@@ -106,6 +106,7 @@ Need Exchange::need() const {
     need.price = services_.billing->find(upstream_model(), provider());
     if (endpoint_ == api::Endpoint::kEmbeddings) {
         need.output_named = true;
+        need.keeps_model = true;  // vectors of two models do not compare
         return need;
     }
     need.choices = request_.n;

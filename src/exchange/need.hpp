@@ -15,6 +15,7 @@ struct Need {
     int64_t prompt = 0;
     int64_t output = 0;
     bool output_named = false;  // by the request, not by us
+    bool keeps_model = false;   // another one's answer is of no use
     int64_t choices = 1;
     price::Asked asked;
     std::shared_ptr<const price::ModelPrice> price;  // empty: costs nothing

@@ -303,7 +303,7 @@ void Spending::narrow(const Need& need, Now now) {
 
 // At the soft line, or where it refuses, a budget may name a smaller model.
 bool Spending::degrade(Now now) {
-    if (degraded_) {
+    if (degraded_ || need_.keeps_model) {
         return false;
     }
     for (size_t i = 0; i < late_.demands.size(); i++) {
