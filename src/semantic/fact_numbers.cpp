@@ -75,6 +75,43 @@ size_t place_digits(Bytes folded) {
                : 0;
 }
 
+struct BoundWord {
+    Bytes text;
+    Bound bound;
+};
+
+// English, Spanish, Russian, Romanian; folded.
+constexpr BoundWord kBoundWords[] = {
+    {"over", Bound::kOver},       {"above", Bound::kOver},
+    {"exceeding", Bound::kOver},  {"beyond", Bound::kOver},
+    {"under", Bound::kUnder},     {"below", Bound::kUnder},
+    {"least", Bound::kLeast},     {"minimum", Bound::kLeast},
+    {"up to", Bound::kMost},      {"most", Bound::kMost},
+    {"maximum", Bound::kMost},    {"before", Bound::kBefore},
+    {"until", Bound::kBefore},    {"till", Bound::kBefore},
+    {"after", Bound::kAfter},     {"since", Bound::kAfter},
+    {"mas", Bound::kOver},        {"menos", Bound::kUnder},
+    {"minimo", Bound::kLeast},    {"maximo", Bound::kMost},
+    {"hasta", Bound::kMost},      {"antes", Bound::kBefore},
+    {"desde", Bound::kAfter},     {"despues", Bound::kAfter},
+    {"partir", Bound::kAfter},    {"tras", Bound::kAfter},
+    {"свыше", Bound::kOver},      {"более", Bound::kOver},
+    {"больше", Bound::kOver},     {"менее", Bound::kUnder},
+    {"меньше", Bound::kUnder},    {"до", Bound::kMost},
+    {"от", Bound::kAfter},        {"с", Bound::kAfter},
+    {"после", Bound::kAfter},     {"peste", Bound::kOver},
+    {"sub", Bound::kUnder},       {"minim", Bound::kLeast},
+    {"putin", Bound::kLeast},     {"maxim", Bound::kMost},
+    {"mult", Bound::kMost},       {"pana", Bound::kMost},
+    {"inainte", Bound::kBefore},  {"dupa", Bound::kAfter},
+};
+
+template <size_t N>
+bool is_one_of(const Bytes (&words)[N], Bytes text) {
+    return std::find(std::begin(words), std::end(words), text)
+           != std::end(words);
+}
+
 // II to XXXIX; 0: not one. A single letter is none.
 int roman(Bytes folded) {
     int value = 0;
@@ -366,22 +403,9 @@ void FactReader::give_ranks() {
     }
 }
 
-// What the words before item i make of it; English.
+// What the words before item i make of it.
 Bound FactReader::bound_of(size_t i) const {
-    struct Word {
-        Bytes text;
-        Bound bound;
-    };
-    constexpr Word kWords[] = {
-        {"over", Bound::kOver},      {"above", Bound::kOver},
-        {"exceeding", Bound::kOver}, {"beyond", Bound::kOver},
-        {"under", Bound::kUnder},    {"below", Bound::kUnder},
-        {"least", Bound::kLeast},    {"minimum", Bound::kLeast},
-        {"up to", Bound::kMost},     {"most", Bound::kMost},
-        {"maximum", Bound::kMost},   {"before", Bound::kBefore},
-        {"until", Bound::kBefore},   {"till", Bound::kBefore},
-        {"after", Bound::kAfter},    {"since", Bound::kAfter},
-    };
+    constexpr Bytes kBetween[] = {"age", "de", "la", "el", "los", "las"};
     constexpr Bytes kLess[] = {"less", "fewer", "lower", "younger", "shorter",
                                "smaller", "cheaper"};
     const std::vector<Fact>& items = facts_.items_;
@@ -395,15 +419,13 @@ Bound FactReader::bound_of(size_t i) const {
     };
     size_t at = i - 1;  // behind the end where there is none
     while (at < items.size()
-           && ((items[at].flags & kDeterminer) != 0 || text(at) == "age"
+           && ((items[at].flags & kDeterminer) != 0
+               || is_one_of(kBetween, text(at))
                || (text(at) == "of" && text(at - 1) == "age"))) {
         at--;
     }
     if (text(at) == "than") {
-        return std::find(std::begin(kLess), std::end(kLess), text(at - 1))
-                       != std::end(kLess)
-                   ? Bound::kUnder
-                   : Bound::kOver;
+        return is_one_of(kLess, text(at - 1)) ? Bound::kUnder : Bound::kOver;
     }
     if ((items[i].flags & kDate) != 0 && text(at) == "by") {
         return Bound::kBefore;
@@ -411,19 +433,16 @@ Bound FactReader::bound_of(size_t i) const {
     if (text(at) == "and" && counts(at - 1)) {
         return Bound::kAnother;
     }
-    for (const Word& word : kWords) {
-        if (word.text == text(at)) {
-            return word.bound;
-        }
-    }
-    return Bound::kNone;
+    Bytes word = text(at);
+    word = word == "up to" ? word : word.substr(0, word.find(' '));
+    auto known = std::find_if(
+        std::begin(kBoundWords), std::end(kBoundWords),
+        [&](const BoundWord& bound) { return bound.text == word; });
+    return known == std::end(kBoundWords) ? Bound::kNone : known->bound;
 }
 
 void FactReader::give_bounds() {
     std::vector<Fact>& items = facts_.items_;
-    if (facts_.language_ != Language::kEnglish) {
-        return;
-    }
     for (size_t i = 0; i < items.size(); i++) {
         if (items[i].kind == FactKind::kNumber
             || (items[i].flags & kDate) != 0) {

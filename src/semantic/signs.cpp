@@ -47,15 +47,20 @@ uint64_t chain(uint64_t digest, uint32_t code) {
            | 1;
 }
 
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 bool is_mark(char c) {
     return Bytes("!%\\@#.&?:;$-").find(c) != Bytes::npos || c == '/'
            || sign_of(static_cast<unsigned char>(c)) == Sign::kOperator;
 }
 
-// Whether marks that a word follows at once make another word of it: "/help",
-// not "-5", "$5", ".5", "- item" or ":x".
-bool is_prefix(Bytes marks) {
-    return marks.find_first_not_of("-.:;?$") != Bytes::npos
+// Whether marks that `next` follows at once make another word of it: "/help",
+// "$PATH", not "-5", "$5", ".5", "- item" or ":x".
+bool is_prefix(Bytes marks, char next) {
+    bool variable = marks == "$" && !is_digit(next);
+    return marks.find_first_not_of("-.:;?$") != Bytes::npos || variable
            || marks.starts_with("--") || marks == "..";
 }
 
@@ -64,10 +69,6 @@ bool is_token(Bytes marks) {
     return marks.find_first_of("@#%\\$") != Bytes::npos
            || (marks.size() > 1
                && marks.find_first_not_of("-.!") != Bytes::npos);
-}
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 // What the marks at the front of the word at `at`, or a factorial's there, add
@@ -83,7 +84,7 @@ uint64_t add_code(uint64_t digest, Bytes text, size_t at) {
     Bytes marks = text.substr(at, end - at);
     bool last = text.find_first_not_of(" \r\n", end) == Bytes::npos;
     bool alone = end == text.size() || text[end] == ' ';
-    return !last && (alone ? is_token(marks) : is_prefix(marks))
+    return !last && (alone ? is_token(marks) : is_prefix(marks, text[end]))
                ? hash64(marks, digest) | 1
                : digest;
 }

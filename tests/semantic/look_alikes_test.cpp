@@ -26,6 +26,16 @@ TEST(LookAlikes, how_a_number_is_meant) {
                    "Which plan is for 10 users?"), "veto:number");
     EXPECT_EQ(veto("Is it free for people older than 65?",
                    "Is it free for people over the age of 65?"), "");
+    for (auto [a, b] :
+         {std::pair{"¿Cuánto cuesta más de 5 kg?",
+                    "¿Cuánto cuesta menos de 5 kg?"},
+          {"¿Está abierto hasta las 18:00?",
+           "¿Está abierto desde las 18:00?"},
+          {"Есть скидка для детей до 5 лет?",
+           "Есть скидка для детей от 5 лет?"},
+          {"Este gratuit sub 5 ani?", "Este gratuit peste 5 ani?"}}) {
+        EXPECT_EQ(veto(a, b), "veto:number") << a;
+    }
     EXPECT_EQ(veto("Do I pay by Friday?", "Do I pay on Friday?"),
               "veto:date");
     EXPECT_EQ(veto("Is it open Monday to Friday?",
@@ -80,7 +90,8 @@ TEST(LookAlikes, marks_of_code) {
                         {"What does ls ./a do?", "What does ls ../a do?"},
                         {"What does @ do here?", "What does # do here?"},
                         {"What is 5! in full?", "What is 5 in full?"},
-                        {"What does %d print?", "What does d print?"}}) {
+                        {"What does %d print?", "What does d print?"},
+                        {"What does $PATH hold?", "What does PATH hold?"}}) {
         EXPECT_EQ(veto(a, b), "veto:identifier") << a;
     }
     for (auto [a, b] : {std::pair{"- What does x mean?", "What does x mean?"},
