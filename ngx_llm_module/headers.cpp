@@ -30,6 +30,13 @@ void ask_for_plain_answer(ngx_http_request_t* r) {
     });
 }
 
+void forget_conditions(ngx_http_request_t* r) {
+    r->headers_in.if_match = nullptr;
+    r->headers_in.if_none_match = nullptr;
+    r->headers_in.if_modified_since = nullptr;
+    r->headers_in.if_unmodified_since = nullptr;
+}
+
 ngx_int_t push_header(ngx_http_request_t* r, Bytes name, ngx_str_t value) {
     auto* header = static_cast<ngx_table_elt_t*>(
         ngx_list_push(&r->headers_out.headers));

@@ -17,6 +17,10 @@ void each_request_header(ngx_http_request_t* r, Bytes lower_name, F&& visit);
 // right to an answer that nginx encodes for it.
 void ask_for_plain_answer(ngx_http_request_t* r);
 
+// Conditions are for GET: by them nginx would keep back an answer that has been
+// made and paid for, where proxy_cache stands.
+void forget_conditions(ngx_http_request_t* r);
+
 // Adds a response header. `name` must be immortal, `value` live as long as
 // the request.
 ngx_int_t push_header(ngx_http_request_t* r, Bytes name, ngx_str_t value);

@@ -141,6 +141,7 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     }
     ctx.forwarded = true;
     ask_for_plain_answer(r);
+    forget_conditions(r);
     ngx_chain_t* client = body_of(r);
     const route::Edits& edits = ctx.exchange.forward();
     if (!edits.empty() && replace_body(r, client, body, edits) != NGX_OK) {

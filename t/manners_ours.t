@@ -177,6 +177,16 @@ for my $condition (['If-Match' => '"x"'], ['If-None-Match' => '*'],
     is_hit $t->post("/$path", $known, @$condition), "hit with $condition->[0]";
 }
 
+# Where proxy_cache stands nginx looks at them on misses, too.
+for my $condition (['If-Match' => '"x"'], ['If-None-Match' => '*'],
+        ['If-Unmodified-Since' => 'Mon, 01 Jan 2001 00:00:00 GMT']) {
+    my $r = $t->post("/cached/$path", chat("asked with $condition->[0]"),
+        @$condition, 'X-Test' => $condition->[0]);
+    is $r->status, 200, "miss with $condition->[0]";
+    like $r->body, qr/You said/, 'is answered';
+    cmp_ok logged($condition->[0])->{out}, '>', 0, 'and metered';
+}
+
 # ---- filters behind and before us ------------------------------------------
 
 for my $stream (0, 1) {
