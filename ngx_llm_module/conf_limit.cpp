@@ -242,7 +242,8 @@ char* set_limit(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     share(*rule, burst, common.nodes);
     rule->dry_run = common.dry_run;
     auto& loc = static_cast<LocConf*>(conf)->limit;
-    return add_entry(cf, loc.limits, LimitEntry{rule, limit_key(cf, common.key)});
+    return add_entry(cf, loc.limits,
+                     LimitEntry{rule, limit_key(cf, common.key)});
 }
 
 char* set_usd(ngx_conf_t* cf, const ngx_str_t& argument, Bytes value,
@@ -357,8 +358,9 @@ char* set_budget(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     rule->set_soft(percent);
     rule->dry_run = common.dry_run;
     auto& loc = static_cast<LocConf*>(conf)->limit;
-    return add_entry(cf, loc.budgets,
-                     BudgetEntry{rule, limit_key(cf, common.key), place_of(cf)});
+    return add_entry(
+        cf, loc.budgets,
+        BudgetEntry{rule, limit_key(cf, common.key), place_of(cf)});
 }
 
 char* set_keys(ngx_conf_t* cf, ngx_command_t*, void* conf) {

@@ -176,7 +176,7 @@ void create_loc(LocConf& conf) {
 }
 
 // The outer level's tags stay; the same name means the inner value.
-char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
+char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     const PriceLoc& prev = outer.price;
     PriceLoc& conf = inner.price;
     ngx_conf_merge_ptr_value(conf.baseline, prev.baseline, nullptr);
@@ -187,7 +187,6 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
         conf.tags = prev.tags;
         return NGX_CONF_OK;
     }
-    (void) cf;
     auto* tags = static_cast<TagEntry*>(prev.tags->elts);
     for (ngx_uint_t i = 0; i < prev.tags->nelts; i++) {
         if (!has_tag(conf.tags, tags[i].name)

@@ -1,7 +1,5 @@
 #include "ngx_llm_module/curl.hpp"
 
-#include <openssl/err.h>
-
 #include <curl/curl.h>
 #include <openssl/err.h>
 

@@ -72,8 +72,9 @@ struct Entry {
     }
 };
 
-// The header (with a prompt: all that is stored), in place of what `header` held. kInvalid: no endpoint;
-// kTooLarge: too many tags, or the strings together pass kMaxHeader.
+// The header (with a prompt: all that is stored), in place of what `header`
+// held. kInvalid: no endpoint; kTooLarge: too many tags, or the strings
+// together pass kMaxHeader.
 Result<void> encode(const Entry& entry, std::string& header);
 
 // kCorrupt for whatever is not exactly such a form, kUnsupported for one of

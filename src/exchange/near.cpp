@@ -97,8 +97,9 @@ bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
         near_->normalised_key = normalised_key_of(partition, normal.key_text);
     }
     near_->job = std::make_shared<NearJob>(
-        std::string(normal.asking), partition, std::min(near.threshold, kReportFloor),
-        *services_.index, near.encoder, search);
+        std::string(normal.asking), partition,
+        std::min(near.threshold, kReportFloor), *services_.index,
+        near.encoder, search);
     return true;
 }
 

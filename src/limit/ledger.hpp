@@ -181,6 +181,7 @@ private:
     class Entered;
     struct Asked;
     struct Staged;
+    struct Tally;
 
     Account& account(uint32_t index) { return parts_.accounts[index]; }
     Slot& slot(uint32_t index) { return parts_.slots[index]; }
@@ -197,6 +198,8 @@ private:
                       Now now) const;
 
     uint32_t find(const AccountKey& key) const;
+    Result<void> count_slots(Tally& tally);
+    Result<void> check_accounts(const Tally& tally);
     uint32_t place_for(const AccountKey& key, const Transaction& t,
                        Now now) const;
     uint32_t free_place(const AccountKey& key) const;

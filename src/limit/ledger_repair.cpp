@@ -21,6 +21,11 @@ int64_t held_by(const Slot& slot, const Hold& hold, Kind kind) {
                : 0;
 }
 
+Error wrong(const char* what, uint32_t at) {
+    return {Errc::kCorrupt,
+            std::string(what) + " of place " + std::to_string(at)};
+}
+
 }  // namespace
 
 void Ledger::repair() {
@@ -67,47 +72,50 @@ void Ledger::rebuild() {
     }
 }
 
-Result<void> Ledger::check() {
-    Entered entered(*this);
-    if (!entered.ok()) {
-        return Entered::error();
-    }
-    auto wrong = [](const char* what, uint32_t at) {
-        return Error{Errc::kCorrupt, std::string(what) + " of place "
-                                         + std::to_string(at)};
-    };
-    const Head& head = *parts_.head;
-    std::vector<int64_t> held(head.accounts);
-    std::vector<uint32_t> refs(head.accounts);
+// What the reservations say of themselves and of the accounts, counted anew.
+struct Ledger::Tally {
+    std::vector<int64_t> held;   // by account
+    std::vector<uint32_t> refs;  // by account
     uint32_t open = 0;
     uint32_t expired = 0;
     uint32_t idle = 0;
+};
+
+Result<void> Ledger::count_slots(Tally& tally) {
+    const Head& head = *parts_.head;
     for (uint32_t i = 0; i < head.slots; i++) {
         const Slot& seen = slot(i);
-        open += seen.state == SlotState::kOpen ? 1 : 0;
-        expired += seen.state == SlotState::kExpired ? 1 : 0;
-        idle += i < head.slots_used && !is_in_use(seen) ? 1 : 0;
-        if (is_in_use(seen)
-            && (i >= head.slots_used || seen.serial > head.serial)) {
+        tally.open += seen.state == SlotState::kOpen ? 1 : 0;
+        tally.expired += seen.state == SlotState::kExpired ? 1 : 0;
+        tally.idle += i < head.slots_used && !is_in_use(seen) ? 1 : 0;
+        if (!is_in_use(seen)) {
+            continue;
+        }
+        if (i >= head.slots_used || seen.serial > head.serial) {
             return wrong("number or place of a reservation", i);
         }
-        for (uint32_t h = 0; is_in_use(seen) && h < seen.count; h++) {
+        for (uint32_t h = 0; h < seen.count; h++) {
             const Hold& hold = seen.holds[h];
             if (hold.account != kNone) {
-                held[hold.account] += held_by(
-                    seen, hold, kind_of(account(hold.account)));
-                refs[hold.account]++;
+                tally.held[hold.account] +=
+                    held_by(seen, hold, kind_of(account(hold.account)));
+                tally.refs[hold.account]++;
             }
         }
     }
+    return {};
+}
+
+Result<void> Ledger::check_accounts(const Tally& tally) {
+    const Head& head = *parts_.head;
     uint32_t used = 0;
     for (uint32_t i = 0; i < head.accounts; i++) {
         const Account& seen = account(i);
         used += seen.used;
-        if (seen.held != held[i]) {
+        if (seen.held != tally.held[i]) {
             return wrong("held sum", i);
         }
-        if (seen.refs != refs[i]) {
+        if (seen.refs != tally.refs[i]) {
             return wrong("reference count", i);
         }
         if (seen.bucket.level < 0 || seen.bucket.fraction < 0
@@ -117,16 +125,35 @@ Result<void> Ledger::check() {
             return wrong("contents", i);
         }
     }
+    if (used != head.accounts_used) {
+        return Error{Errc::kCorrupt, "count of accounts"};
+    }
+    return {};
+}
+
+Result<void> Ledger::check() {
+    Entered entered(*this);
+    if (!entered.ok()) {
+        return Entered::error();
+    }
+    const Head& head = *parts_.head;
+    Tally tally;
+    tally.held.resize(head.accounts);
+    tally.refs.resize(head.accounts);
+    if (Result<void> slots = count_slots(tally); !slots) {
+        return slots;
+    }
+    if (Result<void> accounts = check_accounts(tally); !accounts) {
+        return accounts;
+    }
     for (uint32_t at = head.free_slot; at != kNone; at = slot(at).next_free) {
-        if (idle-- == 0 || is_in_use(slot(at))) {
+        if (tally.idle-- == 0 || is_in_use(slot(at))) {
             return wrong("free list", at);
         }
     }
-    if (idle != 0 || open != head.open || expired != head.expired) {
+    if (tally.idle != 0 || tally.open != head.open
+        || tally.expired != head.expired) {
         return Error{Errc::kCorrupt, "counts of reservations"};
-    }
-    if (used != head.accounts_used) {
-        return Error{Errc::kCorrupt, "count of accounts"};
     }
     return {};
 }

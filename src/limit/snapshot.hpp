@@ -5,8 +5,9 @@
 //     length u32 | CRC-32C of the payload u32 | payload
 // little endian, the payload MessagePack (https://msgpack.org). First one
 // head: ["llm-ledger", 2, wall_ns, high k0, high k1, low k0, low k1, and the
-// secret that names tenants as four words], then one for each account: [kind, key high, key low, level, fraction, held,
-// rate units, rate period_ns, window start_s, window end_s, crossed].
+// secret that names tenants as four words], then one for each account: [kind,
+// key high, key low, level, fraction, held, rate units, rate period_ns, window
+// start_s, window end_s, crossed].
 //
 // Reading ends at the first record that is cut short, fails its CRC or is
 // not of this form; what stood before it counts, so a bad tail costs its

@@ -1,6 +1,7 @@
 // Complexity: how hard a request is, what kind of work it asks for, and
 // whether it is one of those that no small model may answer. Made from word
-// lists and the operator's rules at configuration time (complexity_builder.hpp).
+// lists and the operator's rules at configuration time
+// (complexity_builder.hpp).
 //
 // The score is the sum of weight times value over all signals (signals.hpp
 // says how each is computed), from 0 to 1000. The level is `simple` below the

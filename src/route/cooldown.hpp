@@ -29,9 +29,9 @@
 //
 // Time is the monotonic clock's, which is one for all processes. Threads and
 // processes: any, all methods; about 0.1 µs. While nothing is open and no
-// failure is counted nobody takes the lock but who reports one. A Cooldown is a view: copies
-// are the same region, which must outlive it. Without a region (default
-// constructed) everything is closed and nothing is remembered.
+// failure is counted nobody takes the lock but who reports one. A Cooldown is
+// a view: copies are the same region, which must outlive it. Without a region
+// (default constructed) everything is closed and nothing is remembered.
 #pragma once
 
 #include <optional>

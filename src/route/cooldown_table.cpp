@@ -31,8 +31,9 @@ uint32_t Cooldown::layout() {
          LLM_FIELD(Entry, probe_end_ns), LLM_FIELD(Entry, failures),
          LLM_FIELD(Entry, trips), LLM_FIELD(Entry, is_open),
          LLM_FIELD(Head, mutex), LLM_FIELD(Head, region_size),
-         LLM_FIELD(Head, entries), LLM_FIELD(Head, editing), LLM_FIELD(Head, troubled),
-         LLM_FIELD(Head, secret), LLM_FIELD(Head, serial),
+         LLM_FIELD(Head, entries), LLM_FIELD(Head, editing),
+         LLM_FIELD(Head, troubled), LLM_FIELD(Head, secret),
+         LLM_FIELD(Head, serial),
          LLM_FIELD(Head, opened), LLM_FIELD(Head, closed),
          LLM_FIELD(Head, refused), LLM_FIELD(Head, probes),
          LLM_FIELD(Head, evicted), LLM_FIELD(Head, repairs)});

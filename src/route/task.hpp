@@ -4,11 +4,11 @@
 // list section that the text holds, doubled for those that begin among the
 // first kOpeningWords words, where people say what they want. What the text
 // looks like adds to three of them: code what the signal `code` has of form
-// and terms, qa kQuestionPoints for a question mark, chat kChatPoints always, so that it is
-// chat when nothing else speaks. The kind with most points wins, the earlier
-// in the enumeration among equals. But when the part of the text in which
-// work on material is asked for (see below) asks for nothing louder, that
-// work it is, whatever the material says. Parts begin at a line break, a
+// and terms, qa kQuestionPoints for a question mark, chat kChatPoints always,
+// so that it is chat when nothing else speaks. The kind with most points wins,
+// the earlier in the enumeration among equals. But when the part of the text
+// in which work on material is asked for (see below) asks for nothing louder,
+// that work it is, whatever the material says. Parts begin at a line break, a
 // colon, a double quotation mark.
 //
 // Threads: no state. Points are thousandths.

@@ -1,6 +1,7 @@
 // Facts: what a prompt says that a vector does not hold on to: its words in
 // canonical form, numbers with units, dates, identifiers, names, negations,
-// order and signs; without the courtesies at its ends. Two Facts are compared by guards.hpp and features.hpp.
+// order and signs; without the courtesies at its ends. Two Facts are compared
+// by guards.hpp and features.hpp.
 //
 // Made again from the stored prompt when it is needed, nothing of it is
 // stored. Bounded: of a text of more than kMaxFacts words the rest is one

@@ -123,8 +123,8 @@ bool cut_first(std::string& word, const Ends<N>& ends, size_t least) {
     return false;
 }
 
-// Endings of verbs, which leave more than those of nouns, so that "comer" is not
-// "como": activar, activo; activez, activa; отменить, отмена.
+// Endings of verbs, which leave more than those of nouns, so that "comer" is
+// not "como": activar, activo; activez, activa; отменить, отмена.
 constexpr Ends kSpanishVerbEnds({"ando", "iendo", "amos", "emos", "imos",
                                  "ar", "er", "ir", "an", "en"});
 constexpr Ends kRomanianVerbEnds({"easca", "eaza", "esc", "ez", "are", "ire",

@@ -210,7 +210,8 @@ bool opposite(const Alignment& alignment, const Lists& lists) {
         for (size_t j = 0; j < b.size(); j++) {
             if (right.other[j] == Alignment::kNone
                 && Alignment::exclude(a[i], b[j])
-                && !both_said(alignment, i, j) && !denied(alignment, lists, i, j)) {
+                && !both_said(alignment, i, j)
+                && !denied(alignment, lists, i, j)) {
                 return true;
             }
         }

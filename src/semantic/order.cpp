@@ -228,7 +228,8 @@ bool order_differs(const Alignment& alignment) {
     if (left.facts->rest() != right.facts->rest()) {
         return true;
     }
-    double most = alignment.shared() < kLong ? kMostMissing : kMostMissingOfLong;
+    double most =
+        alignment.shared() < kLong ? kMostMissing : kMostMissingOfLong;
     if (left.missing > most * left.rarity
         || right.missing > most * right.rarity) {
         return false;

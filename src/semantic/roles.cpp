@@ -12,8 +12,9 @@ using Side = Alignment::Side;
 constexpr Bytes kAsking[] = {"who", "whom", "what", "which"};
 constexpr Bytes kDo[] = {"do", "does", "did"};
 constexpr Bytes kBe[] = {"is", "are", "was", "were", "be", "been", "being"};
-constexpr Bytes kModal[] = {"can",  "could",  "will", "would", "shall", "should",
-                            "must", "may",    "might", "have", "has",   "had"};
+constexpr Bytes kModal[] = {"can",  "could", "will",  "would",
+                            "shall", "should", "must", "may",
+                            "might", "have", "has", "had"};
 constexpr Bytes kSelf[] = {"i", "we"};
 constexpr Bytes kSelfObject[] = {"me", "us"};
 constexpr Bytes kSelfOwn[] = {"my", "our"};
