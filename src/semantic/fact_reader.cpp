@@ -6,6 +6,7 @@
 
 #include "src/base/hash.hpp"
 #include "src/semantic/fold.hpp"
+#include "src/semantic/unicode.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -25,6 +26,30 @@ bool cyrillic(Bytes folded) {
                || static_cast<unsigned char>(folded[0]) == 0xd1);
 }
 
+// Whether a letter is of a Cyrillic alphabet, but not of the Russian one.
+bool has_other_cyrillic(Bytes folded) {
+    const char* p = folded.data();
+    const char* end = p + folded.size();
+    while (p < end) {
+        uint32_t code = next_code_point(p, end);
+        if (code >= 0x400 && code < 0x530 && (code < 0x430 || code > 0x44f)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+constexpr Language kLatin[] = {Language::kEnglish, Language::kSpanish,
+                               Language::kRomanian};
+
+// How much a word says for the language in whose lists it is found.
+size_t points_of(const Term* term) {
+    if (term == nullptr) {
+        return 0;
+    }
+    return (term->flags & (kLight | kQuestion)) != 0 ? 2 : 1;
+}
+
 }  // namespace
 
 void FactReader::scan(Bytes text) {
@@ -41,48 +66,63 @@ void FactReader::scan(Bytes text) {
     }
 }
 
-void FactReader::tell_language(Language fallback) {
+// Counts how much the first words say for each language.
+FactReader::Votes FactReader::count_votes() {
     constexpr size_t kLooked = 32;
-    constexpr Language kLatin[] = {Language::kEnglish, Language::kSpanish,
-                                   Language::kRomanian};
-    std::array<size_t, kLanguages> score{};
-    size_t slavic = 0;
+    constexpr auto kRussian = static_cast<size_t>(Language::kRussian);
+    Votes votes;
     size_t looked = std::min(raws_.size(), kLooked);
     std::string other;
     for (size_t i = 0; i < looked; i++) {
-        if (cyrillic(raws_[i].folded)) {
-            slavic++;
+        Raw& raw = raws_[i];
+        votes.words += raw.word.letters && !raw.word.code ? 1 : 0;
+        if (cyrillic(raw.folded)) {
+            votes.cyrillic++;
+            votes.other_cyrillic = votes.other_cyrillic
+                                   || has_other_cyrillic(raw.folded);
+            other = raw.folded;
+            stem(Language::kRussian, other);
+            votes.of[kRussian] +=
+                points_of(lists_.find(Language::kRussian, other));
             continue;
         }
         for (Language language : kLatin) {
             bool english = language == Language::kEnglish;
-            std::string& word = english ? raws_[i].stem : other;
-            word = raws_[i].folded;
+            std::string& word = english ? raw.stem : other;
+            word = raw.folded;
             stem(language, word);
             const Term* term = lists_.find(language, word);
             if (english) {
-                raws_[i].english = true;
-                raws_[i].term = term;
+                raw.english = true;
+                raw.term = term;
             }
-            if (term != nullptr) {
-                score[static_cast<size_t>(language)] +=
-                    (term->flags & (kLight | kQuestion)) != 0 ? 2 : 1;
-            }
+            votes.of[static_cast<size_t>(language)] += points_of(term);
         }
     }
-    facts_.language_ = fallback;
-    size_t words = static_cast<size_t>(std::count_if(
-        raws_.begin(), raws_.begin() + static_cast<std::ptrdiff_t>(looked),
-        [](const Raw& raw) { return raw.word.letters && !raw.word.code; }));
-    if (slavic * 2 > looked) {
+    votes.looked = looked;
+    return votes;
+}
+
+// Relatives of Russian, Spanish and Romanian share words with them, so that
+// more has to speak for these than for English.
+void FactReader::tell_language(Language fallback) {
+    Votes votes = count_votes();
+    auto votes_of = [&](Language language) {
+        return votes.of[static_cast<size_t>(language)];
+    };
+    if (votes.cyrillic * 2 > votes.looked) {
         facts_.language_ = Language::kRussian;
         facts_.sure_ = true;
+        facts_.foreign_ =
+            votes.other_cyrillic
+            || votes_of(Language::kRussian) * 3 < votes.cyrillic * 2;
         return;
     }
-    size_t best = score[static_cast<size_t>(fallback)];
+    facts_.language_ = fallback;
+    size_t best = votes_of(fallback);
     size_t second = 0;
     for (Language language : kLatin) {
-        size_t own = score[static_cast<size_t>(language)];
+        size_t own = votes_of(language);
         if (own > best) {
             facts_.language_ = language;
             best = own;
@@ -90,13 +130,12 @@ void FactReader::tell_language(Language fallback) {
     }
     for (Language language : kLatin) {
         if (language != facts_.language_) {
-            second = std::max(second, score[static_cast<size_t>(language)]);
+            second = std::max(second, votes_of(language));
         }
     }
     facts_.sure_ = best >= second + 3;
-    // Relatives of Spanish and Romanian share words with them.
     bool english = facts_.language_ == Language::kEnglish;
-    facts_.foreign_ = best * 2 < words * (english ? 1 : 2);
+    facts_.foreign_ = best * 2 < votes.words * (english ? 1 : 2);
 }
 
 void FactReader::stem_all() {

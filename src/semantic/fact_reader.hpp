@@ -48,6 +48,15 @@ private:
                  Rank rank = Rank::kCount);
     bool split_place(const Scanned& word, Bytes folded);
     bool split_unit(const Scanned& word, Bytes folded);
+    // Of the first words of the text, which language they speak for.
+    struct Votes {
+        std::array<size_t, kLanguages> of{};
+        size_t looked = 0;
+        size_t words = 0;     // of these: no numbers, no code
+        size_t cyrillic = 0;  // of these
+        bool other_cyrillic = false;  // letters that Russian does not have
+    };
+    Votes count_votes();
     void tell_language(Language fallback);
     void stem_all();
     void join_verbs();

@@ -129,6 +129,9 @@ TEST(LookAlikes, languages_without_lists) {
                     "Kann ich die Karte nicht kostenlos umtauschen?"},
           {"Puis-je annuler ma commande avant la livraison?",
            "Puis-je annuler ma commande apr\u00e8s la livraison?"},
+          {"Чи можна скасувати замовлення до доставки?",
+           "Чи можна скасувати замовлення після доставки?"},
+          {"Чи можна оплатити карткою?", "Чи неможливо оплатити карткою?"},
           {"\u6211\u53ef\u4ee5\u9000\u6b3e\u5417\uff1f",
            "\u6211\u4e0d\u53ef\u4ee5\u9000\u6b3e\u5417\uff1f"}}) {
         EXPECT_EQ(veto(a, b), "veto:rare_word") << a;
