@@ -17,11 +17,12 @@ enum class EventJson : uint8_t {
     kNone,   // no JSON object to anybody
 };
 
-// Parses a copy of `text` in `scratch`, which must outlive the document's use,
-// with U+FFFD for each half of a pair. False: it is no object even so.
+// Parses a copy of `text` in `scratch`, which must outlive the document's use.
+// There each half of a pair is \ufffd, which is as long, so that offsets hold
+// for `text`, too. False: it is no object even so.
 bool read_loosely(Bytes text, json::Document& doc, std::string& scratch);
 
-// Parses an event's data, as it stands or loosely.
+// Parses an event's data, or an error, as it stands or loosely.
 EventJson read_event_json(Bytes data, json::Document& doc,
                           std::string& scratch);
 

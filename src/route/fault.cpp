@@ -3,7 +3,7 @@
 #include <charconv>
 #include <initializer_list>
 
-#include "src/json/document.hpp"
+#include "src/api/loose_json.hpp"
 
 namespace llm::route {
 namespace {
@@ -203,7 +203,9 @@ Bytes name_of(Fault fault) {
 
 ErrorWords read_error_words(Bytes json) {
     json::Document doc;
-    if (json.size() > kMaxErrorBody || !doc.parse(json).ok()) {
+    std::string loose;
+    if (json.size() > kMaxErrorBody
+        || api::read_event_json(json, doc, loose) == api::EventJson::kNone) {
         return {};
     }
     ErrorWords words;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "src/api/loose_json.hpp"
+
 namespace llm::route {
 namespace {
 
@@ -119,7 +121,8 @@ AnswerModel::AnswerModel(api::Endpoint endpoint, Bytes name)
 
 std::optional<AnswerModel::Splice> AnswerModel::find(Bytes text,
                                                      Bytes parent) {
-    if (text.find("\"model\"") == Bytes::npos || !doc_.parse(text).ok()) {
+    if (text.find("\"model\"") == Bytes::npos
+        || api::read_event_json(text, doc_, loose_) == api::EventJson::kNone) {
         return std::nullopt;
     }
     NodeId object = parent.empty() ? kRoot : doc_.find(kRoot, parent);

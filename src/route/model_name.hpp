@@ -64,6 +64,7 @@ private:
     std::string before_;   // the last event's data up to and with the name
     size_t name_size_ = 0;  // of the name's JSON string at its end
     json::Document doc_;
+    std::string loose_;  // of api::read_event_json()
     std::string out_;
 };
 

@@ -382,6 +382,9 @@ TEST(Fault, WordsAreBounded) {
     std::string large =
         R"({"error":{"message":")" + std::string(5000, 'a') + R"("}})";
     EXPECT_EQ(read_error_words(large).message.size(), 512u);
+    // A text that was cut within a pair is JSON to clients.
+    EXPECT_EQ(read_error_words(R"({"error":{"code":"x","message":"\ud83d"}})")
+                  .code, "x");
     EXPECT_TRUE(read_error_words("").empty());
     EXPECT_TRUE(read_error_words("[1]").empty());
     EXPECT_TRUE(read_error_words(R"({"error":{"message":"cut)").empty());

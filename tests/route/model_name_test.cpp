@@ -182,6 +182,18 @@ TEST(AnswerModel, OfResponsesAndMessages) {
               with(kMessages, "SERVED", "asked"));
 }
 
+// As clients read them: see src/api/loose_json.hpp.
+TEST(AnswerModel, OfEventsThatOnlyClientsRead) {
+    for (Bytes text : {R"("output":["cut \ud83d"],"model":"SERVED")",
+                       R"("model":"SERVED","status":1,"status":2)"}) {
+        std::string data = R"({"response":{)" + std::string(text) + "}}";
+        AnswerModel model(Endpoint::kResponses, "asked");
+        auto splice = model.in_data(data);
+        ASSERT_TRUE(splice) << data;
+        EXPECT_EQ(data.substr(splice->offset, splice->remove), "\"SERVED\"");
+    }
+}
+
 // A name that only begins like the one before is another name.
 TEST(AnswerModel, ModelsMayChangeInTheMiddle) {
     AnswerModel model(Endpoint::kChat, "asked");
