@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <memory>
 
-#include "ngx_llm_module/background.hpp"
 #include "ngx_llm_module/alert.hpp"
+#include "ngx_llm_module/background.hpp"
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/limit/snapshot.hpp"
@@ -90,18 +90,15 @@ Result<void> replace_file(const std::string& path, Bytes bytes) {
     return done;
 }
 
-std::string directory_of(const std::string& path) {
-    return path.substr(0, path.rfind('/'));
-}
-
 // One process after the other gathers and writes, or what was gathered first
-// might be written last. Without the lock, where there is none to be had, it
-// is written all the same.
+// might be written last. The lock is a file that the workers alone can open:
+// whoever may read the directory could lock that, and keep them waiting. Where
+// there is no lock to be had it is written all the same.
 class Turn {
 public:
     explicit Turn(const std::string& path)
-        : fd_(open((directory_of(path) + "/").c_str(),
-                   O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+        : fd_(open((path + ".lock").c_str(),
+                   O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
         while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
         }
     }
@@ -156,7 +153,7 @@ void tell_written(const Result<void>& done, ngx_log_t* log) {
 // The master makes the directory where there is none, for the workers' user.
 // One that stands there is the operator's.
 Result<void> make_directory(ngx_cycle_t* cycle, const std::string& path) {
-    std::string directory = directory_of(path);
+    std::string directory = path.substr(0, path.rfind('/'));
     if (directory.empty() || mkdir(directory.c_str(), 0700) != 0) {
         return directory.empty() || errno == EEXIST
                    ? Result<void>{}

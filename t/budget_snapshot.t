@@ -62,16 +62,21 @@ $t->start($conf);
 is $log->{left}, '0.400000000', 'after kill -9 of all';
 
 # Workers that end write one after the other, what they find when it is
-# their turn: the state of an earlier one must not come last.
+# their turn: the state of an earlier one must not come last. Who may read the
+# directory cannot keep them waiting.
 open my $directory, '<', $t->dir . '/state' or die $!;
 flock $directory, LOCK_EX or die $!;
+is sprintf('%o', ((stat "$file.lock")[2] // 0) & 0777), '600',
+    'the lock is for nobody else';
+open my $turn, '<', "$file.lock" or die $!;
+flock $turn, LOCK_EX or die $!;
 my $stream = $t->client;
 $stream->send(POST => '/v1/chat/completions', body => $t->body_of('chat',
         stream => 1, max_tokens => 300),
     headers => ['X-Team' => 'turn', 'X-Test' => 'turn',
         'X-Mock' => 'pause=500,completion=100']);
 wait_until { $t->metric('llm_reservations') > 0 };
-my ($inode, $before_all) = ((stat $directory)[1], slurp($file));
+my ($inode, $before_all) = ((stat $turn)[1], slurp($file));
 my @ending = $t->worker_pids;
 kill QUIT => $t->master_pid;
 $t->logged('turn');
@@ -80,12 +85,13 @@ my $waiting = wait_until {
 } 10;
 ok $waiting, 'each worker waits for its turn';
 ok slurp($file) eq $before_all, 'nothing has been written meanwhile';
-close $directory;
+close $turn;
 $t->{nginx}->wait(15);
 delete $t->{nginx};
 $t->start($conf);
 ($r, $log) = spend(turn => 1);
 is $log->{left}, '0.899000000', 'what was spent last is in the file';
+close $directory;
 
 # Where it cannot be written somebody is told before it is needed.
 rename $t->dir . '/state', $t->dir . '/elsewhere' or die $!;
