@@ -129,6 +129,14 @@ void create_loc(LocConf& conf) {
     cache.tags = static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
 }
 
+// An "if" or a limit_except: there alone nginx takes proxy_pass over from the
+// location around it.
+bool is_nameless(ngx_conf_t* cf) {
+    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    return core->noname != 0;
+}
+
 char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     const CacheLoc& prev = outer.cache;
     CacheLoc& conf = inner.cache;
@@ -136,8 +144,8 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
         conf.zone = prev.zone;
         conf.zone_place = prev.zone_place;
     }
-    if (conf.proxy.path.data == nullptr) {
-        conf.proxy = prev.proxy;  // of use in an "if" alone
+    if (conf.proxy.path.data == nullptr && is_nameless(cf)) {
+        conf.proxy = prev.proxy;
     }
     if (conf.valid == NGX_CONF_UNSET_PTR) {
         bool unset = prev.valid == NGX_CONF_UNSET_PTR;

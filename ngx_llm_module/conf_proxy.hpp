@@ -1,7 +1,8 @@
 // The path that a proxy_pass without variables puts in the place of the
-// location's own. nginx's module keeps it to itself, and the cache's key needs
-// it: so while a configuration is read, the directive is run by us, who call
-// nginx's own and note its argument.
+// location's own. The cache's key needs it, and nginx's module keeps it to
+// itself. So while http {} is read, the function that nginx calls for the
+// directive (ngx_command_t::set) is one of ours, which calls nginx's and notes
+// the argument.
 #pragma once
 
 #include "ngx_llm_module/ngx.hpp"
@@ -14,8 +15,9 @@ struct ProxyPath {
                          // nothing is replaced
 };
 
-// Before http {} is read; ends with watch_no_proxy_pass(), or with the
-// configuration if that is refused.
+// Before http {} is read. nginx's function is put back by
+// watch_no_proxy_pass(), or, if the configuration is refused, when its pool is
+// destroyed.
 ngx_int_t watch_proxy_pass(ngx_conf_t* cf);
 void watch_no_proxy_pass();
 

@@ -51,8 +51,8 @@ inline void tell_key_error(const route::Provider& provider,
     }
 }
 
-// Keys that have changed are taken over; `changed` is told whose. For the
-// tick of a worker.
+// Keys that have changed are taken over; `changed` is told whose. For a
+// worker's start and tick.
 template <typename Changed>
 void poll_provider_keys(ProviderSetup& setup, ngx_log_t* log,
                         Changed changed) {

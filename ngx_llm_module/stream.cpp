@@ -419,9 +419,9 @@ bool is_asked_in_part(const ngx_http_request_t* r) {
     return r->allow_ranges && r->headers_in.range != nullptr;
 }
 
-// limit_rate or its kin: where nothing is buffered, nginx loses the timer
-// that such an answer goes on by (1.22: it deletes it where it waits for the
-// upstream).
+// By limit_rate, $limit_rate or X-Accel-Limit-Rate. Such an answer goes on by
+// a timer, which nginx deletes where nothing is buffered and it waits for the
+// upstream (1.22), so that the answer would never end.
 bool is_rate_limited(ngx_http_request_t* r) {
     auto* core = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));

@@ -106,6 +106,10 @@ $t->start($t->head . <<'END');
         fastcgi_param CONTENT_LENGTH $content_length;
         location /scgi/ { scgi_pass 127.0.0.1:%%PORT:scgi%%; }
         location /fastcgi/ { fastcgi_pass 127.0.0.1:%%PORT:fastcgi%%; }
+        location /outer/ {
+            proxy_pass http://127.0.0.1:%%PORT:mock%%/scgi/;
+            location /outer/v1/ { scgi_pass 127.0.0.1:%%PORT:scgi%%; }
+        }
         location /body/ {
             llm_cache_version "$request_body";
             proxy_set_body $request_body;
@@ -147,6 +151,15 @@ for my $in (qw(scgi fastcgi)) {
     is_deeply [map { join ' ', @{ from_json($_->{body}) }{qw(model max_tokens)} }
             $t->mock_log], ['one 1234', 'other-model 1234'],
         'each is asked for its own model, as it was edited';
+}
+# The path of a proxy_pass is not that of a kin in a location within.
+{
+    my $body = $t->body_of('chat', model => 'good');
+    for my $in (qw(scgi outer)) {
+        my ($r, $log) = $t->send_body(chat => $body, '', in => "/$in");
+        is $r->status, 200, "$in: answered";
+        is $log->{cache}, 'MISS', "$in: not by what another path was told";
+    }
 }
 $t->finish;
 done_testing;
