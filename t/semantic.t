@@ -130,6 +130,21 @@ sub second {
     return ask($second, %o);
 }
 
+# Each differs from the others in a number, so that none is served.
+subtest 'of long texts fewer are judged' => sub {
+    my $long = 'The printer in the office on the third floor stops. ' x 17;
+    for (['', 4], [$long, 3]) {
+        my ($text, $judged) = @$_;
+        $case++;
+        ask("${text}Does the warranty last $_ days?") for 11 .. 15;
+        my $before = metric('llm_semantic_candidates_total');
+        my $r = ask("${text}Does the warranty last 16 days?");
+        is why($r), 'veto:number', 'looked at and kept back';
+        is metric('llm_semantic_candidates_total'), $before + $judged,
+            "$judged of ${\ length $text} characters and more";
+    }
+};
+
 subtest 'a near question is answered from memory' => sub {
     my $encoded = metric('llm_semantic_encode_seconds_count');
     my $asked   = $t->mock_count;

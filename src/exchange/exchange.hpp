@@ -301,6 +301,7 @@ private:
         uint32_t probability = 0;
         cache::Entry entry;
         cache::Lookup found;
+        size_t read = 0;  // bytes of all stored texts that were judged
     };
     std::optional<uint32_t> judge(const NearPolicy& policy,
                                   const semantic::Facts& query, Bytes prompt,
