@@ -245,10 +245,11 @@ void tick_snapshots(ngx_cycle_t* cycle, MainConf&, Now now) {
         return;
     }
     self.next_ns = now.mono_ns + self.interval_ns;
-    self.busy = true;
-    auto done = std::make_shared<Result<void>>();
+    // What stays there when memory runs out on the thread.
+    auto done = std::make_shared<Result<void>>(
+        Error{Errc::kNoSpace, "out of memory"});
     ngx_log_t* log = cycle->log;
-    bool posted = run_in_background(
+    self.busy = run_in_background(
         log,
         [done, ledger = worker_services().ledger, secret = zone_secret(),
          path = self.path, now] {
@@ -258,7 +259,6 @@ void tick_snapshots(ngx_cycle_t* cycle, MainConf&, Now now) {
             writer().busy = false;
             tell_written(*done, log);
         });
-    self.busy = self.busy && posted;
 }
 
 void stop_snapshots(ngx_cycle_t* cycle) {

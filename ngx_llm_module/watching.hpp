@@ -34,11 +34,20 @@ void take_loaded(watch::Watched<T>& file, Bytes what, ngx_log_t* log,
 }
 
 // At a worker's start: one that takes the place of a dead one begins with
-// what the master has read, which may be long ago.
+// what the master has read, which may be long ago. Reads the file only if it
+// has changed, on the loop, before the first request is taken.
 template <typename T>
 void catch_up(watch::Watched<T>* file, Bytes what, ngx_log_t* log) {
-    if (file != nullptr && file->check(now())) {
-        take_loaded(*file, what, log, file->load());
+    if (file == nullptr || !file->check(now())) {
+        return;
+    }
+    std::optional<typename watch::Watched<T>::Loaded> loaded;
+    guard(log, [&] { loaded = file->load(); });
+    if (loaded) {
+        take_loaded(*file, what, log, std::move(*loaded));
+    } else {
+        file->abandon();  // no memory: a worker that stops here is not
+                          // started again
     }
 }
 
