@@ -154,11 +154,17 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
 ngx_int_t enter(ngx_http_request_t* r, const CoreLoc& conf);
 
 // Whether a request that was sent on has to be let in here: it was turned away
-// where it comes from, or only watched.
+// where it comes from, or only watched. What is no LLM request may have been
+// sent to a page for its refusal; one that was watched had none.
 bool is_new_here(ngx_http_request_t* r, const Context& ctx,
                  const CoreLoc& conf) {
-    return conf.mode == kModeOn && is_guarded(r) && !ctx.replied
-           && (!ctx.forwarded || ctx.exchange.observe())
+    if (conf.mode != kModeOn || !is_guarded(r) || ctx.replied) {
+        return false;
+    }
+    if (ctx.foreign) {
+        return ctx.exchange.observe() && r->content_handler != nullptr;
+    }
+    return (!ctx.forwarded || ctx.exchange.observe())
            && endpoint_of(r, conf) != api::Endpoint::kNone;
 }
 
@@ -400,7 +406,7 @@ ngx_int_t precontent(ngx_http_request_t* r) noexcept {
             return conf.mode == kModeOff ? ngx_int_t{NGX_DECLINED}
                                          : enter(r, conf);
         }
-        if (ctx->foreign) {
+        if (ctx->foreign && !is_new_here(r, *ctx, loc_conf(r).core)) {
             return ngx_int_t{NGX_DECLINED};
         }
         if (ctx->near_waiting) {

@@ -117,6 +117,13 @@ subtest 'who is sent on is let in nowhere else' => sub {
             headers => [Authorization => 'Bearer good']);
         is $r->status, 200, "$in: with one it is answered";
     }
+    for my $path ('/v1/files', '/v1/chat/completions') {
+        $t->mock_reset;
+        my @more = (headers => ['X-Test' => 'other'], close => 1);
+        my $r = $t->client->request(GET => "/tried$path", @more);
+        is $r->status, 401, "GET $path: nor with what is no LLM request";
+        is $t->mock_count, 0, "GET $path: nothing goes upstream";
+    }
     my ($r) = $t->ask('chat', '', in => '/page');
     is $r->status, 401, 'a page for the refusal';
     like $r->body, qr/"object":"list"/, 'is the operator\'s';
