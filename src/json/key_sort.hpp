@@ -6,7 +6,7 @@
 // that begin alike took a tenth of a second of the event loop.
 //
 // Time: linear in the bytes of the keys, and n log n in integers.
-// Memory: 40 bytes a key, the caller's; a list of runs besides.
+// Memory: 32 bytes a key, the caller's; a list of runs besides.
 #pragma once
 
 #include <cstdint>

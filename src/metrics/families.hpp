@@ -120,7 +120,7 @@ extern const Family kSemanticBytes;       // gauge
 
 // Loads of watched files by {file, result}; file is keys, prices, ….
 extern const Family kWatchLoads;
-extern const Family kSnapshots;
+extern const Family kSnapshots;  // by {result}: written, failed
 
 // Alerts by {event, result}, once for each endpoint: sent, failed (given up),
 // dropped (the queue was full, or the worker ended), suppressed (too soon
