@@ -2,22 +2,10 @@
 // of one question get none.
 #include <gtest/gtest.h>
 
-#include "src/semantic/decision.hpp"
+#include "tests/semantic/veto_of.hpp"
 
 namespace llm::semantic {
 namespace {
-
-const Judge& judge() {
-    static const Result<Judge> made = Judge::create({});
-    return *made;
-}
-
-std::string veto(const char* a, const char* b) {
-    std::string there(judge().judge(a, b, 0.95, EncoderKind::kMinilm).veto);
-    std::string back(judge().judge(b, a, 0.95, EncoderKind::kMinilm).veto);
-    EXPECT_EQ(there, back) << a << " / " << b;
-    return there;
-}
 
 TEST(Guards, numbers) {
     EXPECT_EQ(veto("Can I get a refund after 30 days?",

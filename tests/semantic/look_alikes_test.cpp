@@ -2,22 +2,10 @@
 // numbers, signs, single letters, marks, accents, scripts, languages.
 #include <gtest/gtest.h>
 
-#include "src/semantic/decision.hpp"
+#include "tests/semantic/veto_of.hpp"
 
 namespace llm::semantic {
 namespace {
-
-const Judge& judge() {
-    static const Result<Judge> made = Judge::create({});
-    return *made;
-}
-
-std::string veto(const char* a, const char* b) {
-    std::string there(judge().judge(a, b, 0.95, EncoderKind::kMinilm).veto);
-    std::string back(judge().judge(b, a, 0.95, EncoderKind::kMinilm).veto);
-    EXPECT_EQ(there, back) << a << " / " << b;
-    return there;
-}
 
 TEST(LookAlikes, how_a_number_is_meant) {
     EXPECT_EQ(veto("Which plan is for up to 10 users?",

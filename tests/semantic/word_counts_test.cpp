@@ -6,15 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include "src/semantic/decision.hpp"
+#include "tests/semantic/veto_of.hpp"
 
 namespace llm::semantic {
 namespace {
-
-const Judge& judge() {
-    static const Result<Judge> made = Judge::create({});
-    return *made;
-}
 
 struct Memory {
     explicit Memory(size_t counters = 4096)
