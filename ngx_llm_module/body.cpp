@@ -60,16 +60,9 @@ ngx_int_t set_content_length(ngx_http_request_t* r, size_t size) {
 // nginx keeps the first value that these had: they are what a kin of
 // proxy_pass and proxy_set_body send.
 void forget_variables(ngx_http_request_t* r) {
-    auto* core = static_cast<ngx_http_core_main_conf_t*>(
-        ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    auto* known = static_cast<ngx_http_variable_t*>(core->variables.elts);
-    for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
-        Bytes name = view(known[i].name);
-        if (name == "content_length" || name == "http_content_length"
-            || name == "request_body" || name == "request_body_file") {
-            r->variables[i].valid = 0;
-            r->variables[i].not_found = 0;
-        }
+    for (ngx_int_t index : main_conf(r).route.body_variables) {
+        r->variables[index].valid = 0;
+        r->variables[index].not_found = 0;
     }
 }
 

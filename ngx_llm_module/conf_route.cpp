@@ -412,9 +412,26 @@ char* merge_loc(ngx_conf_t*, LocConf& outer, LocConf& inner) {
     return NGX_CONF_OK;
 }
 
+// An edited body is another one to those who ask later.
+bool index_body_variables(ngx_conf_t* cf, RouteMain& conf) {
+    ngx_str_t names[kBodyVariables] = {
+        ngx_string("content_length"), ngx_string("http_content_length"),
+        ngx_string("request_body"), ngx_string("request_body_file")};
+    for (size_t i = 0; i < kBodyVariables; i++) {
+        conf.body_variables[i] = ngx_http_get_variable_index(cf, &names[i]);
+        if (conf.body_variables[i] == NGX_ERROR) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // A prefix is only taken where somebody reads it. Whoever does has asked for
 // the variable's index while the configuration was read.
 ngx_int_t postconfiguration(ngx_conf_t* cf, MainConf& conf) {
+    if (!index_body_variables(cf, conf.route)) {
+        return NGX_ERROR;
+    }
     auto* core = static_cast<ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     auto* variable =

@@ -35,8 +35,13 @@ struct RouteVariant {
 
 enum : ngx_uint_t { kModelServed, kModelRequested };
 
+// Variables of nginx that tell what the body is: content_length,
+// http_content_length, request_body, request_body_file.
+inline constexpr size_t kBodyVariables = 4;
+
 struct RouteMain {
     ngx_flag_t prefix_used;           // some directive reads $llm_prefix
+    ngx_int_t body_variables[kBodyVariables];  // their indexes
 };
 
 struct RouteLoc {
