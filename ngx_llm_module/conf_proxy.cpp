@@ -3,17 +3,12 @@
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/conf.hpp"
 
-// An nginx may have been built without it.
-extern "C" {
-extern ngx_module_t ngx_http_proxy_module __attribute__((weak));
-}
-
 namespace llm::door {
 namespace {
 
 using Setter = char* (*)(ngx_conf_t*, ngx_command_t*, void*);
 
-Setter nginx_setter = nullptr;  // nullptr: nobody watches
+Setter nginx_setter = nullptr;  // nullptr: it is in place
 
 ngx_command_t* find_proxy_pass() {
     if (&ngx_http_proxy_module == nullptr) {
@@ -60,7 +55,7 @@ char* set_proxy_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
 
 }  // namespace
 
-ngx_int_t watch_proxy_pass(ngx_conf_t* cf) {
+ngx_int_t wrap_proxy_pass(ngx_conf_t* cf) {
     ngx_command_t* command = find_proxy_pass();
     if (command == nullptr || nginx_setter != nullptr) {
         return NGX_OK;
@@ -69,13 +64,13 @@ ngx_int_t watch_proxy_pass(ngx_conf_t* cf) {
     if (cleanup == nullptr) {
         return NGX_ERROR;
     }
-    cleanup->handler = [](void*) { watch_no_proxy_pass(); };
+    cleanup->handler = [](void*) { unwrap_proxy_pass(); };
     nginx_setter = command->set;
     command->set = set_proxy_pass;
     return NGX_OK;
 }
 
-void watch_no_proxy_pass() {
+void unwrap_proxy_pass() {
     if (nginx_setter != nullptr) {
         find_proxy_pass()->set = nginx_setter;
         nginx_setter = nullptr;

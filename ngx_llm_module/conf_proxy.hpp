@@ -7,6 +7,15 @@
 
 #include "ngx_llm_module/ngx.hpp"
 
+// proxy_pass and its kin. An nginx may have been built without any of them.
+extern "C" {
+extern ngx_module_t ngx_http_proxy_module __attribute__((weak));
+extern ngx_module_t ngx_http_grpc_module __attribute__((weak));
+extern ngx_module_t ngx_http_fastcgi_module __attribute__((weak));
+extern ngx_module_t ngx_http_uwsgi_module __attribute__((weak));
+extern ngx_module_t ngx_http_scgi_module __attribute__((weak));
+}
+
 namespace llm::door {
 
 struct ProxyPath {
@@ -16,9 +25,9 @@ struct ProxyPath {
 };
 
 // Before http {} is read. nginx's function is put back by
-// watch_no_proxy_pass(), or, if the configuration is refused, when its pool is
+// unwrap_proxy_pass(), or, if the configuration is refused, when its pool is
 // destroyed.
-ngx_int_t watch_proxy_pass(ngx_conf_t* cf);
-void watch_no_proxy_pass();
+ngx_int_t wrap_proxy_pass(ngx_conf_t* cf);
+void unwrap_proxy_pass();
 
 }  // namespace llm::door

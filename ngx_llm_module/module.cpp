@@ -42,12 +42,12 @@ struct Commands {
 Commands commands;
 
 ngx_int_t preconfiguration(ngx_conf_t* cf) {
-    return watch_proxy_pass(cf) == NGX_OK ? add_variables(cf, kRooms)
+    return wrap_proxy_pass(cf) == NGX_OK ? add_variables(cf, kRooms)
                                           : NGX_ERROR;
 }
 
 ngx_int_t postconfiguration(ngx_conf_t* cf) {
-    watch_no_proxy_pass();
+    unwrap_proxy_pass();
     for (const Room* room : kRooms) {
         if (room->postconfiguration != nullptr
             && room->postconfiguration(cf, main_conf(cf)) != NGX_OK) {

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "ngx_llm_module/conf_proxy.hpp"
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/near.hpp"
 #include "ngx_llm_module/zone.hpp"
-
-// An nginx may have been built without them.
-extern "C" {
-extern ngx_module_t ngx_http_proxy_module __attribute__((weak));
-extern ngx_module_t ngx_http_grpc_module __attribute__((weak));
-extern ngx_module_t ngx_http_fastcgi_module __attribute__((weak));
-extern ngx_module_t ngx_http_uwsgi_module __attribute__((weak));
-extern ngx_module_t ngx_http_scgi_module __attribute__((weak));
-}
 
 namespace llm::door {
 namespace {

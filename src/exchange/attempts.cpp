@@ -38,7 +38,7 @@ bool Exchange::start_ladder(Ladder ladder, Now now) {
     }
     std::string own = ladder.own_model;
     Bytes model = own.empty() ? Bytes(request_.model) : Bytes(own);
-    std::string held(upstream_model());
+    std::string held(spending_ ? upstream_model() : Bytes());
     auto price = spending_ ? services_.billing->find(held, {}) : nullptr;
     Rungs::Begun begun =
         rungs_.begin(std::move(ladder), model, request_.family, now);

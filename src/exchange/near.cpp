@@ -26,7 +26,7 @@ constexpr Threshold kThresholds[] = {
 };
 
 // No further candidate is judged when the ones so far were that long, in
-// bytes: the judge reads 10 of them in a microsecond, on the event loop.
+// bytes: the judge reads 5 to 10 of them in a microsecond, on the event loop.
 constexpr size_t kMostRead = 2000;
 
 std::string below(float cosine) {
