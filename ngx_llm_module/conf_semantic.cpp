@@ -8,6 +8,7 @@
 #include "ngx_llm_module/conf_words.hpp"
 #include "ngx_llm_module/curl.hpp"
 #include "ngx_llm_module/embedding.hpp"
+#include "ngx_llm_module/regions.hpp"
 #include "ngx_llm_module/semantic_vars.hpp"
 #include "ngx_llm_module/threads.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -25,6 +26,10 @@ constexpr ngx_uint_t kDefaultMaxChars = 2000;
 constexpr ngx_int_t kAnyTemperature = 2000;
 constexpr ngx_uint_t kDefaultAudit = 10000;  // parts in a million: 1 %
 constexpr ngx_uint_t kMaxDims = 4096;
+// Vectors that are searched without threads at most: 0.1 to 0.3 ms of the
+// event loop. Where the zone has room for more, there are threads.
+constexpr uint64_t kSearchedHere = 100000;
+constexpr size_t kLeastDims = 256;  // of an endpoint that does not tell
 constexpr size_t kMaxTerms = 1 << 20;
 constexpr size_t kMaxCa = size_t{16} << 20;
 constexpr uint32_t kSweep = 512;  // slots of the index a second
@@ -117,7 +122,7 @@ char* open_encoder(ngx_conf_t* cf, Embedder& embedder, Bytes kind,
     embedder.kind = semantic::encoder_kind(kind);
     embedder.immediate = semantic::traits_of(kind).immediate;
     embedder.id = embedder.encoder->id();
-    return add_threads(cf);
+    return NGX_CONF_OK;
 }
 
 // Read as the user who starts nginx; the workers follow it if they may.
@@ -182,7 +187,7 @@ char* open_endpoint(ngx_conf_t* cf, Embedder& embedder) {
     embedder.id = semantic::remote_id(
         {view(embedder.url), view(embedder.model), embedder.dims},
         embedder.dims);
-    return add_threads(cf);
+    return NGX_CONF_OK;
 }
 
 char* set_embedder(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -441,6 +446,19 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     return conf.judge == nullptr ? conf_error() : NGX_CONF_OK;
 }
 
+// Whether it computes for long, or a search among its vectors may.
+bool needs_threads(const Embedder& embedder, size_t zone_size) {
+    if (embedder.encoder != nullptr && !embedder.immediate) {
+        return true;
+    }
+    size_t dims = embedder.encoder != nullptr ? embedder.encoder->dims()
+                  : embedder.dims > 0         ? embedder.dims
+                                              : kLeastDims;
+    return vectors_region_size(zone_size)
+           > semantic::Index::size_for(kSearchedHere,
+                                       static_cast<uint32_t>(dims));
+}
+
 ngx_int_t check(ngx_conf_t* cf, MainConf& conf) {
     for (Embedder* embedder : embedders_of(conf.semantic)) {
         if (conf.core.zone == nullptr) {
@@ -448,6 +466,10 @@ ngx_int_t check(ngx_conf_t* cf, MainConf& conf) {
                      "\"llm_embedder %V\" needs \"llm_zone name:size\" in "
                      "http",
                      &embedder->name);
+            return NGX_ERROR;
+        }
+        if (needs_threads(*embedder, conf.core.zone->size)
+            && add_threads(cf) != NGX_CONF_OK) {
             return NGX_ERROR;
         }
     }

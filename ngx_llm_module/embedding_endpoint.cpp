@@ -44,6 +44,15 @@ EmbeddingEndpoint::~EmbeddingEndpoint() {
     }
 }
 
+// items.size() where none is.
+size_t EmbeddingEndpoint::find_same(const std::vector<Item>& items,
+                                    const Digest& key) {
+    auto same = std::find_if(
+        items.begin(), items.end(),
+        [&key](const Item& item) { return item.key == key; });
+    return static_cast<size_t>(same - items.begin());
+}
+
 bool EmbeddingEndpoint::embed(std::shared_ptr<exchange::NearJob> job,
                               std::function<void()> done) {
     Digest key = semantic::RemoteMemo::key_of(job->text());
@@ -53,6 +62,11 @@ bool EmbeddingEndpoint::embed(std::shared_ptr<exchange::NearJob> job,
             done();
             return true;
         }
+    }
+    Item item = {key, std::move(job), std::move(done), ngx_current_msec,
+                 read_clock_ns(CLOCK_MONOTONIC)};
+    if (join(item)) {
+        return true;
     }
     if (queue_.size() >= kMaxQueue || ngx_exiting) {
         return false;
@@ -64,10 +78,22 @@ bool EmbeddingEndpoint::embed(std::shared_ptr<exchange::NearJob> job,
         }
         probe_ = true;
     }
-    queue_.push_back({key, std::move(job), std::move(done),
-                      ngx_current_msec, read_clock_ns(CLOCK_MONOTONIC)});
+    queue_.push_back(std::move(item));
     arm();
     return true;
+}
+
+// With a call under way that asks for the same text.
+bool EmbeddingEndpoint::join(Item& item) {
+    for (const std::unique_ptr<Call>& call : calls_) {
+        size_t same = find_same(call->items, item.key);
+        if (same < call->items.size()) {
+            call->place.push_back(call->place[same]);
+            call->items.push_back(std::move(item));
+            return true;
+        }
+    }
+    return false;
 }
 
 void EmbeddingEndpoint::arm() {
@@ -105,7 +131,10 @@ void EmbeddingEndpoint::send_all() {
 void EmbeddingEndpoint::take_batch(Call& call) {
     while (!queue_.empty() && call.texts < kMaxBatch) {
         Item& item = queue_.front();
-        if (item.alone && !call.items.empty()) {
+        size_t same = find_same(call.items, item.key);
+        bool known = same < call.items.size();
+        if (!known && !call.items.empty()
+            && (item.alone || call.items.front().alone)) {
             return;
         }
         if (ngx_current_msec - item.born >= embedder_.timeout) {
@@ -113,20 +142,9 @@ void EmbeddingEndpoint::take_batch(Call& call) {
             queue_.pop_front();
             continue;
         }
-        bool alone = item.alone;
-        auto same = std::find_if(
-            call.items.begin(), call.items.end(),
-            [&item](const Item& other) { return other.key == item.key; });
-        call.place.push_back(
-            same == call.items.end()
-                ? call.texts++
-                : call.place[static_cast<size_t>(same
-                                                 - call.items.begin())]);
+        call.place.push_back(known ? call.place[same] : call.texts++);
         call.items.push_back(std::move(item));
         queue_.pop_front();
-        if (alone) {
-            return;
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 // EmbeddingEndpoint: one llm_embedder with url=, in one worker. Texts that
 // come in the same turn of the event loop go out in one call; while calls are
 // under way, those that come within a millisecond do. Equal texts are sent
-// once.
+// once, in one call and while it is under way.
 //
 // Bounds: kMaxCalls calls at a time, kMaxBatch texts in each, kMaxQueue that
 // wait, kMemo vectors remembered. What has waited for the embedder's timeout
@@ -61,7 +61,10 @@ private:
         Fetch fetch;
     };
 
+    static size_t find_same(const std::vector<Item>& items,
+                            const Digest& key);
     static void on_gathered(ngx_event_t* event) noexcept;
+    bool join(Item& item);
     void arm();
     void send_all();
     void take_batch(Call& call);

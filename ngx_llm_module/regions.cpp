@@ -167,9 +167,7 @@ Result<void> open_vectors(shm::Directory& directory, size_t zone_size,
     Result<void> opened = open_part(
         directory,
         {"vectors", semantic::Index::kVersion, semantic::Index::layout(),
-         std::max<uint64_t>(zone_size / kVectorShare,
-                            semantic::Index::min_size()),
-         false},
+         vectors_region_size(zone_size), false},
         regions.index, [](const shm::Region& region) {
             return semantic::Index::attach(region, {});
         });
@@ -235,6 +233,11 @@ Result<void> open_ledger(shm::Directory& directory, size_t zone_size,
             regions.ledger_fresh = region.fresh;
             return limit::Ledger::attach(region, options);
         });
+}
+
+uint64_t vectors_region_size(size_t zone_size) {
+    return std::max<uint64_t>(zone_size / kVectorShare,
+                              semantic::Index::min_size());
 }
 
 Result<Regions> open_regions(void* base, size_t size, const MainConf& conf) {

@@ -36,6 +36,9 @@ struct Regions {
 // behind nginx's slab header. Errors are words for the operator.
 Result<Regions> open_regions(void* base, size_t size, const MainConf& conf);
 
+// Bytes for vectors in a zone of that size where an embedder is configured.
+uint64_t vectors_region_size(size_t zone_size);
+
 // These two alone, of a zone whose contents are to be taken over.
 // `configured`: llm_secret, which the zone's own gives way to; "": none.
 Result<void> open_secret(shm::Directory& directory, Bytes configured,

@@ -1,6 +1,7 @@
 // Work of single requests that must not hold up the event loop, on nginx's
-// thread pool "default". An nginx without threads does it at once, on the
-// loop. What is rare takes background.hpp.
+// thread pool "default". An nginx without threads, or one for which nobody
+// asked for them, does it at once, on the loop. What is rare takes
+// background.hpp.
 #pragma once
 
 #include <functional>
@@ -9,7 +10,7 @@
 
 namespace llm::door {
 
-// For a setter of what needs threads: the pool exists from now on.
+// While the configuration is read: the pool exists from now on.
 char* add_threads(ngx_conf_t* cf);
 
 // Runs `work` on a thread, then `done` on the event loop; an exception of

@@ -194,6 +194,13 @@ subtest 'as JSON and as a stream, by four workers' => sub {
     }
 };
 
+subtest 'it computes on threads' => sub {
+    for my $pid ($t->worker_pids) {
+        my @threads = glob "/proc/$pid/task/*";
+        cmp_ok scalar @threads, '>', 1, "worker $pid";
+    }
+};
+
 subtest 'threshold and precision by $llm_task' => sub {
     my @translate = ('Translate into German: good morning',
         'Translate to German: good morning');

@@ -154,6 +154,20 @@ subtest 'texts that wait together go out together' => sub {
     is scalar(keys %seen), 24, 'all of them';
 };
 
+subtest 'a text that is under way is not sent again' => sub {
+    $t->mock_reset;
+    $case++;
+    my @clients = map { $t->client } 1 .. 5;
+    my $send = sub { $_[0]->send(POST => "/longer$chat",
+        body => body_of('How large is one text?')) };
+    $send->($clients[0]);
+    ok wait_until { scalar calls() }, 'it is asked for';
+    $case++, $send->($_) for @clients[1 .. 4];
+    is word($_->finish($_->head)), 'MISS', 'answered' for @clients;
+    is scalar(calls()), 1, 'one call';
+    is metric('llm_semantic_unencoded_total'), 0, 'all of them have a vector';
+};
+
 subtest 'the client leaves while it waits (fault case 68)' => sub {
     $case++;
     $t->mock_reset;
@@ -211,6 +225,18 @@ subtest 'one text that is refused spoils nothing' => sub {
     is $_->status, 200, 'answered' for @r;
     is scalar(grep { $_->header('x-c') eq 'MISS encoder' } @r), 1,
         'one alone has no vector';
+};
+
+subtest 'nor do those that ask for it together' => sub {
+    my @texts = map { /^\d$/ ? "plain $_" : 'poison twice' } qw(1 p p 2 p 3);
+    my @clients = map { $t->client } @texts;
+    for my $n (0 .. $#clients) {
+        $case++;
+        $clients[$n]->send(POST => "/picky$chat", body => body_of($texts[$n]));
+    }
+    my @r = map { $_->finish($_->head) } @clients;
+    is scalar(grep { $_->header('x-c') eq 'MISS encoder' } @r), 3,
+        'those three have no vector';
 };
 
 subtest 'nginx -t' => sub {
