@@ -419,6 +419,24 @@ bool is_asked_in_part(const ngx_http_request_t* r) {
     return r->allow_ranges && r->headers_in.range != nullptr;
 }
 
+// Out of proxy_cache, and no provider is asked for another one behind it.
+bool is_bought_before(const ngx_http_request_t* r) {
+#if (NGX_HTTP_CACHE)
+    if (!r->cached || r->upstream == nullptr
+        || (r->cache != nullptr && r->cache->background)) {
+        return false;
+    }
+    switch (r->upstream->cache_status) {
+    case NGX_HTTP_CACHE_HIT:
+    case NGX_HTTP_CACHE_STALE:
+    case NGX_HTTP_CACHE_UPDATING:
+    case NGX_HTTP_CACHE_REVALIDATED: return true;
+    default: break;
+    }
+#endif
+    return false;
+}
+
 // By limit_rate, $limit_rate or X-Accel-Limit-Rate. Such an answer goes on by
 // a timer, which nginx deletes where nothing is buffered and it waits for the
 // upstream (1.22), so that the answer would never end.
@@ -442,6 +460,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
         head.content_encoding = view(r->headers_out.content_encoding->value);
     }
     head.content_length = r->headers_out.content_length_n;
+    head.bought_before = is_bought_before(r);
     if (ctx.rerouted) {
         ctx.exchange.reroute();
     }

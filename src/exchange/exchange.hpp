@@ -75,6 +75,7 @@ struct ResponseHead {
     Bytes content_type;
     Bytes content_encoding;  // "" or identity: plain
     int64_t content_length = -1;  // -1: it is not said
+    bool bought_before = false;   // kept by nginx: no provider has made it now
 };
 
 // What the bytes that come back are to us.
@@ -348,6 +349,8 @@ private:
                 || status_ == CacheStatus::kSemantic)
                && !observe_;
     }
+    // Nobody has to pay for it.
+    bool is_free() const { return served_from_memory() || bought_before_; }
     TextSize prompt_size() const;
     int64_t tokens_taken_out() const;
     TextSize completion_size() const;
@@ -440,6 +443,7 @@ private:
 
     // the answer
     int response_status_ = 0;
+    bool bought_before_ = false;
     Form form_ = Form::kIgnored;
     std::unique_ptr<Inflater> inflater_;
     std::string decoded_;

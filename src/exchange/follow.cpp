@@ -51,7 +51,11 @@ bool all_finished(const api::Answer& answer) {
 
 void Exchange::on_head(const ResponseHead& head, Now now) {
     response_status_ = head.status;
-    if (head.status >= 200 && head.status < 300) {
+    bought_before_ = head.bought_before;
+    if (bought_before_ && spending_) {
+        spending_->release(now);
+    }
+    if (head.status >= 200 && head.status < 300 && !bought_before_) {
         rungs_.answered(now);
     }
     form_ = Form::kIgnored;

@@ -232,7 +232,7 @@ void Exchange::settle_spending(Now now) {
     if (!spending_) {
         return;
     }
-    if (usage_.known() && !served_from_memory()) {
+    if (usage_.known() && !is_free()) {
         int64_t nano =
             bill_.known() ? bill_.cost : spending_->cost_of(usage_);
         // Other prices have come, without this model.

@@ -84,10 +84,10 @@ void Exchange::count(End how, Now now) {
     if (bill_.known()) {
         services_.billing->count(table, account_,
                                  services_.label_of(upstream_model()), bill_,
-                                 served_from_memory());
+                                 is_free());
     }
     count_texts();
-    if (served_from_memory()) {
+    if (is_free()) {
         count_saved();
         return;
     }

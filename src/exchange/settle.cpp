@@ -61,6 +61,9 @@ void Exchange::settle_usage(End how) {
     } else if (summary_) {
         usage_ = summary_->usage;
     }
+    if (bought_before_) {
+        return;
+    }
     bool errored = failed_ || (reader_ && reader_->answer().error)
                    || (summary_ && summary_->error);
     bool cut_short = how != End::kComplete && how != End::kUpstreamError;
@@ -241,7 +244,7 @@ void Exchange::end(End how, Now now) {
         how = End::kUpstreamInvalid;
     }
     refused_ = how == End::kRefused;
-    judge_provider(how, now);
+    judge_provider(bought_before_ ? End::kComplete : how, now);
     settle_usage(how);
     if (usage_.service == api::Service::kUnsaid) {
         usage_.service = request_.service;
@@ -249,7 +252,7 @@ void Exchange::end(End how, Now now) {
     bill_ = services_.billing->bill(
         account_,
         {request_.model, upstream_model(), served_model(), provider()},
-        usage_, tokens_taken_out(), served_from_memory());
+        usage_, tokens_taken_out(), is_free());
     settle_spending(now);
     store(how, now);
     count(how, now);
