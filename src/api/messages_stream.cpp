@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "src/api/accumulate.hpp"
-#include "src/api/loose_json.hpp"
 #include "src/api/messages.hpp"
 #include "src/api/protocols.hpp"
 #include "src/api/raw_json.hpp"
+#include "src/api/typed_reader.hpp"
 
 namespace llm::api {
 namespace {
@@ -20,10 +20,10 @@ using json::Type;
 // every look-up long.
 constexpr size_t kMaxMembers = 1024;
 
-class MessagesReader final : public StreamReader {
+class MessagesReader final : public TypedReader {
 public:
     explicit MessagesReader(size_t max_bytes)
-        : StreamReader(Endpoint::kMessages, max_bytes) {
+        : TypedReader(Endpoint::kMessages, max_bytes) {
         answer_.choices.emplace_back();
     }
 
@@ -62,15 +62,12 @@ private:
 
     Choice& choice() { return answer_.choices[0]; }
 
-    json::Document doc_;
     json::Document inner_;  // of a raw value taken apart
     std::string scratch_;
-    std::string loose_;     // of read_event_json()
     std::vector<Growing> growing_;
     Extras usage_;
     size_t kept_ = 0;
     bool started_ = false;
-    bool done_ = false;
 };
 
 EventInfo MessagesReader::on_event(const sse::Event& event) {
@@ -79,27 +76,14 @@ EventInfo MessagesReader::on_event(const sse::Event& event) {
         return info;
     }
     const Bytes data = event.data.empty() ? Bytes("{}") : event.data;
-    EventJson read = read_event_json(data, doc_, loose_);
-    lossy_ = lossy_ || (read != EventJson::kObject && !done_);
-    if (read == EventJson::kNone) {
-        if (!done_) {
-            info.malformed = true;
-            info.error = event.type == "error";
-            if (info.error) {
-                answer_.error.emplace().status = 500;
-            }
-        }
+    const std::optional<std::string> named = read(event, data, info);
+    if (!named) {
         return info;
     }
-    std::string type = raw::text_of(doc_, kRoot, "type");
-    if (type.empty()) {
-        type = event.type;
-    }
+    const std::string& type = *named;
     if (type == "message_delta") {
         on_message_delta(info);
-    } else if (type == "error" ||
-               (type.empty() &&
-                doc_.is(doc_.find(kRoot, "error"), Type::kObject))) {
+    } else if (is_error(type)) {
         on_error(info);
     } else if (done_) {
         return info;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/api/endpoint_set.hpp"
 #include "src/api/request_effects.hpp"
 #include "src/api/request_text.hpp"
 #include "src/api/usage_json.hpp"
@@ -14,19 +15,6 @@ using json::kNoNode;
 using json::kRoot;
 using json::NodeId;
 using json::Type;
-
-constexpr unsigned bit(Endpoint endpoint) {
-    return 1u << static_cast<unsigned>(endpoint);
-}
-constexpr unsigned kChat = bit(Endpoint::kChat);
-constexpr unsigned kCompletions = bit(Endpoint::kCompletions);
-constexpr unsigned kEmbeddings = bit(Endpoint::kEmbeddings);
-constexpr unsigned kResponses = bit(Endpoint::kResponses);
-constexpr unsigned kMessages = bit(Endpoint::kMessages);
-constexpr unsigned kChats = kChat | kCompletions;
-constexpr unsigned kOpenaiText = kChats | kResponses;
-constexpr unsigned kText = kOpenaiText | kMessages;
-constexpr unsigned kAny = kText | kEmbeddings;
 
 bool is_control(char c) {
     auto byte = static_cast<unsigned char>(c);

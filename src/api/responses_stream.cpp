@@ -1,11 +1,11 @@
 #include <memory>
 #include <utility>
 
-#include "src/api/loose_json.hpp"
 #include "src/api/protocols.hpp"
 #include "src/api/raw_json.hpp"
 #include "src/api/responses.hpp"
 #include "src/api/responses_progress.hpp"
+#include "src/api/typed_reader.hpp"
 
 namespace llm::api {
 namespace {
@@ -19,10 +19,10 @@ bool is_terminal(Bytes type) {
            type == "response.failed" || type == "response.cancelled";
 }
 
-class ResponsesReader final : public StreamReader {
+class ResponsesReader final : public TypedReader {
 public:
     explicit ResponsesReader(size_t max_bytes)
-        : StreamReader(Endpoint::kResponses, max_bytes),
+        : TypedReader(Endpoint::kResponses, max_bytes),
           progress_(max_bytes) {
         answer_.choices.emplace_back();
     }
@@ -45,11 +45,8 @@ private:
         progress_.drop();
     }
 
-    json::Document doc_;
     std::string scratch_;
-    std::string loose_;  // of read_event_json()
     ResponsesProgress progress_;
-    bool done_ = false;
 };
 
 EventInfo ResponsesReader::on_event(const sse::Event& event) {
@@ -58,30 +55,17 @@ EventInfo ResponsesReader::on_event(const sse::Event& event) {
     if (!event.has_data || event.data.empty() || event.data == "[DONE]") {
         return info;
     }
-    EventJson read = read_event_json(event.data, doc_, loose_);
-    lossy_ = lossy_ || (read != EventJson::kObject && !done_);
-    if (read == EventJson::kNone) {
-        if (!done_) {
-            info.malformed = true;
-            info.error = event.type == "error";
-            if (info.error) {
-                answer_.error.emplace().status = 500;
-            }
-        }
+    const std::optional<std::string> named = read(event, event.data, info);
+    if (!named) {
         return info;
     }
-    std::string type = raw::text_of(doc_, kRoot, "type");
-    if (type.empty()) {
-        type = event.type;
-    }
+    const std::string& type = *named;
     if (!done_) {
         progress_.on_event(type, doc_);
     }
     if (is_terminal(type)) {
         on_end(type, info);
-    } else if (type == "error" ||
-               (type.empty() &&
-                doc_.is(doc_.find(kRoot, "error"), Type::kObject))) {
+    } else if (is_error(type)) {
         on_error(info);
     } else if (!done_) {
         dispatch(type, info);

@@ -2,27 +2,25 @@
 
 #include <algorithm>
 
+#include "src/api/endpoint_set.hpp"
 #include "src/json/text.hpp"
 
 namespace llm::route {
 namespace {
 
+using api::bit;
 using api::Endpoint;
+using api::kChat;
+using api::kCompletions;
+using api::kEmbeddings;
+using api::kMessages;
+using api::kResponses;
+using api::kText;
 using json::Document;
 using json::kNoNode;
 using json::kRoot;
 using json::NodeId;
 using json::Type;
-
-constexpr unsigned bit(Endpoint endpoint) {
-    return 1u << static_cast<unsigned>(endpoint);
-}
-constexpr unsigned kChat = bit(Endpoint::kChat);
-constexpr unsigned kCompletions = bit(Endpoint::kCompletions);
-constexpr unsigned kEmbeddings = bit(Endpoint::kEmbeddings);
-constexpr unsigned kResponses = bit(Endpoint::kResponses);
-constexpr unsigned kMessages = bit(Endpoint::kMessages);
-constexpr unsigned kText = kChat | kCompletions | kResponses | kMessages;
 
 // Names that an upstream of another protocol would refuse.
 struct Known {

@@ -2,19 +2,15 @@
 // critical sections. No lock is lost, no structure stays broken, every hit is
 // byte-equal to something that was stored under its key.
 //
-// LLM_KILL_STEPS and LLM_KILL_ROUNDS=10000 make the random part as long as one likes.
+// LLM_KILL_STEPS and LLM_KILL_ROUNDS=10000 make the random part as long as
+// one likes.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <cstdlib>
 #include <random>
-#include <thread>
 
 #include "src/cache/store.hpp"
 #include "tests/cache/store_zone.hpp"
+#include "tests/shm/killed.hpp"
 
 namespace llm::cache {
 namespace {
@@ -79,38 +75,16 @@ void expect_sound(Store& store) {
     EXPECT_EQ(store.stats().entries, hits);
 }
 
-Step g_step;
-int g_countdown;
+using Death = test::Death<Step>;
 
-void die_there(Step step) {
-    if (step == g_step && --g_countdown == 0) {
-        kill(getpid(), SIGKILL);
-    }
-}
-
-// Runs a worker in a child that dies when `step` is reached for the n-th
-// time; whether it died there.
 bool die_at(Store& store, Step step, int n, uint32_t seed) {
-    pid_t pid = fork_child();
-    if (pid == 0) {
-        g_step = step;
-        g_countdown = n;
-        std::mt19937 random(seed);
-        for (int i = 0; i < 20000; i++) {
-            if (!work(store, random)) {
-                _exit(3);
-            }
-        }
-        _exit(0);
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(pid, &status, 0), pid);
-    EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    return test::die_at(step, n, seed, 20000, [&](std::mt19937& random) {
+        return work(store, random);
+    });
 }
 
 TEST(StoreKill, AtEveryStepOfACriticalSection) {
-    Zone zone(512 << 10, 8192, die_there);  // small: evicts all the time
+    Zone zone(512 << 10, 8192, Death::probe);  // small: evicts all the time
     uint64_t deaths = 0;
     for (int n : {1, 2, 7, 300}) {
         for (Step step :
@@ -143,9 +117,8 @@ TEST(StoreKill, AtRandomStepsOfACriticalSection) {
         Step::kHeadMarked,  Step::kPublished,   Step::kInBucket,
         Step::kInQueue,     Step::kUnpublished, Step::kOffBucket,
         Step::kOffQueue,    Step::kChunksFreed};
-    const char* wanted = std::getenv("LLM_KILL_STEPS");
-    int kills = wanted != nullptr ? std::atoi(wanted) : 2000;
-    Zone zone(512 << 10, 8192, die_there);
+    int kills = test::number_from("LLM_KILL_STEPS", 2000);
+    Zone zone(512 << 10, 8192, Death::probe);
     std::mt19937 random(58);
     for (int i = 0; i < kills; i++) {
         Step step = kSteps[random() % std::size(kSteps)];
@@ -164,7 +137,7 @@ TEST(StoreKill, AtRandomStepsOfACriticalSection) {
 
 // What was published before the death of another is still there.
 TEST(StoreKill, DeathOfOneCostsNobodyElsesEntries) {
-    Zone zone(4 << 20, 8192, die_there);
+    Zone zone(4 << 20, 8192, Death::probe);
     for (uint64_t key = 0; key < kKeys; key++) {
         put(zone.store(), key_of(key), stamped(key, 1));
     }
@@ -172,16 +145,13 @@ TEST(StoreKill, DeathOfOneCostsNobodyElsesEntries) {
     ASSERT_EQ(before, kKeys);
     for (Step step : {Step::kChunksTaken, Step::kBodyWritten,
                       Step::kHeadMarked, Step::kPublished, Step::kInBucket}) {
-        pid_t pid = fork_child();
+        pid_t pid = test::fork_child();
         if (pid == 0) {
-            g_step = step;
-            g_countdown = 1;
+            Death::at(step, 1);
             put(zone.store(), key_of(kKeys + 1), "one more");
             _exit(0);
         }
-        int status = 0;
-        ASSERT_EQ(waitpid(pid, &status, 0), pid);
-        ASSERT_TRUE(WIFSIGNALED(status));
+        ASSERT_TRUE(test::was_killed(pid));
         bool published = step == Step::kPublished || step == Step::kInBucket;
         EXPECT_EQ(zone->stats().entries, before + (published ? 1 : 0));
         EXPECT_EQ(get(zone.store(), key_of(kKeys + 1)).hit(), published);
@@ -195,51 +165,18 @@ TEST(StoreKill, DeathOfOneCostsNobodyElsesEntries) {
     }
 }
 
-pid_t start_worker(Store& store, uint32_t seed) {
-    pid_t pid = fork_child();
-    if (pid == 0) {
-        std::mt19937 random(seed);
-        while (work(store, random)) {
-        }
-        _exit(3);
-    }
-    return pid;
-}
-
 TEST(StoreKill, AtRandomInstants) {
-    const char* wanted = std::getenv("LLM_KILL_ROUNDS");
-    int rounds = wanted != nullptr ? std::atoi(wanted) : 200;
     Zone zone(1 << 20, 8192);
-    alarm(60 + static_cast<unsigned>(rounds) / 20);  // a lost lock ends here
-    std::mt19937 random(4711);
-    std::vector<pid_t> workers;
-    for (uint32_t i = 0; i < 3; i++) {
-        workers.push_back(start_worker(zone.store(), random()));
-    }
-    for (int round = 0; round < rounds; round++) {
-        // The instant itself is the test's input.
-        std::this_thread::sleep_for(
-            std::chrono::microseconds(random() % 8000));
-        pid_t& pid = workers[random() % workers.size()];
-        kill(pid, SIGKILL);
-        int status = 0;
-        ASSERT_EQ(waitpid(pid, &status, 0), pid);
-        EXPECT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
-        pid = start_worker(zone.store(), random());
-        if (round % 10 == 0) {
+    int kills = test::kill_at_random_instants(
+        [&](std::mt19937& random) { return work(zone.store(), random); },
+        [&] {
             auto checked = zone->check();
             EXPECT_TRUE(checked.ok()) << checked.error().message;
-        }
-    }
-    for (pid_t pid : workers) {
-        kill(pid, SIGKILL);
-        waitpid(pid, nullptr, 0);
-    }
+        });
     expect_sound(zone.store());
-    alarm(0);
     StoreStats stats = zone->stats();
     EXPECT_EQ(stats.corrupt, 0u);
-    printf("%d kills, %llu of them inside a lock\n", rounds,
+    printf("%d kills, %llu of them inside a lock\n", kills,
            static_cast<unsigned long long>(stats.recovered));
 }
 

@@ -5,6 +5,7 @@
 
 #include "src/cache/store.hpp"
 #include "tests/cache/store_zone.hpp"
+#include "tests/shm/killed.hpp"
 
 namespace llm::cache {
 namespace {
@@ -223,7 +224,7 @@ TEST_F(Purge, RacesWithStoresInOtherProcesses) {
     Store& store = zone_.store();
     std::vector<pid_t> children;
     for (uint32_t child = 0; child < 2; child++) {
-        pid_t pid = fork_child();
+        pid_t pid = test::fork_child();
         ASSERT_GE(pid, 0);
         if (pid == 0) {
             for (uint64_t i = child;; i++) {

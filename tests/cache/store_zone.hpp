@@ -2,10 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -45,15 +42,6 @@ private:
     size_t size_;
     Store store_;
 };
-
-// fork(), and the child does not outlive its parent.
-inline pid_t fork_child() {
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-    }
-    return pid;
-}
 
 inline Digest key_of(uint64_t n) {
     return sha256("key " + std::to_string(n));

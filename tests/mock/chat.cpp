@@ -305,16 +305,7 @@ void ChatWriter::write_stream(Reply& reply) {
 }  // namespace
 
 Reply chat_reply(const Ask& ask) {
-    Reply reply;
-    reply.headers = provider_headers(ask);
-    reply.stream = ask.stream;
-    ChatWriter writer(ask);
-    if (ask.stream) {
-        writer.write_stream(reply);
-    } else {
-        writer.write_json(reply.body);
-    }
-    return reply;
+    return reply_of<ChatWriter>(ask);
 }
 
 }  // namespace llm::mock

@@ -165,16 +165,7 @@ Reply completions_reply(const Ask& ask) {
         return error_reply(ask, 400,
                            "Missing required parameter: 'prompt'.");
     }
-    Reply reply;
-    reply.headers = provider_headers(ask);
-    reply.stream = ask.stream;
-    CompletionWriter writer(ask);
-    if (ask.stream) {
-        writer.write_stream(reply);
-    } else {
-        writer.write_json(reply.body);
-    }
-    return reply;
+    return reply_of<CompletionWriter>(ask);
 }
 
 }  // namespace llm::mock

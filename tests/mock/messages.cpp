@@ -252,16 +252,7 @@ void MessageWriter::write_stream(Reply& reply) {
 }  // namespace
 
 Reply messages_reply(const Ask& ask) {
-    Reply reply;
-    reply.headers = provider_headers(ask);
-    reply.stream = ask.stream;
-    MessageWriter writer(ask);
-    if (ask.stream) {
-        writer.write_stream(reply);
-    } else {
-        writer.write_json(reply.body);
-    }
-    return reply;
+    return reply_of<MessageWriter>(ask);
 }
 
 }  // namespace llm::mock

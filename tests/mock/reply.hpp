@@ -49,6 +49,22 @@ std::string error_body(const Ask& ask, int status, std::string_view message);
 // The headers that the provider sends with every answer.
 std::string provider_headers(const Ask& ask);
 
+// The reply that a protocol's Writer(ask) gives: write_stream(reply) or
+// write_json(body).
+template <class Writer>
+Reply reply_of(const Ask& ask) {
+    Reply reply;
+    reply.headers = provider_headers(ask);
+    reply.stream = ask.stream;
+    Writer writer(ask);
+    if (ask.stream) {
+        writer.write_stream(reply);
+    } else {
+        writer.write_json(reply.body);
+    }
+    return reply;
+}
+
 // Numbers of the usage object, in the spelling that the knob asks for.
 struct Usage {
     std::uint64_t prompt = 0;

@@ -303,16 +303,7 @@ Reply responses_reply(const Ask& ask) {
     if (!ask.root.get("input").present()) {
         return error_reply(ask, 400, "Missing required parameter: 'input'.");
     }
-    Reply reply;
-    reply.headers = provider_headers(ask);
-    reply.stream = ask.stream;
-    ResponseWriter writer(ask);
-    if (ask.stream) {
-        writer.write_stream(reply);
-    } else {
-        writer.write_json(reply.body);
-    }
-    return reply;
+    return reply_of<ResponseWriter>(ask);
 }
 
 }  // namespace llm::mock

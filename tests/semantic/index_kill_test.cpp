@@ -5,11 +5,8 @@
 // LLM_KILL_ROUNDS=10000 makes the random part as long as one likes.
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <cstdlib>
-#include <thread>
-
 #include "tests/semantic/index_zone.hpp"
+#include "tests/shm/killed.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -86,40 +83,17 @@ void expect_sound(Index& index) {
     }
 }
 
-IndexStep g_step;
-int g_countdown;
+using Death = test::Death<IndexStep>;
 
-void die_there(IndexStep step) {
-    if (step == g_step && --g_countdown == 0) {
-        kill(getpid(), SIGKILL);
-    }
-}
-
-// Runs a worker in a child that dies when `step` is reached for the n-th
-// time; whether it died there.
 bool die_at(Index& index, IndexStep step, int n, uint32_t seed) {
-    pid_t pid = fork_child();
-    if (pid == 0) {
-        g_step = step;
-        g_countdown = n;
-        std::mt19937 random(seed);
-        for (int i = 0; i < 40000; i++) {
-            if (!work(index, random)) {
-                _exit(3);
-            }
-        }
-        _exit(0);
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(pid, &status, 0), pid);
-    EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0)
-        << WEXITSTATUS(status);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    return test::die_at(step, n, seed, 40000, [&](std::mt19937& random) {
+        return work(index, random);
+    });
 }
 
 TEST(IndexKill, AtEveryStepOfACriticalSection) {
     IndexOptions options;
-    options.probe = die_there;
+    options.probe = Death::probe;
     IndexZone zone(700 << 10, options);  // small: evicts all the time
     uint64_t deaths = 0;
     for (int n : {1, 2, 7, 100}) {
@@ -147,7 +121,7 @@ TEST(IndexKill, AtEveryStepOfACriticalSection) {
 // What was there before the death of another is still there.
 TEST(IndexKill, DeathOfOneCostsNobodyElsesVectors) {
     IndexOptions options;
-    options.probe = die_there;
+    options.probe = Death::probe;
     IndexZone zone(4 << 20, options);
     for (uint64_t text = 0; text < kTexts; text++) {
         add(*zone, 0, codes()[text], stamp(0, text, 1));
@@ -157,16 +131,13 @@ TEST(IndexKill, DeathOfOneCostsNobodyElsesVectors) {
           IndexStep::kSlotWritten, IndexStep::kSlotLive,
           IndexStep::kSlotClosed, IndexStep::kBlockWritten,
           IndexStep::kBlockUsed, IndexStep::kInChain}) {
-        pid_t pid = fork_child();
+        pid_t pid = test::fork_child();
         if (pid == 0) {
-            g_step = step;
-            g_countdown = 1;
+            Death::at(step, 1);
             add(*zone, 5, codes()[0], stamp(5, 0, 2));
             _exit(0);
         }
-        int status = 0;
-        ASSERT_EQ(waitpid(pid, &status, 0), pid);
-        ASSERT_TRUE(WIFSIGNALED(status));
+        ASSERT_TRUE(test::was_killed(pid));
         ASSERT_TRUE(zone->check().ok()) << zone->check().error().message;
         bool stored = step == IndexStep::kSlotClosed;
         EXPECT_EQ(zone->stats().vectors, kTexts + (stored ? 1 : 0));
@@ -179,50 +150,17 @@ TEST(IndexKill, DeathOfOneCostsNobodyElsesVectors) {
     }
 }
 
-pid_t start_worker(Index& index, uint32_t seed) {
-    pid_t pid = fork_child();
-    if (pid == 0) {
-        std::mt19937 random(seed);
-        while (work(index, random)) {
-        }
-        _exit(3);
-    }
-    return pid;
-}
-
 TEST(IndexKill, AtRandomInstants) {
-    const char* wanted = std::getenv("LLM_KILL_ROUNDS");
-    int rounds = wanted != nullptr ? std::atoi(wanted) : 200;
     codes();
     IndexZone zone(1 << 20);
-    alarm(60 + static_cast<unsigned>(rounds) / 20);  // a lost lock ends here
-    std::mt19937 random(4711);
-    std::vector<pid_t> workers;
-    for (uint32_t i = 0; i < 3; i++) {
-        workers.push_back(start_worker(*zone, random()));
-    }
-    for (int round = 0; round < rounds; round++) {
-        // The instant itself is the test's input.
-        std::this_thread::sleep_for(
-            std::chrono::microseconds(random() % 8000));
-        pid_t& pid = workers[random() % workers.size()];
-        kill(pid, SIGKILL);
-        int status = 0;
-        ASSERT_EQ(waitpid(pid, &status, 0), pid);
-        EXPECT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
-        pid = start_worker(*zone, random());
-        if (round % 10 == 0) {
+    int kills = test::kill_at_random_instants(
+        [&](std::mt19937& random) { return work(*zone, random); },
+        [&] {
             auto checked = zone->check();
             EXPECT_TRUE(checked.ok()) << checked.error().message;
-        }
-    }
-    for (pid_t pid : workers) {
-        kill(pid, SIGKILL);
-        waitpid(pid, nullptr, 0);
-    }
+        });
     expect_sound(*zone);
-    alarm(0);
-    printf("%d kills, %llu of them inside the lock\n", rounds,
+    printf("%d kills, %llu of them inside the lock\n", kills,
            static_cast<unsigned long long>(zone->stats().recovered));
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/semantic/index_zone.hpp"
+#include "tests/shm/killed.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -157,7 +158,7 @@ TEST(IndexModel, RepairKeepsAllThatIsWhole) {
             kill(getpid(), SIGKILL);
         }
     };
-    pid_t pid = fork_child();
+    pid_t pid = test::fork_child();
     if (pid == 0) {
         auto index = Index::attach({zone.memory(), zone.size(), false},
                                    deadly);

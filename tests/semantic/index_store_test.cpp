@@ -8,6 +8,7 @@
 
 #include "tests/cache/store_zone.hpp"
 #include "tests/semantic/index_zone.hpp"
+#include "tests/shm/killed.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -166,7 +167,7 @@ TEST_F(IndexStore, AnEvictedVectorIsNotErasedTwice) {
 TEST_F(IndexStore, BearsDeathsAtRandomInstants) {
     alarm(60);  // a lost lock ends here
     auto start = [&](uint32_t seed) {
-        pid_t pid = fork_child();
+        pid_t pid = test::fork_child();
         if (pid == 0) {
             std::mt19937 random(seed);
             for (;;) {

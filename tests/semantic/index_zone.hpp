@@ -3,11 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -134,15 +130,6 @@ inline std::vector<Candidate> find(Index& index, uint64_t partition,
     EXPECT_FALSE(search.cut_short());
     auto found = search.candidates();
     return {found.begin(), found.end()};
-}
-
-// fork(), and the child does not outlive its parent.
-inline pid_t fork_child() {
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-    }
-    return pid;
 }
 
 }  // namespace llm::semantic
