@@ -143,6 +143,13 @@ ngx_int_t start_worker(ngx_cycle_t* cycle) {
     return NGX_OK;
 }
 
+ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
+    if (!ngx_test_config) {
+        guard(cycle->log, [cycle] { take_zone(cycle); });
+    }
+    return NGX_OK;
+}
+
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE) {
@@ -179,7 +186,7 @@ ngx_module_t ngx_llm_module = {
     llm::door::commands.all.data(),
     NGX_HTTP_MODULE,
     nullptr,
-    nullptr,
+    llm::door::init_module,
     llm::door::init_process,
     nullptr,
     nullptr,

@@ -117,6 +117,11 @@ private:
 Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
                             const std::string& path, Now now) {
     Turn turn(path);
+    // The file is the other zone's: what it has written must not be replaced
+    // by what stood here when it was made.
+    if (zone_is_handed_over()) {
+        return {};
+    }
     Result<std::string> bytes = gather(ledger, secret, now);
     return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
 }
@@ -137,6 +142,9 @@ bool complain_of(const Result<void>& done, ngx_log_t* log) {
 }
 
 void tell_written(const Result<void>& done, ngx_log_t* log) {
+    if (done.ok() && zone_is_handed_over()) {
+        return;
+    }
     worker_services()
         .metrics
         .counter(metrics::kSnapshots, {done.ok() ? "written" : "failed"})

@@ -1,6 +1,8 @@
 #include "ngx_llm_module/zone.hpp"
 
+#include <atomic>
 #include <cstring>
+#include <new>
 
 #include "ngx_llm_module/boundary.hpp"
 #include "ngx_llm_module/regions.hpp"
@@ -12,8 +14,17 @@ namespace {
 
 constexpr size_t kMinZone = 1024 * 1024;
 
+// Stands before the one block behind nginx's slab header, and is remembered
+// in that header's `data`.
+struct BlockHead {
+    size_t size;
+    std::atomic<uint32_t> handed_over;  // see zone_is_handed_over()
+};
+static_assert(sizeof(BlockHead) <= shm::kAlign);
+
 struct Worker {
     Regions open;
+    const BlockHead* head = nullptr;
     exchange::Services services;
     uint64_t id_random = 0;
     uint64_t id_count = 0;
@@ -24,16 +35,19 @@ Worker& worker() {
     return instance;
 }
 
-// The one block behind nginx's slab header, remembered in its `data`.
 struct Block {
     char* base;
     size_t size;
 };
 
-Block block_of(ngx_shm_zone_t* zone) {
+BlockHead& head_of(const ngx_shm_zone_t* zone) {
     auto* pool = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);
-    auto* size = static_cast<size_t*>(pool->data);
-    return {reinterpret_cast<char*>(size) + shm::kAlign, *size};
+    return *static_cast<BlockHead*>(pool->data);
+}
+
+Block block_of(const ngx_shm_zone_t* zone) {
+    BlockHead& head = head_of(zone);
+    return {reinterpret_cast<char*>(&head) + shm::kAlign, head.size};
 }
 
 ngx_int_t make_block(ngx_slab_pool_t* pool) {
@@ -46,14 +60,14 @@ ngx_int_t make_block(ngx_slab_pool_t* pool) {
     }
     size_t size = pages * ngx_pagesize - shm::kAlign;
     std::memset(memory, 0, shm::kAlign * 2);
-    *reinterpret_cast<size_t*>(memory) = size;
+    new (memory) BlockHead{size, 0};
     pool->data = memory;
     return NGX_OK;
 }
 
-// The zone of that name in the configuration that still runs; nullptr when
-// there is none.
-ngx_shm_zone_t* running_zone(ngx_shm_zone_t* zone) {
+// The zone of the configuration that still runs, whatever it is called;
+// nullptr when there is none.
+ngx_shm_zone_t* running_zone(const ngx_shm_zone_t* zone) {
     if (ngx_cycle == nullptr) {
         return nullptr;
     }
@@ -63,8 +77,7 @@ ngx_shm_zone_t* running_zone(ngx_shm_zone_t* zone) {
         auto* zones = static_cast<ngx_shm_zone_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if (&zones[i] != zone && zones[i].tag == zone->tag
-                && zones[i].shm.addr != nullptr
-                && view(zones[i].shm.name) == view(zone->shm.name)) {
+                && zones[i].shm.addr != nullptr) {
                 return &zones[i];
             }
         }
@@ -72,7 +85,7 @@ ngx_shm_zone_t* running_zone(ngx_shm_zone_t* zone) {
     return nullptr;
 }
 
-// The zone has another size: what is spent moves to the new memory. Old
+// The zone has another size or name: what is spent moves to the new memory. Old
 // workers' reservations are held there until their leases end; what they
 // settle after this is charged to the old zone alone.
 Result<void> take_over(ngx_shm_zone_t* running, Regions& open,
@@ -225,6 +238,7 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
             limit::TenantNames(sha256(view(main->core.secret)).view());
         return NGX_OK;
     }
+    self.head = &head_of(main->core.zone->shm);
     Block block = block_of(main->core.zone->shm);
     auto open = open_regions(block.base, block.size, *main);
     if (!open.ok()) {
@@ -248,6 +262,26 @@ ngx_int_t open_services(ngx_cycle_t* cycle) {
     services.workers.join(services.owner);
     services.tenants = limit::TenantNames(self.open.secret.view());
     return NGX_OK;
+}
+
+// A reload that fails after the zones were made leaves the old ones in use:
+// this is called when nothing can fail any more.
+void take_zone(ngx_cycle_t* cycle) {
+    auto* main = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_llm_module));
+    if (main == nullptr || main->core.zone == nullptr) {
+        return;
+    }
+    const ngx_shm_zone_t* zone = main->core.zone->shm;
+    const ngx_shm_zone_t* running = running_zone(zone);
+    if (running != nullptr && running->shm.addr != zone->shm.addr) {
+        head_of(running).handed_over = 1;
+    }
+}
+
+bool zone_is_handed_over() {
+    const BlockHead* head = worker().head;
+    return head != nullptr && head->handed_over != 0;
 }
 
 void close_services() {

@@ -28,6 +28,12 @@ void close_services();
 // This worker's; empty before open_services() and without an llm_zone.
 exchange::Services& worker_services();
 
+// The configuration is in force: the zone of the one before is handed over,
+// if another stands in its place. In the master.
+void take_zone(ngx_cycle_t* cycle);
+// This worker's zone was: another one has what is spent, and counts on.
+bool zone_is_handed_over();
+
 // What names tenants; the zone's.
 const Digest& zone_secret();
 
