@@ -193,14 +193,14 @@ public:
     bool edits_stream() const {
         // Who did not ask for a stream could not read what we would add.
         return form_ == Form::kStream && request_.stream && !observe_
-               && !inflater_;
+               && !inflater_ && !odd_type_;
     }
 
     // True when of a JSON answer rename()'s pieces go on: views that live
     // until its next call or as long as `bytes`.
     bool renames_json() const {
         return form_ == Form::kJson && answer_model_ && !observe_
-               && !inflater_;
+               && !inflater_ && !odd_type_;
     }
     const std::vector<Bytes>& rename(Bytes bytes) {
         return body_model_->feed(bytes);
@@ -325,6 +325,7 @@ private:
     void judge_provider(End how, Now now);
 
     // follow.cpp
+    void guess_form(Bytes content_type);
     Bytes decode(Bytes bytes);
     void first_token(Now now);
     void on_event(const sse::Event& event, sse::Edit& edit, Now now);
@@ -344,6 +345,8 @@ private:
     void report_limits();
 
     // settle.cpp
+    // Successes that may have an answer in them.
+    static bool is_answer(int status) { return status >= 200 && status < 204; }
     bool served_from_memory() const {
         return (status_ == CacheStatus::kHit
                 || status_ == CacheStatus::kSemantic)
@@ -357,6 +360,7 @@ private:
     const tokens::Estimator& estimator() const;
     int64_t prompt_tokens() const;
     int64_t completion_tokens() const;
+    bool is_unread() const;
     bool is_no_answer() const;
     Bytes json_answer() const { return whole_.empty() ? body_ : whole_; }
     void read_json_answer();
@@ -445,6 +449,9 @@ private:
     int response_status_ = 0;
     bool bought_before_ = false;
     Form form_ = Form::kIgnored;
+    bool odd_type_ = false;  // neither JSON's nor a stream's: form_ is a guess
+    bool heard_ = false;     // an event of a stream that was understood
+    bool came_whole_ = false;  // the upstream ended as its protocol says
     std::unique_ptr<Inflater> inflater_;
     std::string decoded_;
     bool unreadable_ = false;   // an encoding that we do not read

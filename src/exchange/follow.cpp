@@ -11,6 +11,8 @@ namespace {
 // A length is believed up to here, beyond it memory comes with the bytes.
 constexpr size_t kMostReserved = size_t{256} << 10;
 
+constexpr int kOk = 200;
+
 api::ApiError cut_error(End how) {
     api::ApiError error;
     switch (how) {
@@ -49,6 +51,20 @@ bool all_finished(const api::Answer& answer) {
 
 }  // namespace
 
+// What can be read is read, whatever it is called: it has been paid for. Only
+// what is called by its name is stored and edited.
+void Exchange::guess_form(Bytes content_type) {
+    bool events = is_event_stream(content_type);
+    bool json = is_json(content_type);
+    odd_type_ = !events && !json;
+    form_ = events || (odd_type_ && request_.stream) ? Form::kStream
+                                                     : Form::kJson;
+    if (store_wanted_ && (odd_type_ || response_status_ != kOk)) {
+        store_wanted_ = false;
+        reason_ = odd_type_ ? "no_store:content_type" : "no_store:status";
+    }
+}
+
 void Exchange::on_head(const ResponseHead& head, Now now) {
     response_status_ = head.status;
     bought_before_ = head.bought_before;
@@ -59,7 +75,7 @@ void Exchange::on_head(const ResponseHead& head, Now now) {
         rungs_.answered(now);
     }
     form_ = Form::kIgnored;
-    if (head.status != 200 || malformed_) {
+    if (!is_answer(head.status) || malformed_) {
         return;
     }
     bool encoded = !head.content_encoding.empty()
@@ -73,17 +89,17 @@ void Exchange::on_head(const ResponseHead& head, Now now) {
         inflater_ = std::make_unique<Inflater>(*coding, InflateLimits{});
     }
     size_t max_size = storing_.max_size > 0 ? storing_.max_size : kAnswerMax;
-    if (is_event_stream(head.content_type)) {
+    guess_form(head.content_type);
+    if (form_ == Form::kStream) {
         reader_ = api::make_stream_reader(endpoint_, max_size);
         if (!reader_) {
+            form_ = Form::kIgnored;
             return;
         }
-        form_ = Form::kStream;
         auto mode = edits_stream() ? sse::Editor::Mode::kEdit
                                    : sse::Editor::Mode::kWatch;
         editor_ = std::make_unique<sse::Editor>(mode, event_max_size_);
-    } else if (is_json(head.content_type)) {
-        form_ = Form::kJson;
+    } else {
         content_length_ = head.content_length;
         if (answer_model_) {
             body_model_.emplace(answer_name_);
@@ -140,6 +156,7 @@ void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
         return;  // comments pass
     }
     api::EventInfo info = reader_->on_event(event);
+    heard_ = heard_ || !info.malformed || info.error;
     if (info.content) {
         first_token(now);
     }
@@ -216,6 +233,7 @@ Bytes Exchange::on_eof(bool clean, End how, Now now) {
         return {};
     }
     eof_ = true;
+    came_whole_ = clean;
     if (form_ == Form::kJson) {
         end(clean ? End::kComplete : how, now);
         return {};
@@ -241,7 +259,8 @@ Bytes Exchange::on_eof(bool clean, End how, Now now) {
         }
     }
     bool whole =
-        terminal_ || failed_ || (clean && all_finished(reader_->answer()));
+        terminal_ || failed_
+        || (clean && (is_no_answer() || all_finished(reader_->answer())));
     if (whole) {
         last_words_ = std::move(tail);
         end(failed_ ? End::kUpstreamError : End::kComplete, now);

@@ -6,25 +6,28 @@
 
 namespace llm::exchange {
 
+// Up to its parameters, also where something else than a semicolon stands
+// before them.
+inline Bytes name_of_type(Bytes content_type) {
+    return content_type.substr(0, content_type.find_first_of("; \t,"));
+}
+
 // "text/event-stream; charset=utf-8" is text/event-stream.
 inline bool is_type(Bytes content_type, Bytes type) {
-    Bytes name = content_type.substr(0, content_type.find(';'));
-    while (!name.empty() && name.back() == ' ') {
-        name.remove_suffix(1);
-    }
-    return equals_ignore_case(name, type);
+    return equals_ignore_case(name_of_type(content_type), type);
 }
 
 inline bool is_event_stream(Bytes content_type) {
     return is_type(content_type, "text/event-stream");
 }
 
-// application/json and everything +json.
+// application/json, text/json and everything +json.
 inline bool is_json(Bytes content_type) {
-    if (is_type(content_type, "application/json")) {
+    if (is_type(content_type, "application/json")
+        || is_type(content_type, "text/json")) {
         return true;
     }
-    Bytes name = content_type.substr(0, content_type.find(';'));
+    Bytes name = name_of_type(content_type);
     constexpr Bytes kSuffix = "+json";
     return name.size() > kSuffix.size()
            && equals_ignore_case(name.substr(name.size() - kSuffix.size()),

@@ -74,7 +74,7 @@ void Exchange::count(End how, Now now) {
     if (status_ != CacheStatus::kNone) {
         count_outcome(reason_label(reason_));
     }
-    if (form_ == Form::kStream) {
+    if (form_ == Form::kStream && !is_no_answer()) {
         table.counter(metrics::kStreamEnds, {name_of(how)}).add();
     }
     Bytes kind = error_kind(how, response_status_);

@@ -50,10 +50,14 @@ void Exchange::settle_usage(End how) {
     bool early = response_status_ == 0
                  && (how == End::kClientAbort || how == End::kTimeout);
     if (served_from_memory() || how == End::kRefused
-        || (response_status_ != 200 && !early)) {
+        || (!is_answer(response_status_) && !early)) {
         return;
     }
-    if (how == End::kUpstreamInvalid || how == End::kUnreachable) {
+    // A page of somebody's, or an answer that nobody can read: who holds
+    // money for it cannot know.
+    bool held = spending_ && spending_->reserved();
+    if (how == End::kUnreachable
+        || (how == End::kUpstreamInvalid && !held)) {
         return;
     }
     if (reader_) {
@@ -119,8 +123,13 @@ void Exchange::complete_usage(api::Usage& usage) const {
     if (usage.input < 0) {
         usage.input = prompt_tokens();
     }
+    int64_t made = completion_tokens();
+    // Its size says little: more than was asked for it is not.
+    if (is_unread() && spending_ && spending_->reserved()) {
+        made = std::min(made, spending_->output());
+    }
     // A stream's first report of output is provisional.
-    usage.output = std::max(usage.output, completion_tokens());
+    usage.output = std::max(usage.output, made);
     // It goes on where nobody sees it: as much as it may be.
     if (request_.background && !terminal_ && spending_) {
         usage.output = std::max(usage.output, spending_->output());
@@ -176,7 +185,7 @@ TextSize Exchange::completion_size() const {
     if (summary_) {
         return summary_->text;
     }
-    if (!reader_) {
+    if (is_unread()) {
         size.ascii_bytes = received_;
         return size;
     }
@@ -194,10 +203,17 @@ TextSize Exchange::completion_size() const {
     return size;
 }
 
-// A 200 of another type, of a captive portal's for instance: no model has
+// Nothing of what came was understood. Of a stream that is cut nothing may
+// have come yet.
+bool Exchange::is_unread() const {
+    return reader_ ? !heard_ && (odd_type_ || came_whole_) : !summary_;
+}
+
+// A success of another type, of a captive portal's for instance: no model has
 // made it.
 bool Exchange::is_no_answer() const {
-    return response_status_ == 200 && form_ == Form::kIgnored && !unreadable_
+    bool unread = form_ == Form::kIgnored || (odd_type_ && is_unread());
+    return is_answer(response_status_) && unread && !unreadable_
            && !malformed_ && !rerouted_;
 }
 

@@ -1,0 +1,170 @@
+# What answers cost that come under another Content-Type than they should, or
+# under none: what can be read is charged as it says, what cannot by its bytes.
+
+use lib 't/lib';
+use LLM::Edge;
+use LLM::Test;
+
+my $t = LLM::Edge->new(workers => 1);
+my $usage = '"usage":{"prompt_tokens":30,"completion_tokens":12,'
+    . '"total_tokens":42}';
+my $chunk = '{"id":"c1","object":"chat.completion.chunk","created":1,'
+    . '"model":"m","choices":';
+my %body = (
+    json   => '{"id":"c1","object":"chat.completion","created":1,'
+        . '"model":"m","choices":[{"index":0,"finish_reason":"stop",'
+        . '"message":{"role":"assistant","content":"' . 'word ' x 12
+        . '"}}],' . $usage . '}',
+    untold => '{"id":"c1","object":"chat.completion","created":1,'
+        . '"model":"m","choices":[{"index":0,"finish_reason":"stop",'
+        . '"message":{"role":"assistant","content":"' . 'word ' x 40
+        . '"}}]}',
+    stream => join('', map { "data: $_\n\n" }
+        $chunk . '[{"index":0,"delta":{"content":"' . 'word ' x 12
+            . '"},"finish_reason":"stop"}]}', $chunk . "[],$usage}",
+        '[DONE]'),
+    page   => '<html><body>' . 'Sign in. ' x 50 . '</body></html>',
+    long   => 'x' x 200_000,
+    error  => '{"error":{"message":"no","type":"server_error"}}',
+);
+# X-Answer: status, body's name, Content-Type.
+$t->upstream(provider => sub {
+    my ($c, $head) = @_;
+    my ($status, $name, $type) =
+        $head =~ /^X-Answer: (\d+) (\w+) ?(.*?)\r$/mi;
+    my $bytes = $body{$name} // '';
+    print $c "HTTP/1.1 $status Fine\r\n",
+        length $type ? "Content-Type: $type\r\n" : '',
+        'Content-Length: ', length $bytes, "\r\nConnection: close\r\n\r\n",
+        $bytes;
+});
+$t->write_file('prices.json' => to_json({ m => {
+    input_cost_per_token => 1e-3, output_cost_per_token => 1e-3 } }));
+my $locations = '';
+for ([free => 'llm_cache edge;'], [watched => 'llm observe;
+        llm_budget plain key=$http_x_key usd=10/month;'],
+    [named => 'llm_model_response requested;
+        llm_budget plain key=$http_x_key usd=10/month;']) {
+    my ($name, $lines) = @$_;
+    $locations .= <<"END";
+        location /$name/v1/ {
+            $lines
+            proxy_pass http://127.0.0.1:%%PORT:provider%%/v1/;
+        }
+END
+}
+$t->start(($t->head =~ s/"test":/"left":"\$llm_budget_remaining","cost":"\$llm_cost_usd","test":/r)
+    . 'llm on; llm_prices prices.json;'
+    . ($t->server('llm_cache edge; llm_cache_scope $http_x_key;'
+            . ' llm_budget plain key=$http_x_key usd=10/month;',
+            more => $locations) =~ s/PORT:mock/PORT:provider/r));
+
+my $count = 0;
+# (what was answered, its log line)
+sub one {
+    my ($answer, %o) = @_;
+    my $api = delete $o{api} // 'chat';
+    my $in = delete $o{in} // '';
+    return $t->send_body($api, $t->body_of($api, max_tokens => 300, %o), '',
+        in => $in, headers => ['X-Key' => 'k' . ++$count,
+            'X-Answer' => $answer]);
+}
+sub invalid { $t->metric('llm_errors_total', kind => 'upstream_invalid') }
+sub guessed { $t->metric('llm_usage_estimated_total') }
+
+my @stored = ('application/json', 'Application/JSON ; charset=utf-8',
+    'application/json charset=utf-8', "application/json\t",
+    'application/json, application/json', 'text/json; charset=utf-8',
+    'application/problem+json');
+my @read = ('', 'text/plain; charset=utf-8', 'application/octet-stream',
+    'text/html', 'nonsense');
+for my $in ('', '/watched', '/named') {
+    my ($bad, $estimated) = (invalid(), guessed());
+    for my $type (@stored, @read) {
+        my ($r, $log) = one("200 json $type", in => $in);
+        is $r->body, $body{json}, "$in: \"$type\": passes as it is";
+        is $log->{cost}, '0.042000000', "$in: \"$type\": costs what it says";
+        is $log->{left}, '9.958000000', "$in: \"$type\": and no more";
+        is $log->{estimated}, '0', "$in: \"$type\": as it says";
+        next if $in;
+        my $kept = grep { $_ eq $type } @stored;
+        is $log->{reason}, $kept ? 'no_entry' : 'no_store:content_type',
+            "\"$type\": " . ($kept ? 'stored' : 'not stored');
+        is $r->header('cache-status'), 'ngx_llm; fwd=miss'
+            . ($kept ? '; stored' : ''), "\"$type\": and so it is said";
+    }
+    my @events = ('text/event-stream', 'Text/Event-Stream ;charset=utf-8',
+        'text/event-stream charset=utf-8', @read);
+    for my $type (@events) {
+        my ($r, $log) = one("200 stream $type", in => $in, stream => 1);
+        like $r->body, qr/word .*\[DONE\]/s, "$in: a stream, \"$type\"";
+        ok $r->complete, "$in: a stream, \"$type\": whole";
+        is $log->{cost}, '0.042000000', "$in: a stream, \"$type\": is paid";
+        is $log->{estimated}, '0', "$in: a stream, \"$type\": as it says";
+    }
+    is invalid(), $bad, "$in: all of them are answers";
+    is guessed(), $estimated, "$in: that tell their usage";
+}
+for my $type (@stored, @read) {
+    my $before = guessed();
+    my (undef, $log) = one("200 untold $type");
+    cmp_ok $log->{cost}, '>', 0.03, "\"$type\": no usage: $log->{cost}";
+    cmp_ok $log->{cost}, '<', 0.2, "\"$type\": by its text";
+    is $log->{estimated}, '1', "\"$type\": and flagged";
+    is guessed() - $before, 1, "\"$type\": and counted";
+    (undef, $log) = one("200 error $type");
+    is $log->{left}, '10.000000000', "\"$type\": an error costs nothing";
+}
+# What nobody can read (case 35) is charged by its size, but never for more than was
+# held; where nothing was held nothing is known of it.
+for my $stream (0, 1) {
+    for my $name (qw(page long)) {
+        for my $type ('text/html', 'application/octet-stream', '') {
+            my ($bad, $before) = (invalid(), guessed());
+            my $what = "$name, \"$type\", stream=$stream";
+            my ($r, $log) = one("200 $name $type", stream => $stream);
+            is $r->status, 200, "$what: passes";
+            is $r->body, $body{$name}, "$what: as it is";
+            ok $r->complete, "$what: whole";
+            cmp_ok $log->{cost}, '>', 0.05, "$what: costs: $log->{cost}";
+            cmp_ok $log->{cost}, '<', 0.35, "$what: not more than was held";
+            is sprintf('%.9f', 10 - $log->{cost}), $log->{left},
+                "$what: of its budget";
+            is $log->{estimated}, '1', "$what: flagged";
+            is guessed() - $before, 1, "$what: counted";
+            is invalid() - $bad, 1, "$what: as no answer of a model";
+            is $log->{reason}, 'no_store:content_type', "$what: not stored";
+            ($r, $log) = one("200 $name $type", stream => $stream,
+                in => '/free');
+            is "$log->{in}$log->{out}", '', "$what: without a budget";
+        }
+    }
+}
+{
+    my (undef, $log) = one('200 json text/event-stream', stream => 1);
+    cmp_ok $log->{cost}, '>', 0.04, "JSON as a stream: $log->{cost}";
+    cmp_ok $log->{cost}, '<', 0.35, 'not more than was held';
+}
+# Other kinds of success are no less paid for; they are not stored.
+for my $status (201, 202, 203) {
+    for my $in ('', '/watched') {
+        my ($r, $log) = one("$status json application/json", in => $in);
+        is $r->status, $status, "$status$in passes";
+        is $log->{cost}, '0.042000000', "$status$in: costs what it says";
+        is $log->{reason}, $in ? 'off' : 'no_store:status',
+            "$status$in: not stored";
+        is $r->header('cache-status') // '', $in ? '' : 'ngx_llm; fwd=miss',
+            "$status$in: nor said to be";
+        ($r, $log) = one("$status stream text/event-stream", in => $in,
+            stream => 1);
+        is $log->{cost}, '0.042000000', "$status$in: a stream too";
+    }
+}
+{
+    my ($r, $log) = one('204 none');
+    is $r->status, 204, 'nothing at all';
+    is $log->{left}, '10.000000000', 'costs nothing';
+}
+is $t->metric('llm_reservations'), 0, 'nothing is held';
+
+done_testing;
