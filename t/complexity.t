@@ -155,6 +155,20 @@ my %critical = (
     'Ma doare pieptul si am dureri in piept'   => 'medical',
     'Transfer 500 euros to my brother'         => 'money',
     'Переведи 500 рублей маме'                 => 'money',
+    'Transfer $500 to Bob'                     => 'money',
+    'Please transfer 1,500 to my landlord'     => 'money',
+    'Send $40.50 to Anna'                      => 'money',
+    'Move €2000 from savings to checking'      => 'money',
+    'Transfer five hundred dollars to Bob'     => 'money',
+    'Transfiere $500 a Juan'                   => 'money',
+    'Quiero enviar 1.500 a mi hermano'         => 'money',
+    'Manda 200€ a Ana'                         => 'money',
+    'Переведи 500 на карту Ивана'              => 'money',
+    'Отправь 1 500 руб. брату'                 => 'money',
+    'Переведите $500 на мой счёт'              => 'money',
+    'Transferă 500 către Ion'                  => 'money',
+    'Trimite 200 lui Andrei'                   => 'money',
+    'Virează 1.500 în contul meu de economii'  => 'money',
 );
 for my $text (sort keys %critical) {
     my $log = level_is($text, 'specialized', in => '/critical');
@@ -163,8 +177,10 @@ for my $text (sort keys %critical) {
     is $log->{choice}, 'large', 'never a small model';
     is said($text)->{critical}, '', 'only where it is asked for';
 }
-is said('What time is it?', in => '/critical')->{critical}, '',
-    'what is not critical';
+is said($_, in => '/critical')->{critical}, '', "not critical: $_" for
+    'What time is it?', 'Translate 5 sentences to German',
+    'Move 3 files to the archive folder', 'Переведи 5 предложений на английский',
+    'Transfer these photos to my phone', 'Send me 3 examples';
 
 # ---- the operator's -----------------------------------------------------
 

@@ -148,6 +148,8 @@ subtest 'of long texts fewer are judged' => sub {
 subtest 'a near question is answered from memory' => sub {
     my $encoded = metric('llm_semantic_encode_seconds_count');
     my $asked   = $t->mock_count;
+    my @near    = map { metric('llm_semantic_similarity_bucket', $_) }
+        qr/"0\.5"/, qr/"\+Inf"/;
     my $first   = ask($pair[0]);
     is word($first), 'MISS', 'nothing is there yet';
     is $first->header('x-similarity') // '', '', 'nothing is near';
@@ -163,6 +165,10 @@ subtest 'a near question is answered from memory' => sub {
     is metric('llm_semantic_encode_seconds_count'), $encoded + 2,
         'both wordings were encoded';
     is metric('llm_cache_requests_total', qr/"SEMANTIC"/), 1, 'counted';
+    is metric('llm_semantic_similarity_bucket', qr/"\+Inf"/), $near[1] + 1,
+        'how near it was is counted';
+    is metric('llm_semantic_similarity_bucket', qr/"0\.5"/), $near[0],
+        'where it belongs';
 
     my $again = ask($pair[1]);
     is $again->header('x-c'), 'SEMANTIC alias', 'known from now on';
@@ -205,6 +211,7 @@ subtest 'case 88, 89: no near match crosses a wall' => sub {
         [temperature => { temperature => 0.1 }, { temperature => 0.2 }],
         [model => { model => 'm' }, { model => 'n' }],
         [location => { in => '' }, { in => '/blind' }],
+        [protocol => { api => 'chat' }, { api => 'responses' }],
         [tools => { tools => $tool->('a') }, {}],
         ['max_tokens' => { max_tokens => 10 }, { max_tokens => 20 }],
         ['response_format' => { response_format => { type => 'text' } },

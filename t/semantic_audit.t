@@ -55,6 +55,11 @@ $t->start(<<'END');
             llm_semantic near audit=100%;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
+        location /default/ {
+            llm_semantic near
+                audit_url=http://127.0.0.1:%%PORT:mock%%/v1;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
         location /never/ {
             llm_semantic near audit=0%
                 audit_url=http://127.0.0.1:%%PORT:mock%%/v1;
@@ -164,6 +169,19 @@ subtest 'at the provider, with its key' => sub {
     my $audit = ($t->mock_log)[-1];
     is $audit->{headers}{authorization}, 'Bearer sk-provider', 'its key';
     is $audit->{headers}{'x-from'}, 'edge', 'its header';
+};
+
+# One in a hundred: of 1500, no fewer than 1 and no more than 45 but once in
+# three million runs.
+subtest 'by default some are audited' => sub {
+    $case++;
+    ask($same[0], in => '/default');
+    my $yes = audited('yes');
+    my $hits = grep { word(ask($same[1], in => '/default')) eq 'SEMANTIC' }
+        1 .. 1500;
+    is $hits, 1500, 'hits';
+    ok wait_until { audited('yes') > $yes }, 'some are';
+    cmp_ok audited('yes') - $yes, '<=', 45, 'most are not';
 };
 
 subtest 'unknown, and none at all' => sub {

@@ -201,6 +201,20 @@ subtest 'it computes on threads' => sub {
     }
 };
 
+# Kilobytes of a process's memory, by what smaps(5) calls it.
+sub kilobytes {
+    my ($pid, $what) = @_;
+    my ($kb) = slurp("/proc/$pid/smaps_rollup") =~ /^\Q$what\E:\s+(\d+) kB/m;
+    return $kb;
+}
+
+subtest 'workers share the weights' => sub {
+    my $weights = 6 * (4 * 384 * 384 + 2 * 384 * 1536) / 1024;
+    for my $pid ($t->worker_pids) {
+        cmp_ok kilobytes($pid, 'Shared_Dirty'), '>', $weights, "worker $pid";
+    }
+};
+
 subtest 'threshold and precision by $llm_task' => sub {
     my @translate = ('Translate into German: good morning',
         'Translate to German: good morning');

@@ -8,6 +8,8 @@
 namespace llm::route {
 namespace {
 
+constexpr Bytes kAmount = "1-9*";
+
 bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
@@ -82,6 +84,27 @@ private:
                                                 + std::to_string(
                                                     WordList::kMaxTerms)
                                                 + " terms");
+        }
+        return read_term(std::string(line));
+    }
+
+    // A word of kAmount makes a term for each digit that it may begin with.
+    Result<void> read_term(std::string line) {
+        for (size_t at = 0; (at = line.find(kAmount, at)) != Bytes::npos;
+             at++) {
+            size_t end = at + kAmount.size();
+            if ((at > 0 && !is_blank(line[at - 1]))
+                || (end < line.size() && !is_blank(line[end]))) {
+                continue;
+            }
+            for (char digit = '1'; digit <= '9'; digit++) {
+                std::string one = line;
+                one.replace(at, kAmount.size(), {digit, '*'});
+                if (auto done = read_term(std::move(one)); !done) {
+                    return done;
+                }
+            }
+            return {};
         }
         auto term = WordList::fold_term(line);
         if (!term) {

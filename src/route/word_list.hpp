@@ -7,6 +7,7 @@
 //   *itis                  one word that ends so
 //   breach* of contract    a phrase; each word of it may end in *
 //   transfer * to          * alone: any one word
+//   send 1-9* to           1-9* alone: one word that begins with such a digit
 //
 // A term matches whole words, whatever their case, accents or the signs
 // between them; word_list_fold.hpp says what a word is. Sections of the

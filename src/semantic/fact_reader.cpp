@@ -26,21 +26,42 @@ bool cyrillic(Bytes folded) {
                || static_cast<unsigned char>(folded[0]) == 0xd1);
 }
 
-// Whether a letter is of a Cyrillic alphabet, but not of the Russian one.
+// Whether a letter is of a Cyrillic alphabet, but not of the Russian one, or
+// is a hard sign where Russian has none: before all but its soft vowels.
 bool has_other_cyrillic(Bytes folded) {
+    constexpr uint32_t kHardSign = 0x44a;
+    constexpr uint32_t kYe = 0x435;
+    constexpr uint32_t kYu = 0x44e;
+    constexpr uint32_t kYa = 0x44f;
     const char* p = folded.data();
     const char* end = p + folded.size();
+    bool hard = false;
     while (p < end) {
         uint32_t code = next_code_point(p, end);
-        if (code >= 0x400 && code < 0x530 && (code < 0x430 || code > 0x44f)) {
+        bool other = code >= 0x400 && code < 0x530
+                     && (code < 0x430 || code > 0x44f);
+        if (other
+            || (hard && code != kYe && code != kYu && code != kYa)) {
             return true;
         }
+        hard = code == kHardSign;
     }
-    return false;
+    return hard;
 }
 
 constexpr Language kLatin[] = {Language::kEnglish, Language::kSpanish,
                                Language::kRomanian};
+
+// Whether signs of that language alone stand in the text.
+bool is_marked(Bytes text, Language language) {
+    constexpr Bytes kSpanishMarks[] = {"¿", "¡"};
+    constexpr Bytes kRomanianMarks[] = {"ă", "ș", "ț", "Ș", "Ț"};
+    auto stands = [&](Bytes mark) { return text.find(mark) != Bytes::npos; };
+    return language == Language::kSpanish
+               ? std::ranges::any_of(kSpanishMarks, stands)
+               : language == Language::kRomanian
+                     && std::ranges::any_of(kRomanianMarks, stands);
+}
 
 // How much a word says for the language in whose lists it is found.
 size_t points_of(const Term* term) {
@@ -78,8 +99,12 @@ FactReader::Votes FactReader::count_votes() {
         votes.words += raw.word.letters && !raw.word.code ? 1 : 0;
         if (cyrillic(raw.folded)) {
             votes.cyrillic++;
-            votes.other_cyrillic = votes.other_cyrillic
-                                   || has_other_cyrillic(raw.folded);
+            votes.other_cyrillic =
+                votes.other_cyrillic || has_other_cyrillic(raw.folded)
+                || lists_.is_foreign(Language::kRussian, raw.folded)
+                || (i > 0 && lists_.is_foreign(
+                                 Language::kRussian,
+                                 raws_[i - 1].folded + ' ' + raw.folded));
             other = raw.folded;
             stem(Language::kRussian, other);
             votes.of[kRussian] +=
@@ -104,8 +129,9 @@ FactReader::Votes FactReader::count_votes() {
 }
 
 // Relatives of Russian, Spanish and Romanian share words with them, so that
-// more has to speak for these than for English.
-void FactReader::tell_language(Language fallback) {
+// more has to speak for these than for English; less where a sign does that
+// their relatives do not write.
+void FactReader::tell_language(Bytes text, Language fallback) {
     Votes votes = count_votes();
     auto votes_of = [&](Language language) {
         return votes.of[static_cast<size_t>(language)];
@@ -115,7 +141,7 @@ void FactReader::tell_language(Language fallback) {
         facts_.sure_ = true;
         facts_.foreign_ =
             votes.other_cyrillic
-            || votes_of(Language::kRussian) * 3 < votes.cyrillic * 2;
+            || votes_of(Language::kRussian) * 2 < votes.cyrillic;
         return;
     }
     facts_.language_ = fallback;
@@ -134,8 +160,9 @@ void FactReader::tell_language(Language fallback) {
         }
     }
     facts_.sure_ = best >= second + 3;
-    bool english = facts_.language_ == Language::kEnglish;
-    facts_.foreign_ = best * 2 < votes.words * (english ? 1 : 2);
+    bool plain = facts_.language_ == Language::kEnglish
+                 || is_marked(text, facts_.language_);
+    facts_.foreign_ = best * 2 < votes.words * (plain ? 1 : 2);
 }
 
 void FactReader::stem_all() {
@@ -281,8 +308,15 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
     fact.known = term != nullptr || counted.has_value();
     fact.key = hash64(joined, kWordSeed);
     fact.accents = count == 1 ? raw.accents : 0;
-    if (!shouted_ && count == 1 && i > 0 && raws_[i - 1].word.digits) {
+    bool behind_number = i > 0 && raws_[i - 1].word.digits;
+    if (!shouted_ && count == 1
+        && (behind_number || is_symbol(raw.word))) {
         fact.capitals = capitals_of(raw.word.raw);
+    }
+    if (fact.code && is_snake_case(raw.word.raw)) {
+        // but for the first letter, which may begin a sentence
+        fact.key = hash64(raw.word.raw.substr(1),
+                          hash64(raw.folded.substr(0, 1), kIdentifierSeed));
     }
     if (term != nullptr) {
         fact.flags = term->flags;
@@ -453,7 +487,7 @@ void FactReader::drop_courtesies(Bytes text) {
 void FactReader::read(Bytes text, Language fallback) {
     facts_.signs_ = signs_of(text);
     scan(text);
-    tell_language(fallback);
+    tell_language(text, fallback);
     bool upper = !raws_.empty() && raws_.front().word.upper;
     drop_courtesies(text);
     stem_all();

@@ -57,7 +57,7 @@ private:
         bool other_cyrillic = false;  // letters that Russian does not have
     };
     Votes count_votes();
-    void tell_language(Language fallback);
+    void tell_language(Bytes text, Language fallback);
     void stem_all();
     void join_verbs();
     bool shouted() const;

@@ -51,8 +51,8 @@ struct Fact {
     bool first = false;      // of a sentence: a capital says nothing
     bool known = false;      // in the background table or in a list
     bool code = false;       // identifier without digits: snake_case, `code`
-    uint32_t capitals = 0;   // of a word behind a number: how capitals stand
-                             // in it; 0: there are none
+    uint32_t capitals = 0;   // of a word behind a number and of a symbol: how
+                             // capitals stand in it; 0: there are none
     uint32_t accents = 0;    // how accents stand in it; 0: there are none
     Rank rank = Rank::kCount;  // of a number
     Bound bound = Bound::kNone;  // of a number or a date

@@ -80,7 +80,7 @@ bool number_differs(const Alignment& alignment) {
 }
 
 // Equal numbers of other units, the same letters with other capitals (Mb and
-// MB), or units of one dimension that differ.
+// MB, Co and CO), or units of one dimension that differ.
 bool unit_differs(const Alignment& alignment) {
     const Side& left = alignment.left();
     const std::vector<Fact>& a = left.facts->items();

@@ -132,7 +132,7 @@ Result<void> Lists::Reader::open(Bytes name) {
         flags = kUnit;
     }
     constexpr Bytes kOthers[] = {"same", "like", "apart", "prefix", "suffix",
-                                 "number", "place", "form"};
+                                 "number", "place", "form", "foreign"};
     bool known = flags != 0 || cue_flags != 0
                  || std::find(std::begin(kOthers), std::end(kOthers), name)
                         != std::end(kOthers);
@@ -212,11 +212,16 @@ Result<void> Lists::Reader::member(Bytes text, uint16_t set,
         if (word.empty()) {
             continue;
         }
-        if (section == "prefix" || section == "suffix") {
+        if (section == "prefix" || section == "suffix"
+            || section == "foreign") {
             std::string folded;
             fold_to(word, folded);
-            (section == "prefix" ? words.prefixes : words.suffixes)
-                .push_back(folded);
+            if (section == "foreign") {
+                words.foreign[folded] = true;
+            } else {
+                (section == "prefix" ? words.prefixes : words.suffixes)
+                    .push_back(folded);
+            }
             continue;
         }
         if (cue_flags != 0) {
@@ -230,7 +235,7 @@ Result<void> Lists::Reader::member(Bytes text, uint16_t set,
             return Error{Errc::kInvalid, "a phrase of too many words"};
         }
         apply(*made);
-        if (section == "opening") {
+        if (section == "opening" || section == "marker") {
             made->opening = {set, number};
         } else if (set != 0 && made->aparts < Term::kMaxApart) {
             made->apart[made->aparts++] = {set, number};
@@ -271,7 +276,8 @@ Result<void> Lists::Reader::line(Bytes text) {
     same = lists.next_same_++;
     unit = lists.next_unit_++;
     like = section == "like" ? lists.next_like_++ : uint16_t{0};
-    bool sets = section == "apart" || section == "opening";
+    bool sets = section == "apart" || section == "opening"
+                || section == "marker";
     uint16_t set = sets ? lists.next_set_++ : uint16_t{0};
     for (uint16_t number = 1; !text.empty(); number++) {
         Result<void> done = member(take_until(text, '|'), set, number);

@@ -81,7 +81,7 @@ struct Term {
     uint8_t dimension = 0;   // what it measures
     std::array<Apart, kMaxApart> apart{};  // sets of which it is one member
     uint16_t base = 0;       // of a form: which base, from 1 on
-    Apart opening;           // as apart, where it opens the question
+    Apart opening;           // as apart, at the opening or in one slot
     std::vector<uint16_t> like;  // senses that it shares with others, rising
 };
 
@@ -139,6 +139,11 @@ public:
     const std::vector<std::string>& negative_prefixes(Language l) const {
         return words_[static_cast<size_t>(l)].prefixes;
     }
+    // Whether folded words joined by a space are not of this language but of a
+    // relative of it.
+    bool is_foreign(Language l, Bytes words) const {
+        return words_[static_cast<size_t>(l)].foreign.contains(words);
+    }
     const std::vector<std::string>& negative_suffixes(Language l) const {
         return words_[static_cast<size_t>(l)].suffixes;
     }
@@ -156,6 +161,7 @@ private:
         Map<uint8_t> first_words;  // of phrases, with the longest's words
         std::vector<std::string> prefixes;
         std::vector<std::string> suffixes;
+        Map<bool> foreign;
     };
     struct Reader;
 

@@ -7,6 +7,7 @@
 
 #include "src/semantic/cues.hpp"
 #include "src/semantic/fold.hpp"
+#include "src/semantic/text_scan.hpp"
 #include "src/semantic/unicode.hpp"
 
 namespace llm::semantic {
@@ -154,23 +155,46 @@ bool says_sense(const CueWord& word, const Lists& lists) {
     return term != nullptr && (term->flags & kCapital) != 0;
 }
 
+// "Co", in text that sets capitals, is not "CO".
+bool is_symbol(const CueWord& word, Bytes text) {
+    return word.upper && !word.first && word.end - word.begin == 2
+           && text[word.begin + 1] >= 'a' && text[word.begin + 1] <= 'z';
+}
+
+// Whether words [from, to) stand in text that sets capitals where they say
+// something.
+bool is_cased(const Cues& cues, size_t from, size_t to) {
+    const std::vector<CueWord>& words = cues.words();
+    auto uppers = static_cast<size_t>(std::count_if(
+        words.begin() + static_cast<ptrdiff_t>(from),
+        words.begin() + static_cast<ptrdiff_t>(to),
+        [](const CueWord& word) { return word.upper; }));
+    bool shouted = to - from > 3 && uppers * 3 > (to - from) * 2;
+    return words.front().upper && !shouted;
+}
+
 // The ends by the beginnings, in `text`, of words [from, to) whose capitals
 // stay.
-std::vector<std::pair<size_t, size_t>> senses(const Cues& cues,
+std::vector<std::pair<size_t, size_t>> senses(Bytes text, const Cues& cues,
                                               const Lists& lists, size_t from,
                                               size_t to) {
     const std::vector<CueWord>& words = cues.words();
     std::vector<std::pair<size_t, size_t>> found;
-    size_t uppers = 0;
+    bool cased = is_cased(cues, from, to);
     for (size_t i = from; i < to; i++) {
-        uppers += words[i].upper ? 1 : 0;
-        if (says_sense(words[i], lists)) {
+        Bytes raw = text.substr(words[i].begin,
+                                words[i].end - words[i].begin);
+        bool sense = cased
+                     && (says_sense(words[i], lists)
+                         || is_symbol(words[i], text));
+        if (sense) {
             found.emplace_back(words[i].begin, words[i].end);
+        } else if (is_letter(raw.front()) && is_snake_case(raw)) {
+            // but for the first letter, which may begin a sentence
+            found.emplace_back(words[i].begin + 1, words[i].end);
         }
     }
-    bool shouted = to - from > 3 && uppers * 3 > (to - from) * 2;
-    bool cased = words.front().upper && !shouted;
-    return cased ? found : std::vector<std::pair<size_t, size_t>>();
+    return found;
 }
 
 // Lower case but for units behind a number and `kept` words, which are places
@@ -262,7 +286,7 @@ Normalised normalise(Bytes text, const Lists& lists) {
         return {std::string(kept), asking};
     }
     auto begin = static_cast<size_t>(kept.data() - text.data());
-    auto capitals = senses(cues, lists, from, to);
+    auto capitals = senses(text, cues, lists, from, to);
     for (auto& [first, last] : capitals) {
         first -= begin;
         last -= begin;

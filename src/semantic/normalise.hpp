@@ -5,8 +5,9 @@
 //
 // A text that may be code (backquotes, braces, several lines of it) or holds
 // quotation marks keeps its case and its inner spaces, a short word behind a
-// number its capitals (5 mW, 5 MW), and so does a word that with one names
-// another thing (Polish, polish), where who wrote it sets capitals. Numbers,
+// number its capitals (5 mW, 5 MW), a name like max_size its case, and a word
+// that with a capital names another thing (Polish and polish, Co and CO) that
+// capital, where who wrote it sets capitals. Numbers,
 // signs and negations are never touched; nothing is taken out of the middle.
 //
 // "" when nothing would be left: no key, no step. Bytes that are not UTF-8

@@ -117,6 +117,49 @@ bool arguments_swapped(const std::vector<Roles>& a,
     return false;
 }
 
+// The keys beside a fact; 0 behind an end.
+struct Slot {
+    uint64_t before;
+    uint64_t after;
+    bool operator==(const Slot&) const = default;
+};
+
+Slot slot_of(const Side& side, size_t i) {
+    const std::vector<Fact>& items = side.facts->items();
+    return {i == 0 ? 0 : items[i - 1].key,
+            i + 1 == items.size() ? 0 : items[i + 1].key};
+}
+
+// Whether fact i is a marker that the other side lacks.
+bool marker_left_over(const Side& side, size_t i) {
+    const Fact& fact = side.facts->items()[i];
+    return is_marker(fact) && fact.term != nullptr
+           && fact.term->opening.set != 0
+           && side.other[i] == Alignment::kNone;
+}
+
+// "Ship to Norway" and "ship from Norway".
+bool marker_exchanged(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = right.facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        if (!marker_left_over(left, i)) {
+            continue;
+        }
+        for (size_t j = 0; j < b.size(); j++) {
+            if (marker_left_over(right, j)
+                && slot_of(left, i) == slot_of(right, j)
+                && a[i].term->opening.set == b[j].term->opening.set
+                && a[i].term->opening.member != b[j].term->opening.member) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // Ids of matched content in the order of a side's text.
 std::vector<uint16_t> sequence(const Side& side, bool left) {
     std::vector<uint16_t> ids;
@@ -205,18 +248,6 @@ bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
     return false;
 }
 
-// The keys beside a fact; 0 behind an end.
-struct Slot {
-    uint64_t before;
-    uint64_t after;
-};
-
-Slot slot_of(const Side& side, size_t i) {
-    const std::vector<Fact>& items = side.facts->items();
-    return {i == 0 ? 0 : items[i - 1].key,
-            i + 1 == items.size() ? 0 : items[i + 1].key};
-}
-
 }  // namespace
 
 bool order_differs(const Alignment& alignment) {
@@ -237,7 +268,7 @@ bool order_differs(const Alignment& alignment) {
     std::vector<Roles> a = roles_of(left, true);
     std::vector<Roles> b = roles_of(right, false);
     if (sides_swapped(a, b) || arguments_swapped(a, b)
-        || roles_differ(alignment)) {
+        || marker_exchanged(alignment) || roles_differ(alignment)) {
         return true;
     }
     constexpr size_t kMost = 128;
@@ -266,8 +297,7 @@ uint16_t slot_rarity(const Alignment& alignment) {
     for (uint16_t i : left.lacked) {
         Slot slot = slot_of(left, i);
         for (size_t k = 0; k < slots.size(); k++) {
-            if (slots[k].before == slot.before
-                && slots[k].after == slot.after) {
+            if (slots[k] == slot) {
                 most = std::max(most,
                                 std::min(a[i].idf, b[right.lacked[k]].idf));
             }

@@ -30,6 +30,17 @@ struct Scanned {
     bool joined = false;  // by a hyphen to what follows
 };
 
+// Of two letters the first of which is a capital, as symbols and abbreviations
+// are: Co and CO. At the beginning of a sentence that says nothing.
+inline bool is_symbol(const Scanned& word) {
+    return word.upper && !word.first && word.raw.size() == 2;
+}
+
+// MAX_SIZE and max_size are two names.
+inline bool is_snake_case(Bytes word) {
+    return word.find('_') != Bytes::npos;
+}
+
 class Scanner {
 public:
     explicit Scanner(Bytes text)

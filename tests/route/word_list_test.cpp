@@ -103,6 +103,20 @@ TEST(WordListFile, SectionsStrengthsAndComments) {
                             }));
 }
 
+TEST(WordListFile, AnAmountIsATermForEachDigit) {
+    auto list = WordList::parse("f.txt", "send 1-9* to\na1-9* b\n", known);
+    ASSERT_TRUE(list.ok()) << list.error().message;
+    ASSERT_EQ(list->size(), 10u);
+    for (char digit = '1'; digit <= '9'; digit++) {
+        EXPECT_EQ((*list)[static_cast<size_t>(digit - '1')].term,
+                  std::string("send ") + digit + kStar + " to");
+    }
+    EXPECT_EQ(list->back().term, std::string("a1 9") + kStar + " b");
+    auto two = WordList::parse("f.txt", "send 1-9* 1-9* to", known);
+    ASSERT_TRUE(two.ok());
+    EXPECT_EQ(two->size(), 81u);
+}
+
 std::string refusal(Bytes text) {
     auto list = WordList::parse("f.txt", text, known);
     return list ? "" : list.error().message;

@@ -501,6 +501,9 @@ TEST(Judge, probability_rises_with_the_cosine) {
         EXPECT_EQ(encoder_kind(name_of(kind)), kind);
     }
     EXPECT_EQ(encoder_kind("text-embedding-3-small"), EncoderKind::kRemote);
+    // hashed words are near for less than a sentence encoder's
+    EXPECT_GT(judge().default_threshold(EncoderKind::kLexical),
+              judge().default_threshold(EncoderKind::kMinilm));
 }
 
 TEST(Judge, plain_paraphrase_passes_and_unlike_text_does_not) {

@@ -148,5 +148,75 @@ TEST(LookAlikes, little_words) {
                    "Can my mother-in-law use my card?"), "veto:name");
 }
 
+TEST(LookAlikes, capitals_of_symbols_and_of_names_of_code) {
+    EXPECT_EQ(veto("What is the boiling point of Co?",
+                   "What is the boiling point of CO?"), "veto:unit");
+    EXPECT_EQ(veto("Where is MAX_SIZE set?", "Where is max_size set?"),
+              "veto:identifier");
+    for (const char* text : {"What is the boiling point of co?",
+                             "what is the boiling point of CO?",
+                             "WHAT IS THE BOILING POINT OF CO?"}) {
+        EXPECT_EQ(veto("What is the boiling point of CO?", text), "") << text;
+    }
+    EXPECT_EQ(veto("What does iter_archive() yield?",
+                   "Iter_archive() yields what?"), "");
+    EXPECT_EQ(veto("What is NULL in SQL?", "What is null in SQL?"), "");
+    EXPECT_EQ(veto("What does toString do?", "what does tostring do"), "");
+}
+
+TEST(LookAlikes, relatives_of_russian_have_no_lists) {
+    for (const char* text :
+         {"Как да върна поръчка?", "Може ли да платя на две вноски?",
+          "Кога отваря магазинът?", "Не мога да вляза в профила си",
+          "Как се прави това?", "Работите ли в събота?", "Как да платя?",
+          "Как да платя с карта?", "Трябва ли паспорт?",
+          "Як повернути товар?", "Чи можна оплатити картою?"}) {
+        EXPECT_TRUE(judge().read(text).foreign()) << text;
+    }
+    for (const char* text :
+         {"Как объединить файлы?", "Какой объём у багажа?",
+          "Где подъезд и съезд?", "Можно ли оплатить картой?",
+          "Может ли он работать в субботу?", "Как мне платить, да и где?",
+          "Как вернуть заказ?"}) {
+        EXPECT_FALSE(judge().read(text).foreign()) << text;
+    }
+    EXPECT_EQ(veto("Как да сменя паролата си?", "Как да сменя профила си?"),
+              "veto:rare_word");
+    EXPECT_EQ(veto("Може ли да платя с карта?", "може ли да платя с карта"),
+              "");
+}
+
+TEST(LookAlikes, which_way) {
+    EXPECT_EQ(veto("Do you ship to Norway?", "Do you ship from Norway?"),
+              "veto:order");
+    EXPECT_EQ(veto("Как перевести деньги в Германию?",
+                   "Как перевести деньги из Германии?"), "veto:order");
+    EXPECT_EQ(veto("Как войти в аккаунт?", "Как выйти из аккаунта?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("How do I move a file into a folder?",
+                   "How do I move a file to a folder?"), "");
+    EXPECT_EQ(veto("Cum trimit bani în Italia?",
+                   "Cum trimit bani din Italia?"), "veto:order");
+    EXPECT_EQ(veto("How do I get to the station from the hotel?",
+                   "How do I get from the hotel to the station?"), "");
+}
+
+TEST(LookAlikes, a_text_of_few_known_words_in_plain_spanish_romanian_russian) {
+    EXPECT_EQ(veto("¿Aceptan mascotas?", "¿Se admiten mascotas?"), "");
+    EXPECT_EQ(veto("Ce este dobânda compusă?",
+                   "Explică-mi ce este dobânda compusă"), "");
+    EXPECT_EQ(veto("Нужен ли рецепт на ибупрофен?",
+                   "Нужен рецепт на ибупрофен?"), "");
+    EXPECT_EQ(veto("¿Cómo invierto una lista en Python?",
+                   "¿Cómo puedo invertir una lista en Python?"), "");
+    EXPECT_EQ(veto("¿Cómo devuelvo un producto?",
+                   "¿Cómo puedo devolver un producto?"), "");
+    // Portuguese, Italian
+    EXPECT_EQ(veto("Como devolvo um produto com defeito?",
+                   "Como devolvo um produto sem defeito?"), "veto:rare_word");
+    EXPECT_EQ(veto("Posso pagare con la carta?",
+                   "Posso pagare senza la carta?"), "veto:rare_word");
+}
+
 }  // namespace
 }  // namespace llm::semantic

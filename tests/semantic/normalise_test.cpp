@@ -65,6 +65,26 @@ TEST(Normalise, a_capital_that_tells_the_sense_stays) {
     EXPECT_EQ(key("How do I reset my PIN?"), "how do i reset my pin");
 }
 
+TEST(Normalise, a_symbol_of_two_letters_is_not_an_abbreviation) {
+    EXPECT_NE(key("What is the boiling point of Co?"),
+              key("What is the boiling point of CO?"));
+    EXPECT_EQ(key("What is the boiling point of CO?"),
+              key("What is the boiling point of co?"));
+    EXPECT_EQ(key("WHAT IS THE BOILING POINT OF CO"),
+              key("what is the boiling point of co"));
+    EXPECT_EQ(key("Is it open in the UK?"), key("is it open in the uk"));
+    EXPECT_EQ(key("What Is My Id"), key("what is my id"));
+    // what stands for nothing or for itself does so in any case
+    EXPECT_EQ(key("Is NULL equal to 0?"), key("Is null equal to 0?"));
+}
+
+TEST(Normalise, a_name_of_code_keeps_its_case) {
+    EXPECT_NE(key("What is MAX_SIZE?"), key("What is max_size?"));
+    EXPECT_NE(key("what is MAX_SIZE"), key("what is max_size"));
+    EXPECT_EQ(key("What  is max_size?"), key("WHAT IS max_size"));
+    EXPECT_EQ(key("Max_size or MAX_SIZE?"), "max_size or mAX_SIZE");
+}
+
 TEST(Normalise, the_part_that_asks) {
     static const Result<Lists> lists = Lists::built_in();
     auto part = [&](Bytes text) {

@@ -9,7 +9,8 @@ namespace {
 
 // Of a chat with that system prompt and question.
 Digest request(Bytes system, Bytes question, Bytes tenant = "acme",
-               Bytes rest = "") {
+               Bytes rest = "",
+               api::Endpoint endpoint = api::Endpoint::kChat) {
     std::string text = "{\"model\":\"m\",\"messages\":[{\"role\":\"system\","
                        "\"content\":\"" + std::string(system)
                        + "\"},{\"role\":\"user\",\"content\":\""
@@ -18,7 +19,7 @@ Digest request(Bytes system, Bytes question, Bytes tenant = "acme",
     json::Document doc;
     EXPECT_TRUE(doc.parse(text).ok());
     cache::KeyParts parts;
-    parts.endpoint = api::Endpoint::kChat;
+    parts.endpoint = endpoint;
     parts.scope = {&tenant, 1};
     for (json::NodeId each :
          doc.children(doc.find(json::kRoot, "messages"))) {
@@ -42,6 +43,9 @@ TEST(PartitionKey, DiffersInAllButTheText) {
                                  encoder));
     EXPECT_NE(key, partition_key(request("be brief", "when?"),
                                  sha256("another encoder")));
+    EXPECT_NE(key, partition_key(request("be brief", "when?", "acme", "",
+                                         api::Endpoint::kMessages),
+                                 encoder));
 }
 
 }  // namespace
