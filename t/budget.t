@@ -60,6 +60,8 @@ location_of(smaller => "llm_budget smaller $key usd=0.1/day soft=50%"
     . ' exceed=model:cheap;');
 location_of(soft    => "llm_budget softly $key usd=0.1/day soft=50%;");
 location_of(dry     => "llm_budget dry $key usd=0.01/day dry_run;");
+location_of(tried   => "llm_budget dry $key usd=0.01/day dry_run;"
+    . " llm_budget counts $key usd=1/day;");
 location_of(watched => "llm observe; llm_budget watched $key usd=0.01/day;");
 location_of(cached  => "llm_budget cached $key usd=0.1/day;"
     . ' llm_cache edge; llm_cache_scope $http_x_key;');
@@ -263,6 +265,10 @@ subtest 'dry_run, observe, hits, nodes, zones' => sub {
         for 1 .. 3;
     is $r->status, 200, 'dry: served';
     is $t->metric('llm_limit_requests_total', limit => 'dry'), 3, 'counted';
+    is "$log->{state}$log->{left}", '', 'and steers nothing by a variable';
+    ($r, $log) = one(tried => $k, max_tokens => 20, knobs => 'completion=20');
+    is "$log->{state} $log->{left}", 'ok 0.980000000',
+        'beside one that counts that one alone is told';
     my $body = from_json(($t->mock_log)[-1]{body});
     is $body->{max_tokens}, 20, 'and not capped';
     ($r) = one(watched => $k, max_tokens => 20) for 1 .. 2;

@@ -486,11 +486,17 @@ const Spending::Part& Spending::money(Now now) {
     return asked_;
 }
 
+// A dry run has no effect, nor has it one by a variable.
+bool Spending::tells(const Part& part, size_t i) const {
+    return part.demands[i].kind == Kind::kBudget
+           && (observe_ || !part.demands[i].dry_run);
+}
+
 BudgetState Spending::state(Now now) {
     const Part& part = money(now);
     auto state = BudgetState::kNone;
     for (size_t i = 0; i < part.standings.size(); i++) {
-        if (part.demands[i].kind != Kind::kBudget) {
+        if (!tells(part, i)) {
             continue;
         }
         const Standing& standing = part.standings[i];
@@ -507,7 +513,7 @@ std::optional<int64_t> Spending::remaining_nano(Now now) {
     const Part& part = money(now);
     std::optional<int64_t> least;
     for (size_t i = 0; i < part.standings.size(); i++) {
-        if (part.demands[i].kind == Kind::kBudget) {
+        if (tells(part, i)) {
             int64_t one = part.standings[i].remaining;
             least = std::min(least.value_or(one), one);
         }

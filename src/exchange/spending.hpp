@@ -160,6 +160,7 @@ private:
     void narrow(const Need& need, Now now);
     bool degrade(Now now);
     const Part& money(Now now);
+    bool tells(const Part& part, size_t i) const;
 
     limit::Ledger ledger_;
     limit::Owner owner_;

@@ -296,6 +296,28 @@ TEST_F(SpendingTest, ADryRunIsCountedOnceAndTakesNothing) {
     }
 }
 
+TEST_F(SpendingTest, ADryRunSaysNothingOfMoneyUnlessAllIsWatched) {
+    limit::BudgetRule small = budget_;
+    small.name = "small";
+    small.nano = kDollar / 100;
+    small.soft = small.nano / 2;
+    small.dry_run = true;
+    Spending both = spending({}, {&budget_, &small});
+    ASSERT_FALSE(both.reserve(need(0, 20), at(0)));
+    EXPECT_EQ(both.remaining_nano(at(0)), kDollar - kDollar / 5);
+    EXPECT_EQ(both.state(at(0)), BudgetState::kOk);
+    both.end(false, at(0));
+    Spending dry = spending({}, {&small});
+    ASSERT_FALSE(dry.reserve(need(0, 1), at(0)));
+    EXPECT_EQ(dry.remaining_nano(at(0)), std::nullopt);
+    EXPECT_EQ(dry.state(at(0)), BudgetState::kNone);
+    dry.end(false, at(0));
+    Spending watched = spending({}, {&small}, true);
+    ASSERT_FALSE(watched.reserve(need(0, 1), at(0)));
+    EXPECT_EQ(watched.state(at(0)), BudgetState::kHard);
+    watched.end(false, at(0));
+}
+
 TEST_F(SpendingTest, ALateKeyIsAskedWithTheBody) {
     Spending one(zone_.ledger, limit::kMe, false, false);
     one.add(requests_, "", true);
