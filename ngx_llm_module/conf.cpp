@@ -2,6 +2,8 @@
 
 #include <cstdarg>
 
+#include "ngx_llm_module/boundary.hpp"
+
 namespace llm::door {
 
 Place place_of(ngx_conf_t* cf) {
@@ -49,12 +51,14 @@ char* set_content_handler(ngx_conf_t* cf, void* conf,
                           ngx_http_handler_pt handler) {
     auto* core = core_loc_conf(cf);
     if (core->handler != nullptr) {
-        return conf_text("stands beside another content handler");
+        return conf_text("stands beside another content handler, such as "
+                         "\"proxy_pass\": give it a location of its own");
     }
     core->handler = handler;
     auto& loc = static_cast<LocConf*>(conf)->core;
     loc.handler = handler;
     loc.handler_place = place_of(cf);
+    loc.handler_name = static_cast<ngx_str_t*>(cf->args->elts)[0];
     return NGX_CONF_OK;
 }
 
@@ -64,7 +68,35 @@ char* check_content_handler(ngx_conf_t* cf, const LocConf& conf) {
         return NGX_CONF_OK;
     }
     complain(cf, conf.core.handler_place,
-             "this directive stands beside another content handler");
+             "\"%V\" stands beside another content handler, such as "
+             "\"proxy_pass\": give it a location of its own",
+             &conf.core.handler_name);
+    return conf_error();
+}
+
+char* set_word(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
+    auto& value = *reinterpret_cast<ngx_uint_t*>(static_cast<char*>(conf)
+                                                 + cmd->offset);
+    if (value != NGX_CONF_UNSET_UINT) {
+        return conf_text("is duplicate");
+    }
+    const ngx_str_t& given = static_cast<ngx_str_t*>(cf->args->elts)[1];
+    u_char words[NGX_MAX_CONF_ERRSTR];
+    u_char* end = words;
+    auto* word = static_cast<ngx_conf_enum_t*>(cmd->post);
+    for (; word->name.len > 0; word++) {
+        if (equals_ignore_case(view(given), view(word->name))) {
+            value = word->value;
+            return NGX_CONF_OK;
+        }
+        end = ngx_slprintf(end, words + sizeof(words), "%s\"%V\"",
+                           end == words ? "" : ", ", &word->name);
+    }
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\" directive, it must "
+                       "be one of %*s",
+                       &given, &cmd->name,
+                       static_cast<size_t>(end - words), words);
     return conf_error();
 }
 

@@ -62,6 +62,7 @@ struct CoreLoc {
     ngx_flag_t server_timing;      // llm_server_timing
     size_t event_max_size;         // llm_event_max_size
     ngx_http_handler_pt handler;   // llm_metrics and its kin
+    ngx_str_t handler_name;
     Place handler_place;
 };
 
@@ -140,6 +141,10 @@ inline char* conf_text(const char* text) {
 // Compiles `value` into a complex value in the configuration pool; nullptr
 // when it is wrong (nginx has said why).
 ngx_http_complex_value_t* compile(ngx_conf_t* cf, ngx_str_t* value);
+
+// A setter for one of the words of the command's post: an array of
+// ngx_conf_enum_t. Unlike nginx's own it names the directive and the words.
+char* set_word(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 
 // A setter for "directive string …": appends complex values to the array at
 // the command's offset. A single "" leaves an empty array, not an unset one.

@@ -44,7 +44,9 @@ char* set_valid(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (cache.valid->lengths == nullptr) {
         cache.valid_literal = ngx_parse_time(value, 1);
         if (cache.valid_literal == static_cast<time_t>(NGX_ERROR)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid time \"%V\"",
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid time \"%V\" in \"llm_cache_valid\", "
+                               "it must be such as 30s, 1h, 7d",
                                value);
             return conf_error();
         }

@@ -368,6 +368,7 @@ char* set_keys(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (limit.keys != nullptr) {
         return conf_text("is duplicate");
     }
+    limit.keys_place = place_of(cf);
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     ngx_str_t path = args[1];
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
@@ -410,6 +411,7 @@ char* set_snapshot(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     limit.snapshot = args[1];
     limit.snapshot_interval = kSnapshotInterval;
     limit.cycle = cf->cycle;
+    limit.snapshot_place = place_of(cf);
     if (limit.snapshot.len == 0
         || ngx_conf_full_name(cf->cycle, &limit.snapshot, 1) != NGX_OK) {
         return wrong(cf, args[1], "is no file");
@@ -551,9 +553,14 @@ ngx_int_t check(ngx_conf_t* cf, MainConf& main) {
     const LimitMain& conf = main.limit;
     // Limits of a key may come with the next version of the file.
     if (conf.keys != nullptr && main.core.zone == nullptr) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"llm_keys\" needs \"llm_zone name:size\" in "
-                           "http");
+        complain(cf, conf.keys_place,
+                 "\"llm_keys\" needs \"llm_zone name:size\" in http");
+        return NGX_ERROR;
+    }
+    if (conf.snapshot.data != nullptr && main.core.zone == nullptr) {
+        complain(cf, conf.snapshot_place,
+                 "\"llm_snapshot\" needs \"llm_zone name:size\" in http, "
+                 "which it keeps");
         return NGX_ERROR;
     }
     if (conf.texts != nullptr && main.core.zone == nullptr) {

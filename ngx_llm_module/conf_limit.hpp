@@ -36,6 +36,8 @@ struct LimitMain {
     ngx_http_complex_value_t* credential;   // nullptr: the usual headers
     ngx_str_t snapshot;                     // llm_snapshot; empty: none
     ngx_msec_t snapshot_interval;
+    Place snapshot_place;
+    Place keys_place;
     ngx_cycle_t* cycle;                     // whose user owns the snapshot
     ngx_array_t* texts;     // of all rules: a name means one thing
     bool fail_open;         // llm_limit_fail

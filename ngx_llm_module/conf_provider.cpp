@@ -98,6 +98,12 @@ char* set_cooldown(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
     return NGX_CONF_OK;
 }
 
+char* set_required(ngx_conf_t* cf, ngx_command_t* cmd,
+                   void* conf) noexcept {
+    static_cast<LocConf*>(conf)->provider.required_place = place_of(cf);
+    return ngx_conf_set_flag_slot(cf, cmd, conf);
+}
+
 ngx_command_t commands[] = {
     {ngx_string("llm_cooldown"),
      NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_cooldown,
@@ -106,7 +112,7 @@ ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1, set_provider,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     {ngx_string("llm_provider_required"), kEverywhere | NGX_CONF_FLAG,
-     ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET,
+     set_required, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConf, provider.required), nullptr},
 };
 
@@ -132,10 +138,19 @@ ngx_int_t check_listed(ngx_conf_t* cf, const RouteLoc& route) {
 
 // Where every model needs a provider, a literal one that has none is wrong.
 char* merge_loc(ngx_conf_t* cf, LocConf& prev, LocConf& conf) {
+    if (conf.provider.required == NGX_CONF_UNSET) {
+        conf.provider.required_place = prev.provider.required_place;
+    }
     ngx_conf_merge_value(conf.provider.required, prev.provider.required, 0);
     const RouteLoc& route = conf.route;
     if (conf.provider.required != 1) {
         return NGX_CONF_OK;
+    }
+    if (main_conf(cf).provider.setup == nullptr) {
+        complain(cf, conf.provider.required_place,
+                 "\"llm_provider_required\" needs an \"llm_provider\" in "
+                 "http: without one every model would be unknown");
+        return conf_error();
     }
     bool literal = route.model != nullptr && route.model->lengths == nullptr;
     bool known = !literal

@@ -26,6 +26,7 @@ struct ProviderMain {
 
 struct ProviderLoc {
     ngx_flag_t required;   // llm_provider_required
+    Place required_place;
 };
 
 // All providers; nullptr: there is none, or it is too early. From the

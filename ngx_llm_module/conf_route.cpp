@@ -335,9 +335,10 @@ char* set_model_list(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return conf_text("is duplicate");
     }
     loc.listed_place = place_of(cf);
-    if (cf->args->nelts == 2 && view(arguments(cf)[1]) == "off") {
+    if (view(arguments(cf)[1]) == "off") {
         loc.listed = nullptr;
-        return NGX_CONF_OK;
+        return cf->args->nelts == 2 ? NGX_CONF_OK
+                                    : conf_text("says off beside names");
     }
     return add_names(cf, 1, api::Request::kMaxModel, loc.listed);
 }
@@ -363,8 +364,8 @@ ngx_command_t commands[] = {
      guarded<set_parameter>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("llm_system"), kEverywhere | NGX_CONF_TAKE123,
      guarded<set_system>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
-    {ngx_string("llm_model_response"), kEverywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET,
+    {ngx_string("llm_model_response"), kEverywhere | NGX_CONF_TAKE1, set_word,
+     NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConf, route.model_response), model_responses},
     {ngx_string("llm_variant"), kEverywhere | NGX_CONF_1MORE,
      guarded<set_variant>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},

@@ -190,10 +190,13 @@ constexpr Setter kSetters[] = {
     {"resolve", 1, 1, set_resolve},
 };
 
-char* set_line(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
-    return guard(cf->log, conf_error(), [cf, conf] {
+char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
+    return guard(cf->log, conf_error(), [cf, cmd, conf] {
         std::span<ngx_str_t> words = words_of(cf);
         Bytes name = view(words[0]);
+        if (name == "include" && words.size() == 2) {
+            return ngx_conf_include(cf, cmd, conf);  // as map and types do
+        }
         for (const Setter& setter : kSetters) {
             if (setter.name != name) {
                 continue;

@@ -69,12 +69,26 @@ refused(http("llm_secret secret; llm_secret secret;"), qr/duplicate/);
 refused(http('llm_secret .;'), qr/"llm_secret"/);
 refused(location('llm_secret secret;'), qr/not allowed here/, 3);
 
-refused(location('llm maybe;'), qr/invalid value "maybe"/, 3);
+refused(location('llm maybe;'),
+    qr/invalid value "maybe" in "llm" directive.*"off", "on", "observe"/, 3);
 refused(location('llm;'), qr/invalid number of arguments in "llm"/, 3);
 refused(location('llm on; llm on;'), qr/"llm" directive is duplicate/, 3);
 refused(location('if ($arg_x) { llm on; }'),
     qr/"llm" directive is not allowed here/, 3);
-refused(location('llm_api google;'), qr/invalid value "google"/, 3);
+refused(location('llm_api google;'),
+    qr/"google" in "llm_api" directive.*"auto", "openai", "anthropic"/, 3);
+refused(location('llm_model_response asked;'),
+    qr/"asked" in "llm_model_response" directive.*"served", "requested"/, 3);
+refused(location('llm_model_list off fast;'),
+    qr/"llm_model_list" directive says off beside names/, 3);
+refused(http('llm_snapshot money;'), qr/"llm_snapshot" needs "llm_zone/);
+$t->write_file('keys.json', '{"keys": []}');
+refused(http('llm_keys keys.json;'), qr/"llm_keys" needs "llm_zone/);
+refused(location('llm_provider_required on;'),
+    qr/"llm_provider_required" needs an "llm_provider"/, 3);
+$t->write_file('broken.json', "{\n\n,}");
+refused(http("$zone $_ broken.json;"),
+    qr/"$_".*line 3: a member's name expected/) for qw(llm_keys llm_prices);
 refused(location('llm_passthrough yes;'),
     qr/invalid value "yes" in "llm_passthrough" directive.*"on" or "off"/, 3);
 refused(location('llm_server_timing 1;'), qr/"on" or "off"/, 3);
@@ -91,8 +105,8 @@ refused(location('llm_cache "";', $zone), qr/name of an "llm_zone" or "off"/,
     3);
 refused(location('llm_cache z; llm_cache z;', $zone), qr/duplicate/, 3);
 refused(location('llm_cache z z;', $zone), qr/invalid number/, 3);
-refused(location("llm_cache_valid $_;", $zone), qr/invalid time "\Q$_\E"/, 3)
-    for '1q', '-1', 'forever';
+refused(location("llm_cache_valid $_;", $zone), qr/invalid time "\Q$_\E" in "llm_cache_valid"/,
+    3) for '1q', '-1', 'forever';
 refused(location('llm_cache_valid 1m; llm_cache_valid 1m;'), qr/duplicate/,
     3);
 refused(location("llm_cache_max_size $_;"),
@@ -112,9 +126,9 @@ refused(location('llm_cache_scope a; llm_cache_scope b;'), qr/duplicate/, 3);
 
 for my $handler (qw(llm_purge llm_metrics llm_status)) {
     refused(location("proxy_pass http://127.0.0.1:1; $handler;"),
-        qr/"$handler" directive .*another content handler/, 3);
+        qr/"$handler" directive .*another content handler.*of its own/, 3);
     my $later = location("$handler;\n    proxy_pass http://127.0.0.1:1;");
-    refused($later, qr/stands beside another content handler/, 3);
+    refused($later, qr/"$handler" stands beside another content handler/, 3);
     refused(location("$handler; $handler;"), qr/"$handler" directive/, 3);
     refused(location("$handler on;"), qr/invalid number of arguments/, 3);
     refused(http("$handler;"), qr/"$handler" directive is not allowed here/);

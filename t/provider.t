@@ -120,6 +120,18 @@ refused(block('url http://nobody.invalid/v1; api openai; models m;'),
         'with a warning';
     unlike $said, qr/sk-our/, 'that does not hold it';
 }
+$checker->write_file('lines.inc', "$good\n");
+$checker->write_file('wrong.inc', "\nwieght 1;\n");
+{
+    my ($ok, $said) = $checker->check(block('include lines.inc;')
+        . "\nserver { listen 127.0.0.1:%%PORT:x%%; }");
+    is $ok, 1, 'include in an llm_provider' or diag $said;
+    ($ok, $said) = $checker->check(block("$good\ninclude wrong.inc;"));
+    like $said, qr/"wieght" of "llm_provider".*wrong\.inc:2$/m,
+        'what is wrong there is told with its own file and line';
+    ($ok, $said) = $checker->check(block("$good\ninclude none.inc;"));
+    like $said, qr/none\.inc" failed.*No such file/, 'a file that is not there';
+}
 {
     my ($ok, $said) = $checker->check(block($good) =~ s/url.*?;/upstream u;/r
         . "\nupstream u { server 127.0.0.1:1; }\n"

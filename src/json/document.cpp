@@ -35,6 +35,23 @@ Error error_of(error_code code) {
     }
 }
 
+std::string at_byte(size_t at, Bytes problem) {
+    std::string message(problem);
+    message += " at byte ";
+    append_number(message, static_cast<int64_t>(at));
+    return message;
+}
+
+std::string at_line(Bytes text, size_t at, Bytes problem) {
+    Bytes before = text.substr(0, at);
+    std::string message = "line ";
+    append_number(message,
+                  1 + std::count(before.begin(), before.end(), '\n'));
+    message += ": ";
+    message += problem;
+    return message;
+}
+
 }  // namespace
 
 struct Document::Scanner {
@@ -87,7 +104,7 @@ void Document::reserve(size_t nodes) {
     capacity_ = static_cast<uint32_t>(nodes);
 }
 
-Result<void> Document::parse(Bytes text, bool sorted) {
+Result<void> Document::parse(Bytes text, bool sorted, bool by_line) {
     count_ = 0;
     text_ = {};
     if (keys_.capacity() > kKeptBytes) {
@@ -122,10 +139,9 @@ Result<void> Document::parse(Bytes text, bool sorted) {
     if (!builder.run()) {
         count_ = 0;
         text_ = {};
-        std::string message = builder.problem;
-        message += " at byte ";
-        append_number(message, static_cast<int64_t>(builder.at));
-        return Error{builder.code, std::move(message)};
+        return Error{builder.code,
+                     by_line ? at_line(text, builder.at, builder.problem)
+                             : at_byte(builder.at, builder.problem)};
     }
     return {};
 }

@@ -82,6 +82,8 @@ public:
     Result<void> parse(Bytes text) { return parse(text, true); }
     // For what needs no canonical form.
     Result<void> parse_as_written(Bytes text) { return parse(text, false); }
+    // For what people write: an error names its line, "line 7: ...".
+    Result<void> parse_file(Bytes text) { return parse(text, true, true); }
 
     // False before the first parse() and after one that failed. Everything
     // below needs a document that is not empty and ids it handed out.
@@ -137,7 +139,7 @@ private:
     friend class Builder;
     struct Scanner;
 
-    Result<void> parse(Bytes text, bool sorted);
+    Result<void> parse(Bytes text, bool sorted, bool by_line = false);
     void reserve(size_t nodes);
 
     Bytes text_;

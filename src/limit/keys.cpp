@@ -78,7 +78,7 @@ bool Key::allows(Bytes model) const {
 
 Result<KeyTable> KeyTable::parse(Bytes text, Bytes zones) {
     json::Document doc;
-    Result<void> parsed = doc.parse(text);
+    Result<void> parsed = doc.parse_file(text);
     if (!parsed) {
         return parsed.error();
     }

@@ -263,7 +263,7 @@ bool says_something(const ModelPrice& price) {
 
 Result<Table> Table::parse(Bytes text) {
     Document doc;
-    Result<void> parsed = doc.parse(text);
+    Result<void> parsed = doc.parse_file(text);
     if (!parsed) {
         return parsed.error();
     }

@@ -30,7 +30,8 @@ Opened open_encoder(Bytes kind, const std::string& path,
     }
     if (kind != kMinilm && kind != kStatic) {
         return Error{Errc::kUnsupported,
-                     "no such encoder: minilm, static or lexical"};
+                     "no such encoder: it is lexical, minilm, static, or an "
+                     "endpoint by url="};
     }
     if (path.empty()) {
         return Error{Errc::kInvalid,

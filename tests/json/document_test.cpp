@@ -283,6 +283,13 @@ TEST(Document, MessagesNameThePlaceNotTheText) {
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().message,
               "a member's name stands there twice at byte 21");
+    result = doc.parse_file("{\"a\":1,\n\n\"secret\":1,\"secret\":2}");
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().message,
+              "line 3: a member's name stands there twice");
+    result = doc.parse_file("{\n\"a\":");
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().message.substr(0, 8), "line 2: ");
 }
 
 TEST(Document, NeedsNoPadding) {

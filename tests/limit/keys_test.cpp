@@ -188,6 +188,9 @@ TEST(Keys, ErrorsNameThePlace) {
         {R"({"keys": {}})", "\"keys\" must be a list"},
         {R"({"kees": []})", "line 1: \"kees\" is not known here"},
         {"[]", "must be an object with \"keys\""},
+        {"{\"keys\": [\n\n5,]}", "line 3: a value expected"},
+        {"{\"keys\": [],\n\"keys\": []}",
+         "line 2: a member's name stands there twice"},
     };
     for (const Case& c : cases) {
         auto table = KeyTable::parse(c.text);

@@ -187,6 +187,7 @@ TEST(Table, NamesTheEntryTheMemberAndTheLine) {
          "line 1: \"m\": \"max_output_tokens\" must be a number of tokens"},
         {R"({"m": {"tiered_pricing": 5}})",
          "line 1: \"m\": \"tiered_pricing\" must be a list"},
+        {"{\n\"m\": {},\n,}", "line 3: a member's name expected"},
         {R"([1])", "must be one object of models"},
         {R"({"": {}})", "\"\": a model's name has 1 to 256 bytes"},
         {R"({"message": "API rate limit exceeded"})",
