@@ -116,7 +116,7 @@ is sorted(@reasons), sorted(keys %reason), 'every cache reason, no other';
 
 my %weight = code('src/route/signals.cpp') =~ /^    \{"(\w+)", (\d+)\},$/gm;
 is_deeply { map { $_->[0] =~ tr/`//dr => 1000 * $_->[1] }
-        grep { $_->[1] =~ /^[\d.]+$/ } rows(section(3, 'complexity')) },
+        grep { $_->[1] =~ /^[\d.]+$/ } rows(section(3, 'complexity directives')) },
     \%weight, 'every signal and its weight, no other';
 
 # ---- metrics --------------------------------------------------------------
@@ -166,8 +166,19 @@ is sorted(@headers), sorted(keys %added), 'every header that is added';
 
 # ---- links, words, code blocks --------------------------------------------
 
-my %anchor = map { ('#' . lc($_) =~ s/[^\w -]//gr =~ tr/ /-/r => 1) }
-    $readme =~ /^#+ (.+)$/mg;
+# As GitHub numbers them: the second heading of a name ends in -1.
+my (%anchor, %seen, @doubled);
+for my $heading ($readme =~ /^(#+ .+)$/mg) {
+    my ($level, $text) = $heading =~ /^(#+) (.+)/;
+    my $slug = lc($text) =~ s/[^\w -]//gr =~ tr/ /-/r;
+    my $before = $seen{$slug}++;
+    push @doubled, $text if $before && length $level < 4;
+    $anchor{ '#' . $slug . ($before ? "-$before" : '') } = 1;
+}
+is sorted(@doubled), '', 'no section bears the name of an earlier one';
+my ($index) = $directives =~ /\A(.*?)^### /ms;
+is sorted($index =~ /\[(\w+)\]\(#\1\)/g), sorted(keys %directive),
+    'the list of directives has every one';
 for my $link ($readme =~ /\]\(([^)]+)\)/g) {
     ok $link =~ /^#/ ? $anchor{$link} : -e "$root/$link", "$link is there";
 }
