@@ -48,6 +48,7 @@ ngx_int_t preconfiguration(ngx_conf_t* cf) {
 
 ngx_int_t postconfiguration(ngx_conf_t* cf) {
     unwrap_proxy_pass();
+    widen_variables_hash(cf);
     for (const Room* room : kRooms) {
         if (room->postconfiguration != nullptr
             && room->postconfiguration(cf, main_conf(cf)) != NGX_OK) {

@@ -236,6 +236,11 @@ std::span<const Variable> metrics_variables() {
     return kMetrics;
 }
 
+void widen_variables_hash(ngx_conf_t* cf) {
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    core->variables_hash_max_size *= 2;
+}
 
 ngx_int_t add_variables(ngx_conf_t* cf, std::span<const Room* const> rooms) {
     ngx_str_t prefix = ngx_string("llm_key_tag_");

@@ -28,4 +28,10 @@ std::span<const Variable> metrics_variables();
 // Registers every room's variables. NGX_OK or NGX_ERROR.
 ngx_int_t add_variables(ngx_conf_t* cf, std::span<const Room* const> rooms);
 
+// Ours are nearly as many as nginx's own: with a handful of the operator's
+// it would warn, in the size meant for its own, that it "could not build
+// optimal variables_hash". Between nginx's reading of that size and its use,
+// that is, in the postconfiguration.
+void widen_variables_hash(ngx_conf_t* cf);
+
 }  // namespace llm::door

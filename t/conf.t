@@ -172,6 +172,15 @@ taken(location("return 200 \"$_\";"), $_)
     finish_reason overhead ttft cache_status cache_reason cache_key
     prompt_tokens completion_tokens cached_tokens usage_estimated);
 
+{
+    # As many as nginx takes without the module.
+    my ($ok, $said) = $t->check(http(join "\n",
+        map { "map \$uri \$a_variable_of_the_operators_$_ { default 1; }" }
+            1 .. 40));
+    is $ok, 1, 'forty variables of the operator';
+    unlike $said, qr/variables_hash/, 'find room beside ours';
+}
+
 my $every = <<'END';
         llm on; llm_api auto; llm_passthrough off; llm_server_timing on;
         llm_event_max_size 1m; llm_cache z; llm_cache_scope a $arg_b;
