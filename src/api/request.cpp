@@ -315,7 +315,6 @@ bool Reader::read_store(NodeId value) {
         return true;
     }
     request.store = Tri::kTrue;
-    flag("store");
     return true;
 }
 

@@ -57,10 +57,10 @@ struct Request {
     bool speaks = false;         // modalities: "audio" is among them
     bool background = false;     // answered later, elsewhere (responses)
 
-    // Why an answer must be neither shared nor replayed; "" when nothing
-    // speaks against it. One of, the first in the body: background,
-    // conversation, previous_response_id, prompt, store, web_search_options,
-    // search_parameters, plugins, enable_search, mcp_servers, container,
+    // Why an answer must be neither shared nor replayed, `store` aside; ""
+    // when nothing speaks against it. One of, the first in the body:
+    // background, conversation, previous_response_id, prompt,
+    // web_search_options, search_parameters, plugins, enable_search, mcp_servers, container,
     // tools:<kind>, where kind is web_search, web_fetch, file_search,
     // code_interpreter, code_execution, mcp, image_generation, shell, or
     // server for a kind that we do not know. Tools that the client runs
@@ -79,7 +79,7 @@ struct Request {
     uint32_t messages = 0;       // or input items, or prompts
 
     // The string node with the last text of the last user message that has
-    // text (completions, embeddings: the prompt or input when it is one
+    // text (completions, embeddings: the last prompt or input that is a
     // string); kNoNode when there is none.
     json::NodeId last_user_text = json::kNoNode;
     bool ends_with_user = false;  // and that message is the last one, with
@@ -92,6 +92,12 @@ struct Request {
     Span include_usage_span;
     size_t insert_at = 0;         // after the opening brace
     bool empty_object = false;    // nothing but white space up to `}`
+
+    // The same with `store`.
+    Bytes effect() const {
+        return side_effect.empty() && store == Tri::kTrue ? Bytes("store")
+                                                          : side_effect;
+    }
 };
 
 // Reads the body of a request to `endpoint` (not kNone). Errc::kInvalid when
@@ -104,6 +110,13 @@ Result<Request> parse_request(Endpoint endpoint, const json::Document& doc,
 
 // That error.
 ApiError missing_model();
+
+// Lets `request`, which was read from `doc`, be as if the body's member `name`
+// had the JSON text `raw`, a scalar: what an operator's edits make of it. Of
+// the members that decide on caching and on cost but are no limit of tokens:
+// temperature, n, best_of, store, background; others change nothing here.
+void assume(Request& request, const json::Document& doc, Bytes name,
+            Bytes raw);
 
 // The client's words for a body that Document::parse refused.
 ApiError body_error(const Error& error);

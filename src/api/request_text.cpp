@@ -152,6 +152,10 @@ void RequestText::add_prompt(NodeId prompt) {
             break;
         default:
             add_part(child);
+            if (doc_.is(child, Type::kString)) {
+                request_.last_user_text = child;
+                request_.ends_with_user = doc_.size(prompt) == 1;
+            }
         }
         request_.messages++;
     }

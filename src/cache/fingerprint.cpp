@@ -129,7 +129,8 @@ Digest fingerprint(const json::Document& doc, const KeyParts& parts,
     json::HashSink out(hasher);
     out.write(head);
     json::CanonicalRules rules{
-        left_out(parts.endpoint, !parts.model.empty()), parts.placeholder};
+        left_out(parts.endpoint, !parts.model.empty()), parts.placeholder,
+        parts.replaced};
     write_canonical(doc, rules, out);
     out.flush();
     return hasher.finish();

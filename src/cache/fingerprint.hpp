@@ -33,8 +33,9 @@
 //                           prompt_cache_retention
 //   embeddings              stream
 //   messages (Anthropic)    stream metadata
-// and `model` when a model line stands above. Everything else is in the key,
-// known or not (embeddings: encoding_format too).
+// and `model` when a model line stands above, and a member whose value the
+// effective line gives. Everything else is in the key, known or not
+// (embeddings: encoding_format too).
 #pragma once
 
 #include <span>
@@ -52,6 +53,8 @@ struct KeyParts {
     Bytes version;     // llm_cache_version
     Bytes effective;   // what edits put into the request beyond the model:
                        // system text, forced parameters; "" = nothing
+    std::span<const json::NodeId> replaced;  // members of the body's root
+                                             // that `effective` replaces
     Bytes upstream;    // another server may mean another model by the name
     Bytes target;      // deployments and API versions stand in the path
     std::span<const Bytes> scope;  // llm_cache_scope, in order

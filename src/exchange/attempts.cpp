@@ -129,12 +129,26 @@ void Exchange::measure_texts() {
     taken_out_ = texts.taken_out(bytes_);
 }
 
+// What is decided on (cache, cost) is the request that the upstream gets.
+void Exchange::assume_parameters() {
+    parameters_->each_set([this](Bytes name, Bytes raw) {
+        if (!client_request_) {
+            client_request_ = request_;
+        }
+        api::assume(request_, document(), name, raw);
+    });
+}
+
 std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
     effective_.clear();
     edits_.clear();
     cap_.reset();
     parameters_.reset();
     edited_ = false;
+    if (client_request_) {
+        request_ = *client_request_;
+        client_request_.reset();
+    }
     put_in_ = {};
     taken_out_ = {};
     if (observe_ || malformed_) {
@@ -153,6 +167,7 @@ std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {
     }
     parameters_.emplace(std::move(parameters).value());
     edited_ = true;
+    assume_parameters();
     measure_texts();
     return std::nullopt;
 }

@@ -318,6 +318,7 @@ private:
 
     // attempts.cpp
     std::optional<api::ApiError> apply_plan(Bytes model);
+    void assume_parameters();
     void measure_texts();
     void build_edits();
     Step reserve_again(Now now);
@@ -434,6 +435,8 @@ private:
     std::optional<route::BodyModel> body_model_;
     std::string answer_name_;
     std::optional<route::Parameters> parameters_;
+    // What was read of the body, where parameters_ make request_ another.
+    std::optional<api::Request> client_request_;
     std::optional<int64_t> cap_;  // output tokens of a choice, by limits
     std::unique_ptr<Spending> spending_;
     std::optional<Denial> denial_;

@@ -127,9 +127,9 @@ bool Exchange::gate(const Policy& policy) {
     if (malformed_) {
         return true;  // the reason stands already
     }
-    if (!request_.side_effect.empty()) {
+    if (Bytes effect = request_.effect(); !effect.empty()) {
         reason_ = "gate:";
-        reason_ += request_.side_effect;
+        reason_ += effect;
         return true;
     }
     // OpenAI stores a response unless told not to, and its id names the
@@ -214,6 +214,9 @@ bool Exchange::find_answer(const Policy& policy, Reading*& known, Now now,
     cache::KeyParts parts =
         key_parts(endpoint_, policy,
                   own ? Bytes(request_.model) : asked_model(), effective_);
+    if (parameters_) {
+        parts.replaced = parameters_->replaced();
+    }
     key_ = key_of(parts, known);
     storing_ = storing_of(policy, request_, services_.store->sequence());
     store_wanted_ = !policy.no_store && !policy.control.no_store
@@ -362,7 +365,9 @@ bool Exchange::find_given(const Reading* known, const Policy& policy,
 Reading* Exchange::remember(Reading* known) {
     if (known == nullptr) {
         return services_.readings.keep({std::string(bytes_), model_required_,
-                                        request_, services_.key_head, *key_,
+                                        client_request_ ? *client_request_
+                                                        : request_,
+                                        services_.key_head, *key_,
                                         nullptr});
     }
     if (!given_ && status_ == CacheStatus::kHit) {

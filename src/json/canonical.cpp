@@ -9,6 +9,11 @@ namespace {
 
 constexpr char kPlaceholder = '\xff';
 
+template <typename T>
+bool contains(std::span<const T> all, T one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
 class StringSink {
 public:
     explicit StringSink(std::string& out) : out_(out) {}
@@ -94,8 +99,8 @@ private:
     }
 
     bool is_omitted(NodeId member) const {
-        return std::find(rules_.omit.begin(), rules_.omit.end(),
-                         doc_.key(member)) != rules_.omit.end();
+        return contains(rules_.omit, doc_.key(member))
+               || contains(rules_.omit_nodes, member);
     }
 
     void write_key(const Node& node) {

@@ -28,6 +28,8 @@ struct CanonicalRules {
     std::span<const Bytes> omit = {};
     // This node's value becomes the placeholder; kNoNode: none.
     NodeId placeholder = kNoNode;
+    // More members of the root to leave out, by their values.
+    std::span<const NodeId> omit_nodes = {};
 };
 
 // Gathers small pieces and hands large ones to the hasher as they are.

@@ -231,6 +231,7 @@ Result<void> Parameters::decide(Slot& slot, api::ApiError& why) const {
         value = lower ? slot.cap : value;
     }
     bool same = slot.own != kNoNode && doc_.raw(slot.own) == value;
+    slot.ours = same && (value == slot.value || value == slot.cap);
     if (!same) {
         slot.outcome = value;
     }
@@ -284,10 +285,36 @@ Result<void> Parameters::put(std::span<const Slot* const> sorted,
     return {};
 }
 
+// One line a member; no name has a space, no JSON text a line end.
+void Parameters::tell(std::string& effective) {
+    constexpr size_t kUsualLine = 64;
+    replaced_.clear();
+    for (const Slot& slot : slots_) {
+        // What lies in an object of the client's is told where it changes.
+        bool root = slot.path->size() == 1;
+        Bytes value = slot.outcome;
+        if (value.empty() && root && slot.ours) {
+            value = doc_.raw(slot.own);
+        }
+        if (value.empty()) {
+            continue;
+        }
+        effective.reserve(effective.size() + kUsualLine);
+        effective.append("set ");
+        append_joined(effective, *slot.path, slot.path->size());
+        effective.append(" ").append(value).append("\n");
+        if (root && slot.own != kNoNode) {
+            replaced_.push_back(slot.own);
+        }
+    }
+}
+
 Result<void> Parameters::write(Edits& edits, std::string* effective,
                                api::ApiError* why) {
     api::ApiError error;
     std::vector<const Slot*> changed;
+    std::sort(slots_.begin(), slots_.end(),
+              [](const Slot& a, const Slot& b) { return *a.path < *b.path; });
     for (Slot& slot : slots_) {
         Result<void> done = find(slot, error);
         if (done.ok()) {
@@ -303,22 +330,8 @@ Result<void> Parameters::write(Edits& edits, std::string* effective,
             changed.push_back(&slot);
         }
     }
-    std::sort(changed.begin(), changed.end(),
-              [](const Slot* a, const Slot* b) { return *a->path < *b->path; });
     if (effective != nullptr) {
-        constexpr size_t kUsualLine = 64;
-        if (!changed.empty()) {
-            effective->reserve(effective->size()
-                               + changed.size() * kUsualLine);
-        }
-        for (const Slot* slot : changed) {
-            effective->append("set ");
-            // No name has a space, no JSON text a line end.
-            append_joined(*effective, *slot->path, slot->path->size());
-            effective->append(" ");
-            effective->append(slot->outcome);
-            effective->append("\n");
-        }
+        tell(*effective);
     }
     Result<void> done = put(changed, edits);
     if (!done.ok() && why != nullptr) {

@@ -99,7 +99,8 @@ public:
 
     // Writes what changes; may be called again after further set(). To
     // `effective` (if given) goes a text that tells any two outcomes apart,
-    // one line a member, nothing where nothing changed.
+    // one line a member that is as the operator says, whether that changes
+    // the request or not.
     // Errc::kInvalid: the client's value has a wrong type; `why` says which.
     Result<void> write(Edits& edits, std::string* effective,
                        api::ApiError* why = nullptr);
@@ -108,9 +109,25 @@ public:
     // a limit; one is put in where nobody has.
     Result<void> cap_output(int64_t tokens, Edits& edits);
 
+    // After write() with `effective`: the client's members of the root that
+    // stand in it.
+    std::span<const json::NodeId> replaced() const { return replaced_; }
+
     // After write(): the JSON text that set() has given to a member of the
     // root; "" where it stands as the client wrote it.
     Bytes set_to(Bytes name) const;
+
+    // After write(): calls each(name, JSON text) for those of them that are no
+    // limits of tokens.
+    template <class Each>
+    void each_set(Each each) const {
+        for (const Slot& slot : slots_) {
+            if (slot.path->size() == 1 && !slot.limit
+                && !slot.outcome.empty()) {
+                each(Bytes(slot.path->front()), Bytes(slot.outcome));
+            }
+        }
+    }
 
     // After write() and cap_output(): the limit of output tokens that the
     // upstream is told.
@@ -140,6 +157,7 @@ private:
         size_t depth = 0;
         json::NodeId own = json::kNoNode;
         std::string outcome;       // "" = as the client wrote it
+        bool ours = false;         // the client wrote what the operator says
     };
 
     Targets targets_of(const ParameterPath& path) const;
@@ -150,11 +168,13 @@ private:
     static std::string text_of(std::span<const Slot* const> slots,
                                size_t depth);
     Result<void> put(std::span<const Slot* const> sorted, Edits& edits) const;
+    void tell(std::string& effective);
 
     const json::Document& doc_;
     const api::Request& request_;
     Bytes model_;
     std::vector<Slot> slots_;
+    std::vector<json::NodeId> replaced_;
     std::optional<int64_t> put_in_;  // by cap_output() where nobody named one
 };
 

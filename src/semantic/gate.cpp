@@ -132,7 +132,7 @@ Bytes gate(const api::Request& request, const json::Document& doc,
     if (request.media_bytes > 0 || request.input_tokens > 0) {
         return "gate:media";
     }
-    if (!request.side_effect.empty()) {
+    if (!request.effect().empty()) {
         return "gate:side_effect";
     }
     if (tools_pending(request, doc)) {

@@ -57,7 +57,7 @@ std::string param_of(Endpoint endpoint, Bytes body) {
 Bytes effect(Endpoint endpoint, Bytes body) {
     Parsed parsed(endpoint, body);
     EXPECT_TRUE(parsed.ok) << body << parsed.why.message;
-    return parsed.request.side_effect;
+    return parsed.request.effect();
 }
 
 TEST(Request, ReadsAChat) {
@@ -83,7 +83,7 @@ TEST(Request, ReadsAChat) {
     EXPECT_EQ(r.store, Tri::kFalse);
     EXPECT_TRUE(r.has_tools);
     EXPECT_TRUE(r.speaks);
-    EXPECT_EQ(r.side_effect, "");
+    EXPECT_EQ(r.effect(), "");
     EXPECT_EQ(r.messages, 2u);
     EXPECT_EQ(r.ascii_bytes, 5u);
     EXPECT_EQ(r.other_bytes, 4u);
@@ -127,7 +127,7 @@ TEST(Request, NullsAreTolerated) {
     EXPECT_EQ(p.request.max_output_tokens, std::nullopt);
     EXPECT_EQ(p.request.store, Tri::kAbsent);
     EXPECT_FALSE(p.request.has_tools);
-    EXPECT_EQ(p.request.side_effect, "");
+    EXPECT_EQ(p.request.effect(), "");
     EXPECT_EQ(p.at(p.request.stream_span), "null");
     EXPECT_EQ(p.at(p.request.stream_options_span), "null");
     Parsed q(Endpoint::kChat,
@@ -460,13 +460,16 @@ TEST(Request, ReadsPromptsAndEmbeddings) {
         uint32_t messages;
         uint64_t tokens;
         uint64_t ascii;
+        const char* last;
+        bool ends_with_it;
     };
     const Case cases[] = {
-        {R"("hello")", 1, 0, 5},
-        {R"(["a","bc"])", 2, 0, 3},
-        {R"([1,2,3])", 1, 3, 0},
-        {R"([[1,2],[3]])", 2, 3, 0},
-        {R"([])", 0, 0, 0},
+        {R"("hello")", 1, 0, 5, "hello", true},
+        {R"(["hello"])", 1, 0, 5, "hello", true},
+        {R"(["a","bc"])", 2, 0, 3, "bc", false},
+        {R"([1,2,3])", 1, 3, 0, "(none)", false},
+        {R"([[1,2],[3]])", 2, 3, 0, "(none)", false},
+        {R"([])", 0, 0, 0, "(none)", false},
     };
     for (const Case& c : cases) {
         std::string prompt = c.prompt;
@@ -482,8 +485,8 @@ TEST(Request, ReadsPromptsAndEmbeddings) {
             EXPECT_EQ(p.request.messages, c.messages) << prompt;
             EXPECT_EQ(p.request.input_tokens, c.tokens) << prompt;
             EXPECT_EQ(p.request.ascii_bytes, c.ascii) << prompt;
-            EXPECT_EQ(p.last_text(), prompt == R"("hello")" ? "hello"
-                                                            : "(none)");
+            EXPECT_EQ(p.last_text(), c.last) << prompt;
+            EXPECT_EQ(p.request.ends_with_user, c.ends_with_it) << prompt;
         }
     }
     EXPECT_TRUE(Parsed(Endpoint::kCompletions, R"({"model":"m"})").ok);
@@ -515,7 +518,7 @@ TEST(Request, Case19_DataAndRemoteUrlsCountAsMedia) {
     ASSERT_TRUE(p.ok);
     EXPECT_EQ(p.request.media_bytes, image.size() + remote.size());
     EXPECT_EQ(p.request.ascii_bytes, 5u);
-    EXPECT_EQ(p.request.side_effect, "");
+    EXPECT_EQ(p.request.effect(), "");
 }
 
 double cpu_ms() {

@@ -117,7 +117,7 @@ void check_request(const Document& doc, const Document& respelled,
     check(a.model == b.model && a.stream == b.stream && a.n == b.n
               && a.max_output_tokens == b.max_output_tokens
               && a.temperature == b.temperature && a.store == b.store
-              && a.side_effect.empty() == b.side_effect.empty()
+              && a.effect().empty() == b.effect().empty()
               && a.messages == b.messages
               && a.input_tokens == b.input_tokens
               && a.ends_with_user == b.ends_with_user,

@@ -3,6 +3,7 @@
 #include <deque>
 #include <random>
 
+#include "src/cache/fingerprint.hpp"
 #include "tests/route/body.hpp"
 
 namespace llm::route {
@@ -126,7 +127,7 @@ TEST(Parameters, ForceWhateverTheClientSays) {
               R"({"temperature":0.3})");
     Outcome same = apply(Endpoint::kChat, R"({"temperature":0.2})", {line});
     EXPECT_EQ(same.body, R"({"temperature":0.2})");
-    EXPECT_EQ(same.effective, "");
+    EXPECT_EQ(same.effective, "set temperature 0.2\n");
 }
 
 TEST(Parameters, CapLowersAndInserts) {
@@ -298,12 +299,60 @@ TEST(Parameters, WhatWasChangedIsTold) {
     auto told = [](Bytes body, std::vector<Line> lines) {
         return apply(Endpoint::kChat, body, std::move(lines)).effective;
     };
-    EXPECT_EQ(told(R"({"top_p":1})", {{"top_p", "1", "cap"}}), "");
+    EXPECT_EQ(told(R"({"top_p":1})", {{"top_p", "1", "cap"}}),
+              "set top_p 1\n");
+    EXPECT_EQ(told(R"({"top_p":0.9})", {{"top_p", "1", "cap"}}), "");
+    EXPECT_EQ(told(R"({"top_p":0.9})", {{"top_p", "1", "default"}}), "");
+    EXPECT_EQ(told(R"({"a":{"b":1}})", {{"a.b", "1", "force"}}), "");
+    EXPECT_EQ(told(R"({"a":{"b":2}})", {{"a.b", "1", "force"}}),
+              "set a.b 1\n");
     EXPECT_EQ(told("{}", {{"top_p", "0.5", "force"}}), "set top_p 0.5\n");
     EXPECT_EQ(told("{}", {{"x", "5", "force"}}), "set x 5\n");
     EXPECT_EQ(told("{}", {{"x", "\"5\"", "force"}}), "set x \"5\"\n");
     EXPECT_EQ(told("{}", {{"b", "2", "force"}, {"a", "a=\"1", "force"}}),
               "set a \"a=\\\"1\"\nset b 2\n");
+}
+
+// What the upstream is asked decides on the key, not what it was before.
+TEST(Parameters, RequestsThatBecomeOneShareAKey) {
+    auto key_of = [](Bytes body, std::vector<Line> lines) {
+        Body b(Endpoint::kChat, body);
+        std::deque<ParameterPath> paths;
+        Parameters parameters(b.doc, b.request, "gpt-4o");
+        for (const Line& line : lines) {
+            paths.push_back(*parameter_path(line.name));
+            parameters.set(paths.back(), line.value, *set_mode_of(line.mode));
+        }
+        std::string effective;
+        EXPECT_TRUE(parameters.write(b.edits, &effective).ok());
+        cache::KeyParts parts;
+        parts.endpoint = Endpoint::kChat;
+        parts.effective = effective;
+        parts.replaced = parameters.replaced();
+        return cache::fingerprint(b.doc, parts).hex();
+    };
+    std::vector<Line> force = {{"temperature", "0", "force"},
+                               {"a.b", "1", "force"}};
+    std::string wanted = key_of(R"({"x":1,"temperature":0.5})", force);
+    for (Bytes same : {R"({"x":1})", R"({"x":1,"temperature":0})",
+                       R"({"temperature":null,"x":1})",
+                       R"({"x":1,"temperature":0.9})"}) {
+        EXPECT_EQ(key_of(same, force), wanted) << same;
+    }
+    EXPECT_NE(key_of(R"({"x":2})", force), wanted);
+    EXPECT_NE(key_of(R"({"x":1,"temperature":0})", {}), wanted);
+    EXPECT_NE(key_of(R"({"x":1,"a":{"c":1}})", force), wanted);
+
+    std::vector<Line> cap = {{"max_tokens", "100", "cap"}};
+    wanted = key_of(R"({"max_tokens":100})", cap);
+    EXPECT_EQ(key_of("{}", cap), wanted);
+    EXPECT_EQ(key_of(R"({"max_tokens":5000})", cap), wanted);
+    EXPECT_NE(key_of(R"({"max_tokens":99})", cap), wanted);
+    EXPECT_NE(key_of(R"({"max_completion_tokens":100})", cap), wanted);
+
+    std::vector<Line> usual = {{"top_p", "0.5", "default"}};
+    EXPECT_EQ(key_of(R"({"top_p":0.5})", usual), key_of("{}", usual));
+    EXPECT_NE(key_of(R"({"top_p":0.6})", usual), key_of("{}", usual));
 }
 
 // Upstreams differ in which one they go by, and whether -1 is a limit.
