@@ -65,7 +65,7 @@ char* add_model(ngx_conf_t* cf, ngx_str_t* name, LadderLoc& ladder) {
     return NGX_CONF_OK;
 }
 
-// llm_fallback off | model … [on=word,…]
+// llm_fallback off | [model …] [on=word,…]
 char* set_fallback(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto& ladder = static_cast<LocConf*>(conf)->ladder;
     if (ladder.models != NGX_CONF_UNSET_PTR) {

@@ -45,6 +45,8 @@ provider('little',  '', 'shorter', 'max_context 4000;');
 provider('large',   '', 'long',    'max_context 200000;');
 provider('filter',  'status=400,code=content_filter', 'filtered');
 provider('broken',  'status=500', 'broken');
+provider('ill',     'status=500', 'pair', 'weight 1000;');
+provider('well',    '',           'pair');
 provider('half',    'cut=2,events=20,size=200', 'half');
 provider('metal',   'status=500', 'tin0 tin');
 provider('plain',   '', 'gold platinum');
@@ -64,6 +66,7 @@ my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
         location / { llm_fallback backup; include %%DIR%%/llm_proxy.conf; }
         location /same/ { llm_fallback second; include %%DIR%%/llm_proxy.conf; }
         location /alone/ { include %%DIR%%/llm_proxy.conf; }
+        location /one/ { llm_fallback on=off; include %%DIR%%/llm_proxy.conf; }
         location /long/ {
             llm_fallback shorter long backup;
             include %%DIR%%/llm_proxy.conf;
@@ -99,6 +102,17 @@ my @STREAM = (stream => 1);
 sub paths {
     return map { $_->{path} =~ m{^(?:/mock/([^/]+))?/v1} ? $1 // 'plain' : '?' }
         $t->mock_log;
+}
+
+# ---- on= without models -----------------------------------------------------
+
+for my $case (['/one', 500, 'status=500'],
+    ['/alone', 200, 'status=500 plain']) {
+    my ($path, $status, $asked) = @$case;
+    $t->mock_reset;
+    my ($r) = $t->ask('chat', '', model => 'pair', in => $path);
+    is $r->status, $status, "$path: one provider fails, another would not";
+    is join(' ', paths()), $asked, "$path: who was asked";
 }
 
 # ---- 401 on one of two ------------------------------------------------------
