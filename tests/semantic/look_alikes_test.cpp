@@ -218,5 +218,15 @@ TEST(LookAlikes, a_text_of_few_known_words_in_plain_spanish_romanian_russian) {
                    "Posso pagare senza la carta?"), "veto:rare_word");
 }
 
+TEST(LookAlikes, here_or_elsewhere_all_or_a_part) {
+    EXPECT_EQ(veto("Do you service bicycles bought here?",
+                   "Do you service bicycles bought elsewhere?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("May I lease out the whole garden?",
+                   "May I lease out part of the garden?"), "veto:antonym");
+    EXPECT_EQ(veto("May I lease out the whole garden?",
+                   "May I lease out the entire garden?"), "");
+}
+
 }  // namespace
 }  // namespace llm::semantic
