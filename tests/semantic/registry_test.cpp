@@ -36,7 +36,8 @@ TEST(OpenEncoder, ErrorsSayWhereToLook) {
         return opened ? "opened" : opened.error().message;
     };
     EXPECT_EQ(message("bert", "/m"),
-              "no such encoder: minilm, static or lexical");
+              "no such encoder: it is lexical, minilm, static, or an "
+              "endpoint by url=");
     EXPECT_EQ(message("remote", "/m"), message("", ""));
     EXPECT_EQ(message(kLexical, "/m"), "a lexical encoder has no files");
     EXPECT_EQ(message(kStatic, ""),
