@@ -452,6 +452,18 @@ int status_of(ngx_http_request_t* r) {
     return static_cast<int>(status);
 }
 
+// proxy_cache and proxy_store have nginx read on when the client has left,
+// and no filter sees it.
+void count_unseen(ngx_http_request_t* r, Context& ctx) {
+    const ngx_http_upstream_t* u = r->upstream;
+    if (ctx.headed && u != nullptr && u->state != nullptr
+        && u->pipe != nullptr && u->pipe->downstream_error
+        && u->state->response_length > 0) {
+        ctx.exchange.came_in_all(
+            static_cast<uint64_t>(u->state->response_length));
+    }
+}
+
 // The last stop, and the only one for a client that has left.
 ngx_int_t log(ngx_http_request_t* r) noexcept {
     return guard(r->connection->log, ngx_int_t{NGX_OK}, [r] {
@@ -459,6 +471,7 @@ ngx_int_t log(ngx_http_request_t* r) noexcept {
         if (ctx != nullptr) {
             ctx->wait.reset();
             if (!ctx->exchange.ended()) {
+                count_unseen(r, *ctx);
                 ctx->exchange.end(end_of(r, *ctx), now());
             }
             ctx->exchange.log(status_of(r));

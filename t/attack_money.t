@@ -104,7 +104,8 @@ sub send_one {
             text => rand() < 0.1 ? 'again' : "q$asked " . 'word ' x rand 300,
             %max),
         headers => ['X-Key' => $key, 'X-Org' => 'o' . (substr($key, 1) & 1),
-            $poor ? ('X-Poor' => "p$key") : (), 'X-Test' => $test, 'X-Mock' => join(',', @knobs)]);
+            $poor ? ('X-Poor' => "p$key") : (), 'X-Test' => $test,
+            'X-Mock' => join(',', @knobs)]);
     push @open, { c => $c, test => $test, key => $key,
         whole => $poor && $whole >= 0 ? 2 : $whole, poor => $poor,
         leaves => rand() < 0.25, in => $in_tokens, out => $out,

@@ -12,25 +12,31 @@ my ($does, $asked) = map { $t->dir . "/$_" } qw(does asked);
 $t->upstream(provider => sub {
     my ($c, $head, $body) = @_;
     my $stream = $body =~ /"stream":true/;
+    # More of it than nginx reads at a time, and 90 tokens.
+    my $large = $body =~ /left/;
+    my $pad = $large ? '"pad":"' . 'x' x 3000 . '",' : '';
     my $what = slurp($does);
     open my $f, '>>', $asked or die $!;
     syswrite $f, $head =~ /^if-none-match:/mi ? "news\n" : "all\n";
     close $f;
     my ($status, @head) = ('200 OK', 'ETag: "1"', 'Cache-Control: max-age=1');
-    my $usage = '"usage":{"prompt_tokens":30,"completion_tokens":12,'
-        . '"total_tokens":42}';
+    my $usage = $large
+        ? '"usage":{"prompt_tokens":30,"completion_tokens":90}'
+        : '"usage":{"prompt_tokens":30,"completion_tokens":12}';
     my $json = '{"id":"c1","object":"chat.completion","created":1,'
         . '"model":"m","choices":[{"index":0,"finish_reason":"stop",'
         . '"message":{"role":"assistant","content":"' . 'word ' x 12
-        . '"}}],' . $usage . '}';
+        . '"}}],' . $pad x 90 . $usage . '}';
     if ($stream) {
         push @head, 'Content-Type: text/event-stream';
+        my $chunk = '{"id":"c1","object":"chat.completion.chunk",'
+            . qq{"created":1,"model":"m",$pad"choices":};
+        my $delta = '[{"index":0,"delta":{"content":"';
+        my $words = 'word ' x ($body =~ /long/ ? 4000 : 12);
         $json = join '', map { "data: $_\n\n" }
-            '{"id":"c1","object":"chat.completion.chunk","created":1,'
-            . '"model":"m","choices":[{"index":0,"delta":{"content":"'
-            . 'word ' x ($body =~ /long/ ? 4000 : 12) . '"},"finish_reason":"stop"}]}',
-            '{"id":"c1","object":"chat.completion.chunk","created":1,'
-            . '"model":"m","choices":[],' . $usage . '}', '[DONE]';
+            $large ? map { $chunk . $delta . 'word "}}]}' } 1 .. 90 : (),
+            "$chunk$delta$words" . '"},"finish_reason":"stop"}]}',
+            "${chunk}[],$usage}", '[DONE]';
     } else {
         push @head, 'Content-Type: application/json';
     }
@@ -39,8 +45,11 @@ $t->upstream(provider => sub {
     ($status, $json) = ('500 Internal Server Error', '{}')
         if $what eq 'fails';
     push @head, 'Content-Length: ' . length $json if $status !~ /^304/;
+    my $begin = $what eq 'waits' ? 200 : length $json;
     print $c join "\r\n", "HTTP/1.1 $status", @head, 'Connection: close', '',
-        $json;
+        substr $json, 0, $begin;
+    wait_until { slurp($does) ne 'waits' };
+    print $c substr $json, $begin;
 });
 sub provider_does {
     $t->write_file(does => $_[0]);
@@ -64,6 +73,7 @@ for ([plain => $paid], [revalidated => "$paid proxy_cache_revalidate on;"],
     my ($name, $lines) = @$_;
     $locations .= <<"END";
         location /$name/v1/ {
+            postpone_output 0;
             $cache $lines
             proxy_pass http://127.0.0.1:%%PORT:provider%%/v1/;
         }
@@ -124,6 +134,31 @@ for my $form ('JSON', 'stream') {
         ok abs($t->metric('llm_saved_usd_total', kind => 'hit')
             - $saved - 0.084) < 1e-6, "$name: and their money";
     }
+}
+# nginx brings to its end what it keeps, whoever has left.
+for my $form ('JSON', 'stream') {
+    provider_does('waits');
+    my ($k, $text) = (someone, "left $form");
+    my @form = $form eq 'stream' ? (stream => 1) : ();
+    my $c = $t->client;
+    $c->send(POST => '/plain' . $t->path('chat'), body => $t->body_of('chat',
+            max_tokens => 100, text => $text, @form),
+        headers => ['X-Key' => $k, 'X-Text' => "plain $text",
+            'X-Test' => "left$form"]);
+    is $c->head->status, 200, "$form: it begins";
+    my $gone = sub { scalar(() = $t->log =~ /client (?:closed prematurely|prematurely closed)/g) };
+    my $before = $gone->();
+    $c->reset;
+    my $seen = wait_until { $gone->() > $before };
+    ok $seen, "$form: nginx sees that the client has left";
+    provider_does('answers');
+    my $log = $t->logged("left$form");
+    cmp_ok $log->{cost}, '>=', 0.02, "$form: who left pays: $log->{cost}";
+    cmp_ok $log->{out}, '>=', 60, "$form: about all that was made";
+    cmp_ok $log->{out}, '<=', 100, "$form: and no more than was held";
+    is $log->{estimated}, '1', "$form: by its size";
+    is +(one(plain => someone, $text, @form))[0], 'HIT',
+        "$form: for it was brought to its end";
 }
 {
     my ($k, $text) = (someone, 'a long one');

@@ -212,6 +212,11 @@ public:
         received_ += size;
         keep(now);
     }
+    // All that came of the answer: more than was handed in where nginx brought
+    // to its end what it keeps, after the client had left.
+    void came_in_all(uint64_t size) {
+        unseen_ = size > received_ ? size - received_ : 0;
+    }
     // The upstream is at work: what is held for this stays held. Of itself
     // whenever bytes are handed in.
     void keep(Now now) {
@@ -468,6 +473,7 @@ private:
     std::optional<api::Summary> summary_;  // of a whole JSON answer
     std::string last_words_;    // what on_eof() sends
     uint64_t received_ = 0;     // bytes of the answer
+    uint64_t unseen_ = 0;       // and those that went past us
     std::vector<Bytes> pieces_;  // when the editor's are not all
     bool terminal_ = false;
     bool failed_ = false;       // an error inside a 200

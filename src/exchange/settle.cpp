@@ -125,7 +125,8 @@ void Exchange::complete_usage(api::Usage& usage) const {
     }
     int64_t made = completion_tokens();
     // Its size says little: more than was asked for it is not.
-    if (is_unread() && spending_ && spending_->reserved()) {
+    bool guess = is_unread() || unseen_ > 0;
+    if (guess && spending_ && spending_->reserved()) {
         made = std::min(made, spending_->output());
     }
     // A stream's first report of output is provisional.
@@ -161,7 +162,7 @@ int64_t Exchange::prompt_tokens() const {
 int64_t Exchange::completion_tokens() const {
     uint64_t model = tokens::model_hash(upstream_model());
     const tokens::Counter* counter =
-        reader_ && !reader_->overflow()
+        reader_ && !reader_->overflow() && unseen_ == 0
             ? services_.counting.find(upstream_model())
             : nullptr;
     if (counter != nullptr) {
@@ -186,7 +187,7 @@ TextSize Exchange::completion_size() const {
         return summary_->text;
     }
     if (is_unread()) {
-        size.ascii_bytes = received_;
+        size.ascii_bytes = received_ + unseen_;
         return size;
     }
     if (!reader_->overflow()) {
@@ -199,6 +200,12 @@ TextSize Exchange::completion_size() const {
     }
     if (size.empty()) {
         size.ascii_bytes = reader_->content_bytes();
+    }
+    if (unseen_ > 0 && received_ > 0) {
+        // As much of it is text as of what was seen.
+        size.ascii_bytes += static_cast<uint64_t>(
+            static_cast<double>(unseen_) / static_cast<double>(received_)
+            * static_cast<double>(reader_->content_bytes()));
     }
     return size;
 }
