@@ -11,13 +11,6 @@ use Time::HiRes qw(sleep time);
 my $t = LLM::Edge->new(workers => 4);
 $t->mock;
 
-# ok once the code gives a true value.
-sub soon (&@) {
-    my ($code, $name, $seconds) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return ok &wait_until($code, $seconds // 5), $name;
-}
-
 # A word of output is a tenth of a cent, prompts are free; "cheap" is a
 # hundredth of that, "whole" has both prices.
 sub prices {
@@ -41,15 +34,7 @@ $t->write_file('keys.json' => to_json({ keys => [
 ] }));
 
 my $locations = '';
-sub location_of {
-    my ($name, $lines) = @_;
-    $locations .= <<"END";
-        location /$name/v1/ {
-            $lines
-            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
-        }
-END
-}
+sub location_of { $locations .= $t->location(@_) }
 my $key = 'key=$http_x_key';
 location_of(last    => "llm_budget last $key usd=1/month;");
 location_of(race    => "access_log off; llm_budget last $key usd=1/month;");

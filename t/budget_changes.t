@@ -14,12 +14,6 @@ use Time::HiRes qw(time);
 my $t = LLM::Edge->new(workers => 2);
 $t->mock;
 
-sub soon (&@) {
-    my ($code, $name, $seconds) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return ok &wait_until($code, $seconds // 5), $name;
-}
-
 sub price { { input_cost_per_token => 0, output_cost_per_token => $_[0] } }
 
 # A link to a file in a directory that is replaced whole, as Kubernetes

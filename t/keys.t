@@ -9,13 +9,6 @@ use Digest::SHA qw(sha256_hex);
 my $t = LLM::Edge->new(workers => 2);
 $t->mock;
 
-# ok once the code gives a true value.
-sub soon (&@) {
-    my ($code, $name, $seconds) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return ok &wait_until($code, $seconds // 5), $name;
-}
-
 my %good = (key_sha256 => sha256_hex('good'), name => 'gina',
     tenant => 'acme', plan => 'gold', tags => { team => 'red', cost => '7' });
 

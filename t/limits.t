@@ -9,23 +9,8 @@ use Time::HiRes qw(sleep time);
 my $t = LLM::Edge->new(workers => 4);
 $t->mock;
 
-# ok once the code gives a true value.
-sub soon (&@) {
-    my ($code, $name, $seconds) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return ok &wait_until($code, $seconds // 5), $name;
-}
-
 my $locations = '';
-sub location_of {
-    my ($name, $lines) = @_;
-    $locations .= <<"END";
-        location /$name/v1/ {
-            $lines
-            proxy_pass http://127.0.0.1:%%PORT:mock%%/v1/;
-        }
-END
-}
+sub location_of { $locations .= $t->location(@_) }
 my $key = 'key=$http_x_key';
 location_of(rate    => "llm_limit rate $key requests=20/h;");
 location_of(burst   => "llm_limit burst $key requests=1000/h burst=5;");

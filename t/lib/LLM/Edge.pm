@@ -68,6 +68,19 @@ sub server {
 END
 }
 
+# A location /name/v1/ with these lines, before the upstream on port `port`
+# (mock).
+sub location {
+    my ($s, $name, $lines, %o) = @_;
+    my $port = $o{port} // 'mock';
+    return <<"END";
+        location /$name/v1/ {
+            $lines
+            proxy_pass http://127.0.0.1:%%PORT:$port%%/v1/;
+        }
+END
+}
+
 sub path { $path{ $_[1] } }
 
 # A body that was never sent before; further members as given. `stream` is

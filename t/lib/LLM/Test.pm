@@ -42,7 +42,7 @@ use LLM::Http;
 use LLM::Process;
 use LLM::Response qw(sse_events);
 
-our @EXPORT = qw(wait_until to_json from_json sse_events slurp done_testing
+our @EXPORT = qw(wait_until soon to_json from_json sse_events slurp done_testing
     root_dir build_dir);
 
 my $root  = abs_path(dirname(__FILE__) . '/../../..');
@@ -89,6 +89,13 @@ sub wait_until(&;$) {
         return $value if $value || time > $end;
         sleep 0.01;
     }
+}
+
+# A test that passes once the code gives a true value within so many seconds.
+sub soon(&$;$) {
+    my ($code, $name, $seconds) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return ok &wait_until($code, $seconds), $name;
 }
 
 sub done_testing {
