@@ -50,8 +50,6 @@ sub end_of {
     ok $t->drained, "$name: the old worker ends";
 }
 
-
-$t->allow(qr/exited on signal/);
 $t->start(conf('edge:4m'));
 is spend(a => 100), '0.900000000', 'spent in the old zone';
 for my $case (['another size', 'edge:8m'], ['another name', 'other:8m']) {
