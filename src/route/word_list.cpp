@@ -79,12 +79,6 @@ private:
         if (line.front() == '[') {
             return read_section(line);
         }
-        if (entries_.size() == WordList::kMaxTerms) {
-            return at_line(Errc::kTooLarge, "more than "
-                                                + std::to_string(
-                                                    WordList::kMaxTerms)
-                                                + " terms");
-        }
         return read_term(std::string(line));
     }
 
@@ -109,6 +103,12 @@ private:
         auto term = WordList::fold_term(line);
         if (!term) {
             return at_line(term.error().code, term.error().message);
+        }
+        if (entries_.size() == WordList::kMaxTerms) {
+            return at_line(Errc::kTooLarge, "more than "
+                                                + std::to_string(
+                                                    WordList::kMaxTerms)
+                                                + " terms");
         }
         entries_.push_back({section_, strength_, std::move(term.value())});
         return {};

@@ -115,6 +115,10 @@ TEST(WordListFile, AnAmountIsATermForEachDigit) {
     auto two = WordList::parse("f.txt", "send 1-9* 1-9* to", known);
     ASSERT_TRUE(two.ok());
     EXPECT_EQ(two->size(), 81u);
+    auto many = WordList::parse("f.txt", "1-9* 1-9* 1-9* 1-9* 1-9* 1-9* a",
+                                known);
+    ASSERT_FALSE(many.ok());
+    EXPECT_EQ(many.error().code, Errc::kTooLarge);
 }
 
 std::string refusal(Bytes text) {
