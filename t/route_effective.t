@@ -17,6 +17,10 @@ my %location = (
     let   => 'llm_set store false; llm_cache_scope "";',
     two   => 'llm_set temperature $arg_t;'
         . ' llm_cache_max_temperature 0.2;',
+    search => 'llm_set enable_search true;',
+    wide  => 'llm_set web_search_options.search_context_size low;',
+    best  => 'llm_set n 1; llm_set best_of 5;'
+        . ' llm_limit best key=$http_x_key tokens=400/h;',
     many  => 'llm_set n 5; llm_limit many key=$http_x_key tokens=400/h;',
     one   => 'llm_set n 1 cap; llm_limit one key=$http_x_key tokens=400/h;',
 );
@@ -36,6 +40,14 @@ sub chat {
     my $r = $t->post("/$where/v1/chat/completions",
         qq({"model":"m","messages":[{"role":"user","content":"q $asked"}])
         . ($more eq '' ? '' : ",$more") . '}', @headers);
+    return $r->status == 200 ? $r->header('x-c') =~ s/ ?$//r : $r->status;
+}
+
+sub complete {
+    my ($where, $max_tokens) = @_;
+    my $r = $t->post("/$where/v1/completions",
+        qq({"model":"m","prompt":"q","max_tokens":$max_tokens}),
+        'X-Key' => $max_tokens);
     return $r->status == 200 ? $r->header('x-c') =~ s/ ?$//r : $r->status;
 }
 
@@ -85,6 +97,14 @@ is chat(let => '"store":true'), 'MISS no_entry', 'and the other way round';
 is respond(let => ',"store":true'), 'MISS no_entry', 'responses';
 is respond(let => ''), 'HIT exact', 'without the word';
 
+$asked++;
+is chat(search => ''), 'BYPASS gate:enable_search',
+    'what the operator has the provider look up is not kept';
+is chat(search => '"enable_search":false'), 'BYPASS gate:enable_search',
+    'whatever is sent';
+is chat(wide => ''), 'BYPASS gate:web_search_options',
+    'nor where a part of a member makes it so';
+
 # The body is known by now: its reading must not hold another route's values.
 $asked++;
 is chat(two => '"temperature":0.1'), 'MISS no_entry', 'as the client says';
@@ -100,6 +120,8 @@ is chat(many => '"max_tokens":100', 'X-Key' => 'a'), 429,
     'five answers of a hundred tokens do not fit into four hundred';
 is chat(many => '"max_tokens":50', 'X-Key' => 'b'), 'MISS no_entry',
     'five of fifty do';
+is complete(best => 100), 429, 'the best of five of a hundred, neither';
+is complete(best => 50), 'MISS no_entry', 'but of fifty';
 is chat(one => '"n":5,"max_tokens":100', 'X-Key' => 'a'), 'MISS no_entry',
     'who wants five and gets one needs room for one';
 

@@ -54,6 +54,7 @@ public:
     }
 
     bool run();
+    static Bytes effect_of(Endpoint endpoint, Bytes key);
 
     Request request;
     ApiError error;
@@ -67,7 +68,7 @@ private:
     static const Known kKnown[];
     static constexpr size_t kLongestKey = 64;  // folded; more than all known
 
-    const Known* find_known(Bytes key) const;
+    static const Known* find_known(Endpoint endpoint, Bytes key);
 
     bool refuse(Bytes param, Bytes message) {
         error.message = message;
@@ -159,13 +160,13 @@ bool Reader::run() {
     request.empty_object = doc_.size(kRoot) == 0;
     for (NodeId member : doc_.children(kRoot)) {
         Bytes key = doc_.key(member);
-        const Known* known = find_known(key);
+        const Known* known = find_known(request.endpoint, key);
         if (known != nullptr) {
             if (!(this->*known->read)(member)) {
                 return false;
             }
         } else if (!is_lower_ascii(key) && key.size() <= kLongestKey) {
-            known = find_known(folded(key));
+            known = find_known(request.endpoint, folded(key));
             if (known != nullptr) {
                 return refuse(known->key, "A member's name differs from '"
                                               + std::string(known->key)
@@ -176,14 +177,20 @@ bool Reader::run() {
     return check_complete();
 }
 
-const Reader::Known* Reader::find_known(Bytes key) const {
-    unsigned endpoint = bit(request.endpoint);
+const Reader::Known* Reader::find_known(Endpoint endpoint, Bytes key) {
     for (const Known& known : kKnown) {
-        if (known.key == key && (known.endpoints & endpoint) != 0) {
+        if (known.key == key && (known.endpoints & bit(endpoint)) != 0) {
             return &known;
         }
     }
     return nullptr;
+}
+
+Bytes Reader::effect_of(Endpoint endpoint, Bytes key) {
+    const Known* known = find_known(endpoint, key);
+    return known != nullptr && known->read == &Reader::read_effect
+               ? known->key
+               : Bytes();
 }
 
 bool Reader::check_complete() {
@@ -390,11 +397,7 @@ bool Reader::read_effect(NodeId value) {
     }
     Bytes key = doc_.key(value);
     request.background |= key == "background";
-    for (const Known& known : kKnown) {
-        if (known.read == &Reader::read_effect && known.key == key) {
-            flag(known.key);
-        }
-    }
+    flag(effect_of(request.endpoint, key));
     has_prompt_ |= key == "prompt";
     has_state_ |= has_prompt_ || key == "conversation"
                   || key == "previous_response_id";
@@ -402,6 +405,10 @@ bool Reader::read_effect(NodeId value) {
 }
 
 }  // namespace
+
+Bytes effect_of_member(Endpoint endpoint, Bytes name) {
+    return Reader::effect_of(endpoint, name);
+}
 
 Result<Request> parse_request(Endpoint endpoint, const Document& doc,
                               ApiError* why, bool model_required) {

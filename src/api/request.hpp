@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "src/api/protocol.hpp"
@@ -60,12 +61,12 @@ struct Request {
     // Why an answer must be neither shared nor replayed, `store` aside; ""
     // when nothing speaks against it. One of, the first in the body:
     // background, conversation, previous_response_id, prompt,
-    // web_search_options, search_parameters, plugins, enable_search, mcp_servers, container,
-    // tools:<kind>, where kind is web_search, web_fetch, file_search,
-    // code_interpreter, code_execution, mcp, image_generation, shell, or
-    // server for a kind that we do not know. Tools that the client runs
-    // (function, custom, computer, bash, text editor, memory, …) are fine.
-    // Static storage.
+    // web_search_options, search_parameters, plugins, enable_search,
+    // mcp_servers, container, tools:<kind>, where kind is web_search,
+    // web_fetch, file_search, code_interpreter, code_execution, mcp,
+    // image_generation, shell, or server for a kind that we do not know. Tools
+    // that the client runs (function, custom, computer, bash, text editor,
+    // memory, …) are fine. Static storage.
     Bytes side_effect;
 
     // Text that the model is given (messages, system, instructions, prompt,
@@ -111,12 +112,20 @@ Result<Request> parse_request(Endpoint endpoint, const json::Document& doc,
 // That error.
 ApiError missing_model();
 
-// Lets `request`, which was read from `doc`, be as if the body's member `name`
-// had the JSON text `raw`, a scalar: what an operator's edits make of it. Of
-// the members that decide on caching and on cost but are no limit of tokens:
-// temperature, n, best_of, store, background; others change nothing here.
-void assume(Request& request, const json::Document& doc, Bytes name,
-            Bytes raw);
+// A member of the body's root that an operator's edits give another value.
+struct SetMember {
+    Bytes name;
+    Bytes raw;  // JSON text: a scalar, or "{}" for an object of any kind
+};
+
+// Lets `request`, which was read from `doc`, be as those edits make it, all of
+// which are in `members`. Of the members that decide on caching and on cost
+// but are no limit of tokens: temperature, n, best_of, service_tier,
+// modalities, store, and those that side_effect names; others change nothing
+// here. A side effect that the client asks for stays one, whatever is made of
+// it.
+void assume(Request& request, const json::Document& doc,
+            std::span<const SetMember> members);
 
 // The client's words for a body that Document::parse refused.
 ApiError body_error(const Error& error);

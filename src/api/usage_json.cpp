@@ -105,14 +105,17 @@ void clamp(int64_t& part, int64_t whole, bool& absurd) {
 
 Service read_service(const Document& doc, NodeId object) {
     const NodeId member = doc.find(object, "service_tier");
-    if (!doc.is(member, Type::kString)) {
+    return doc.is(member, Type::kString) ? service_of(doc.raw(member))
+                                         : Service::kUnsaid;
+}
+
+Service service_of(Bytes raw) {
+    if (!raw.starts_with('"') || raw == "\"auto\"") {
         return Service::kUnsaid;
     }
-    const Bytes word = doc.raw(member);
-    return word == "\"auto\""       ? Service::kUnsaid
-           : word == "\"priority\"" ? Service::kPriority
-           : word == "\"flex\""     ? Service::kFlex
-                                    : Service::kStandard;
+    return raw == "\"priority\"" ? Service::kPriority
+           : raw == "\"flex\""   ? Service::kFlex
+                                 : Service::kStandard;
 }
 
 void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {

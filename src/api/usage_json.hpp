@@ -16,6 +16,8 @@ void merge_openai_usage(const json::Document& doc, json::NodeId usage,
 // The member service_tier of `object`: what was served, or is asked for. What
 // the provider chooses ("auto") and what is not a word is kUnsaid.
 Service read_service(const json::Document& doc, json::NodeId object);
+// By the member's JSON text.
+Service service_of(Bytes raw);
 
 // One count: true and `out` is set when `id` is a whole number in
 // [0, Usage::kMax] written without fraction or exponent. Absent (kNoNode) and

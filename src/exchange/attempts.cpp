@@ -131,12 +131,11 @@ void Exchange::measure_texts() {
 
 // What is decided on (cache, cost) is the request that the upstream gets.
 void Exchange::assume_parameters() {
-    parameters_->each_set([this](Bytes name, Bytes raw) {
-        if (!client_request_) {
-            client_request_ = request_;
-        }
-        api::assume(request_, document(), name, raw);
-    });
+    std::vector<api::SetMember> members = parameters_->set_members();
+    if (!members.empty()) {
+        client_request_ = request_;
+        api::assume(request_, document(), members);
+    }
 }
 
 std::optional<api::ApiError> Exchange::apply_plan(Bytes model) {

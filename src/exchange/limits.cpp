@@ -85,19 +85,9 @@ price::Rate Exchange::cache_write(
 // What is asked for in a way that may be served as usual all the same
 // ("flex" to some providers) is reserved as usual.
 api::Service Exchange::reserved_service() const {
-    api::Service asked = request_.service;
-    if (parameters_) {
-        Bytes ours = parameters_->set_to("service_tier");
-        asked = ours == "\"priority\"" ? api::Service::kPriority : asked;
-    }
-    return asked == api::Service::kPriority ? asked
-                                            : api::Service::kStandard;
-}
-
-bool Exchange::may_speak() const {
-    Bytes ours = parameters_ ? parameters_->set_to("modalities") : Bytes{};
-    return ours.empty() ? request_.speaks
-                        : ours.find("\"audio\"") != Bytes::npos;
+    return request_.service == api::Service::kPriority
+               ? api::Service::kPriority
+               : api::Service::kStandard;
 }
 
 Need Exchange::need() const {
@@ -115,7 +105,7 @@ Need Exchange::need() const {
         need.choices *= std::max<int64_t>(request_.messages, 1);
     }
     need.asked = {cache_write(need.price),
-                  static_cast<int64_t>(media_tokens_.sound), may_speak(),
+                  static_cast<int64_t>(media_tokens_.sound), request_.speaks,
                   reserved_service()};
     std::optional<int64_t> named = parameters_
                                        ? parameters_->output_limit()

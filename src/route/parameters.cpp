@@ -364,13 +364,16 @@ Result<void> Parameters::cap_output(int64_t tokens, Edits& edits) {
     return {};
 }
 
-Bytes Parameters::set_to(Bytes name) const {
+std::vector<api::SetMember> Parameters::set_members() const {
+    std::vector<api::SetMember> members;
     for (const Slot& slot : slots_) {
-        if (slot.path->size() == 1 && slot.path->front() == name) {
-            return slot.outcome;
+        if (!slot.limit && !slot.outcome.empty()) {
+            bool whole = slot.path->size() == 1;
+            members.push_back({slot.path->front(),
+                               whole ? Bytes(slot.outcome) : Bytes("{}")});
         }
     }
-    return {};
+    return members;
 }
 
 std::optional<int64_t> Parameters::output_limit() const {

@@ -113,21 +113,9 @@ public:
     // stand in it.
     std::span<const json::NodeId> replaced() const { return replaced_; }
 
-    // After write(): the JSON text that set() has given to a member of the
-    // root; "" where it stands as the client wrote it.
-    Bytes set_to(Bytes name) const;
-
-    // After write(): calls each(name, JSON text) for those of them that are no
-    // limits of tokens.
-    template <class Each>
-    void each_set(Each each) const {
-        for (const Slot& slot : slots_) {
-            if (slot.path->size() == 1 && !slot.limit
-                && !slot.outcome.empty()) {
-                each(Bytes(slot.path->front()), Bytes(slot.outcome));
-            }
-        }
-    }
+    // After write(): the members of the root to which set() has given another
+    // value, or a part of one, limits of tokens aside. Views of this object.
+    std::vector<api::SetMember> set_members() const;
 
     // After write() and cap_output(): the limit of output tokens that the
     // upstream is told.
