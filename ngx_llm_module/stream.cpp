@@ -437,6 +437,13 @@ bool is_bought_before(const ngx_http_request_t* r) {
     return false;
 }
 
+// A page of error_page's that no upstream is asked for: one that is, is bound
+// to be cleaned up behind.
+bool is_own_page(const ngx_http_request_t* r) {
+    return r->error_page && !r->cached
+           && (r->upstream == nullptr || r->upstream->cleanup == nullptr);
+}
+
 // By limit_rate, $limit_rate or X-Accel-Limit-Rate. Such an answer goes on by
 // a timer, which nginx deletes where nothing is buffered and it waits for the
 // upstream (1.22), so that the answer would never end.
@@ -461,6 +468,7 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     }
     head.content_length = r->headers_out.content_length_n;
     head.bought_before = is_bought_before(r);
+    head.own_page = is_own_page(r);
     if (ctx.rerouted) {
         ctx.exchange.reroute();
     }

@@ -14,6 +14,8 @@ $t->upstream(provider => sub {
     my $stream = $body =~ /"stream":true/;
     # More of it than nginx reads at a time, and 90 tokens.
     my $large = $body =~ /left/;
+    # Nothing of it is text but its end.
+    my $word = $body =~ /thinks/ ? '' : 'word ';
     my $pad = $large ? '"pad":"' . 'x' x 3000 . '",' : '';
     my $what = slurp($does);
     open my $f, '>>', $asked or die $!;
@@ -34,7 +36,7 @@ $t->upstream(provider => sub {
         my $delta = '[{"index":0,"delta":{"content":"';
         my $words = 'word ' x ($body =~ /long/ ? 4000 : 12);
         $json = join '', map { "data: $_\n\n" }
-            $large ? map { $chunk . $delta . 'word "}}]}' } 1 .. 90 : (),
+            $large ? map { qq($chunk$delta$word"}}]}) } 1 .. 90 : (),
             "$chunk$delta$words" . '"},"finish_reason":"stop"}]}',
             "${chunk}[],$usage}", '[DONE]';
     } else {
@@ -45,6 +47,7 @@ $t->upstream(provider => sub {
     ($status, $json) = ('500 Internal Server Error', '{}')
         if $what eq 'fails';
     push @head, 'Content-Length: ' . length $json if $status !~ /^304/;
+    wait_until { slurp($does) ne 'holds' };
     my $begin = $what eq 'waits' ? 200 : length $json;
     print $c join "\r\n", "HTTP/1.1 $status", @head, 'Connection: close', '',
         substr $json, 0, $begin;
@@ -71,13 +74,8 @@ for ([plain => $paid], [revalidated => "$paid proxy_cache_revalidate on;"],
         . ' proxy_cache_background_update on;'],
     [watched => "$paid llm observe;"], [unpaid => '']) {
     my ($name, $lines) = @$_;
-    $locations .= <<"END";
-        location /$name/v1/ {
-            postpone_output 0;
-            $cache $lines
-            proxy_pass http://127.0.0.1:%%PORT:provider%%/v1/;
-        }
-END
+    $locations .= $t->location($name, "postpone_output 0; $cache $lines",
+        port => 'provider');
 }
 $t->start(($t->head =~ s/"test":/"left":"\$llm_budget_remaining","cost":"\$llm_cost_usd","saved":"\$llm_saved_usd","test":/r)
     . 'llm on; llm_prices prices.json;'
@@ -135,30 +133,39 @@ for my $form ('JSON', 'stream') {
             - $saved - 0.084) < 1e-6, "$name: and their money";
     }
 }
-# nginx brings to its end what it keeps, whoever has left.
-for my $form ('JSON', 'stream') {
-    provider_does('waits');
-    my ($k, $text) = (someone, "left $form");
-    my @form = $form eq 'stream' ? (stream => 1) : ();
+# nginx brings to its end what it keeps, whoever has left, unless nothing has
+# come yet. An answer that comes in one piece is made by then all the same.
+for (['JSON'], ['JSON', 'holds'], ['stream'],
+    ['stream', 'waits', ' thinks']) {
+    my ($kind, $does, $how) = (@$_[0], @$_[1] // 'waits', @$_[2] // '');
+    provider_does($does);
+    my $form = "$kind $does$how";
+    my ($k, $text, $id) = (someone, "left $form", $form =~ tr/ //dr);
+    my @form = $kind eq 'stream' ? (stream => 1) : ();
     my $c = $t->client;
     $c->send(POST => '/plain' . $t->path('chat'), body => $t->body_of('chat',
             max_tokens => 100, text => $text, @form),
         headers => ['X-Key' => $k, 'X-Text' => "plain $text",
-            'X-Test' => "left$form"]);
-    is $c->head->status, 200, "$form: it begins";
+            'X-Test' => "left$id"]);
+    if ($does eq 'waits') {
+        is $c->head->status, 200, "$form: it begins";
+    } else {
+        my $came = wait_until { was_asked() };
+        ok $came, "$form: the provider is at work";
+    }
     my $gone = sub { scalar(() = $t->log =~ /client (?:closed prematurely|prematurely closed)/g) };
     my $before = $gone->();
     $c->reset;
     my $seen = wait_until { $gone->() > $before };
     ok $seen, "$form: nginx sees that the client has left";
     provider_does('answers');
-    my $log = $t->logged("left$form");
+    my $log = $t->logged("left$id");
     cmp_ok $log->{cost}, '>=', 0.02, "$form: who left pays: $log->{cost}";
     cmp_ok $log->{out}, '>=', 60, "$form: about all that was made";
     cmp_ok $log->{out}, '<=', 100, "$form: and no more than was held";
     is $log->{estimated}, '1', "$form: by its size";
     is +(one(plain => someone, $text, @form))[0], 'HIT',
-        "$form: for it was brought to its end";
+        "$form: for it was brought to its end" if $does eq 'waits';
 }
 {
     my ($k, $text) = (someone, 'a long one');

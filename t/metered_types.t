@@ -45,14 +45,22 @@ for ([free => 'llm_cache edge;'], [watched => 'llm observe;
         llm_budget plain key=$http_x_key usd=10/month;'],
     [named => 'llm_model_response requested;
         llm_budget plain key=$http_x_key usd=10/month;']) {
-    my ($name, $lines) = @$_;
-    $locations .= <<"END";
-        location /$name/v1/ {
-            $lines
-            proxy_pass http://127.0.0.1:%%PORT:provider%%/v1/;
-        }
-END
+    $locations .= $t->location(@$_, port => 'provider');
 }
+# Where nobody answers: a page, words of nginx's own, or another upstream.
+$locations .= $t->location("dead_$_->[0]", "error_page 502 $_->[1];"
+    . ' llm_budget plain key=$http_x_key usd=10/month;', port => 'nobody')
+    for ['page', '=200 /page.html'], ['words', '=200 /words'],
+    ['other', '= @other'];
+$locations .= <<'END';
+        location = /page.html { root %%DIR%%; }
+        location = /words {
+            default_type application/json;
+            return 200 '{"sorry":true}';
+        }
+        location @other { proxy_pass http://127.0.0.1:%%PORT:provider%%; }
+END
+$t->write_file('page.html' => $body{page});
 $t->start(($t->head =~ s/"test":/"left":"\$llm_budget_remaining","cost":"\$llm_cost_usd","test":/r)
     . 'llm on; llm_prices prices.json;'
     . ($t->server('llm_cache edge; llm_cache_scope $http_x_key;'
@@ -115,8 +123,8 @@ for my $type (@stored, @read) {
     (undef, $log) = one("200 error $type");
     is $log->{left}, '10.000000000', "\"$type\": an error costs nothing";
 }
-# What nobody can read (case 35) is charged by its size, but never for more than was
-# held; where nothing was held nothing is known of it.
+# What nobody can read (case 35) is charged by its size, but never for more than
+# was held; where nothing was held nothing is known of it.
 for my $stream (0, 1) {
     for my $name (qw(page long)) {
         for my $type ('text/html', 'application/octet-stream', '') {
@@ -164,6 +172,21 @@ for my $status (201, 202, 203) {
     my ($r, $log) = one('204 none');
     is $r->status, 204, 'nothing at all';
     is $log->{left}, '10.000000000', 'costs nothing';
+}
+# No model has made what nginx says itself when its upstream has failed.
+for my $where ('page', 'words') {
+    my $before = guessed();
+    my ($r, $log) = one('200 json application/json', in => "/dead_$where");
+    is $r->status, 200, "error_page to $where";
+    unlike $r->body, qr/chat\.completion/, "$where: nginx's own";
+    is $log->{left}, '10.000000000', "$where: costs nothing";
+    is guessed(), $before, "$where: and nothing is guessed";
+}
+{
+    my (undef, $log) = one('200 json application/json', in => '/dead_other');
+    is $log->{cost}, '0.042000000', 'another upstream behind it is paid';
+    (undef, $log) = one('200 page text/html', in => '/dead_other');
+    cmp_ok $log->{cost}, '>', 0.05, 'whatever it says';
 }
 is $t->metric('llm_reservations'), 0, 'nothing is held';
 

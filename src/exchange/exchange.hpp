@@ -76,6 +76,7 @@ struct ResponseHead {
     Bytes content_encoding;  // "" or identity: plain
     int64_t content_length = -1;  // -1: it is not said
     bool bought_before = false;   // kept by nginx: no provider has made it now
+    bool own_page = false;        // nginx's own, in an error's place
 };
 
 // What the bytes that come back are to us.
@@ -344,7 +345,6 @@ private:
     price::Rate cache_write(
         const std::shared_ptr<const price::ModelPrice>& price) const;
     api::Service reserved_service() const;
-    bool may_speak() const;
     Need need() const;
     void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
     void settle_spending(Now now);
@@ -358,11 +358,13 @@ private:
                 || status_ == CacheStatus::kSemantic)
                && !observe_;
     }
+    bool is_held() const { return spending_ && spending_->reserved(); }
     // Nobody has to pay for it.
     bool is_free() const { return served_from_memory() || bought_before_; }
     TextSize prompt_size() const;
     int64_t tokens_taken_out() const;
     TextSize completion_size() const;
+    uint64_t unseen_text() const;
     const tokens::Estimator& estimator() const;
     int64_t prompt_tokens() const;
     int64_t completion_tokens() const;
@@ -456,6 +458,7 @@ private:
     // the answer
     int response_status_ = 0;
     bool bought_before_ = false;
+    bool own_page_ = false;
     Form form_ = Form::kIgnored;
     bool odd_type_ = false;  // neither JSON's nor a stream's: form_ is a guess
     bool heard_ = false;     // an event of a stream that was understood

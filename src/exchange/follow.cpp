@@ -68,10 +68,12 @@ void Exchange::guess_form(Bytes content_type) {
 void Exchange::on_head(const ResponseHead& head, Now now) {
     response_status_ = head.status;
     bought_before_ = head.bought_before;
+    own_page_ = head.own_page;
     if (bought_before_ && spending_) {
         spending_->release(now);
     }
-    if (head.status >= 200 && head.status < 300 && !bought_before_) {
+    if (head.status >= 200 && head.status < 300 && !bought_before_
+        && !own_page_) {
         rungs_.answered(now);
     }
     form_ = Form::kIgnored;

@@ -55,9 +55,8 @@ void Exchange::settle_usage(End how) {
     }
     // A page of somebody's, or an answer that nobody can read: who holds
     // money for it cannot know.
-    bool held = spending_ && spending_->reserved();
     if (how == End::kUnreachable
-        || (how == End::kUpstreamInvalid && !held)) {
+        || (how == End::kUpstreamInvalid && !is_held())) {
         return;
     }
     if (reader_) {
@@ -65,7 +64,7 @@ void Exchange::settle_usage(End how) {
     } else if (summary_) {
         usage_ = summary_->usage;
     }
-    if (bought_before_) {
+    if (bought_before_ || (own_page_ && !usage_.known())) {
         return;
     }
     bool errored = failed_ || (reader_ && reader_->answer().error)
@@ -126,7 +125,7 @@ void Exchange::complete_usage(api::Usage& usage) const {
     int64_t made = completion_tokens();
     // Its size says little: more than was asked for it is not.
     bool guess = is_unread() || unseen_ > 0;
-    if (guess && spending_ && spending_->reserved()) {
+    if (guess && is_held()) {
         made = std::min(made, spending_->output());
     }
     // A stream's first report of output is provisional.
@@ -187,7 +186,10 @@ TextSize Exchange::completion_size() const {
         return summary_->text;
     }
     if (is_unread()) {
-        size.ascii_bytes = received_ + unseen_;
+        // Who begins to send a whole answer has made it.
+        auto length = static_cast<uint64_t>(
+            std::max<int64_t>(content_length_, 0));
+        size.ascii_bytes = std::max(received_ + unseen_, length);
         return size;
     }
     if (!reader_->overflow()) {
@@ -201,13 +203,20 @@ TextSize Exchange::completion_size() const {
     if (size.empty()) {
         size.ascii_bytes = reader_->content_bytes();
     }
-    if (unseen_ > 0 && received_ > 0) {
-        // As much of it is text as of what was seen.
-        size.ascii_bytes += static_cast<uint64_t>(
-            static_cast<double>(unseen_) / static_cast<double>(received_)
-            * static_cast<double>(reader_->content_bytes()));
-    }
+    size.ascii_bytes += unseen_text();
     return size;
+}
+
+// As much of what went past us is text as of what was seen. Where that was
+// none nothing is known, but who holds money for it cannot know either.
+uint64_t Exchange::unseen_text() const {
+    size_t seen = reader_->content_bytes();
+    if (seen == 0 || received_ == 0) {
+        return is_held() ? unseen_ : 0;
+    }
+    return static_cast<uint64_t>(static_cast<double>(unseen_)
+                                 / static_cast<double>(received_)
+                                 * static_cast<double>(seen));
 }
 
 // Nothing of what came was understood. Of a stream that is cut nothing may
