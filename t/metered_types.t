@@ -39,11 +39,15 @@ $t->upstream(provider => sub {
         $bytes;
 });
 $t->write_file('prices.json' => to_json({ m => {
-    input_cost_per_token => 1e-3, output_cost_per_token => 1e-3 } }));
+    input_cost_per_token => 1e-3, output_cost_per_token => 1e-3,
+    input_cost_per_token_priority => 3e-3,
+    output_cost_per_token_priority => 3e-3 } }));
 my $locations = '';
 for ([free => 'llm_cache edge;'], [watched => 'llm observe;
         llm_budget plain key=$http_x_key usd=10/month;'],
     [named => 'llm_model_response requested;
+        llm_budget plain key=$http_x_key usd=10/month;'],
+    [hurried => 'llm_set service_tier priority;
         llm_budget plain key=$http_x_key usd=10/month;']) {
     $locations .= $t->location(@$_, port => 'provider');
 }
@@ -172,6 +176,11 @@ for my $status (201, 202, 203) {
     my ($r, $log) = one('204 none');
     is $r->status, 204, 'nothing at all';
     is $log->{left}, '10.000000000', 'costs nothing';
+}
+{
+    my (undef, $log) = one('200 json application/json', in => '/hurried');
+    is $log->{cost}, '0.126000000',
+        'a tier that the operator asks for, where the answer names none';
 }
 # No model has made what nginx says itself when its upstream has failed.
 for my $where ('page', 'words') {
