@@ -87,7 +87,9 @@ std::optional<Target> at_provider(ngx_http_request_t* r,
     Target target;
     target.url = provider->origin.scheme + "://" + host + *path;
     target.provider = provider->name;
-    add_credential(*provider, setup->secret_of(*provider), target);
+    auto key = setup->key_of(*provider);
+    add_credential(*provider, key == nullptr ? Bytes() : Bytes(key->secret),
+                   target);
     return target;
 }
 

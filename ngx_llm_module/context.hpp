@@ -15,6 +15,7 @@
 #include "ngx_llm_module/wait.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/route/complexity.hpp"
+#include "src/route/provider_key.hpp"
 
 namespace llm::door {
 
@@ -75,6 +76,7 @@ struct Context {
 
     // provider.cpp
     std::optional<ngx_list_t> client_headers;  // as they came; once dressed
+    std::shared_ptr<const route::ProviderKey> sent_key;  // of ours, the last
 
     // ladder.cpp
     void (*upstream_finalize)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;

@@ -12,10 +12,23 @@ constexpr Bytes kFirstAnthropicVersion = "2023-06-01";
 
 using route::Provider;
 
-// "" where the client's own passes, or nothing.
-Bytes own_secret(ngx_http_request_t* r, const Provider& provider) {
+// nullptr where the client's own passes, or nothing.
+std::shared_ptr<const route::ProviderKey> own_key(ngx_http_request_t* r,
+                                                  const Provider& provider) {
     const ProviderSetup* setup = main_conf(r).provider.setup;
-    return setup == nullptr ? Bytes() : setup->secret_of(provider);
+    return setup == nullptr ? nullptr : setup->key_of(provider);
+}
+
+// "" where there is none. The file may change before the answer comes: what
+// was sent is remembered.
+Bytes own_secret(ngx_http_request_t* r, Context& ctx,
+                 const Provider& provider) {
+    auto key = own_key(r, provider);
+    if (key == nullptr) {
+        return {};
+    }
+    ctx.sent_key = std::move(key);
+    return ctx.sent_key->secret;
 }
 
 bool get_provider(ngx_http_request_t* r, Context& ctx,
@@ -66,7 +79,7 @@ bool get_authorization(ngx_http_request_t* r, Context& ctx,
     if (provider->pass_credential) {
         return give(r, v, request_header(r, "authorization"));
     }
-    Bytes secret = own_secret(r, *provider);
+    Bytes secret = own_secret(r, ctx, *provider);
     if (secret.empty() || provider->api != api::Family::kOpenai) {
         return give(r, v, Bytes());
     }
@@ -82,7 +95,7 @@ bool get_api_key(ngx_http_request_t* r, Context& ctx,
     if (provider->pass_credential) {
         return give(r, v, request_header(r, "x-api-key"));
     }
-    Bytes secret = own_secret(r, *provider);
+    Bytes secret = own_secret(r, ctx, *provider);
     bool ours = !secret.empty() && provider->api == api::Family::kAnthropic;
     return give(r, v, ours ? secret : Bytes());
 }
@@ -149,13 +162,14 @@ ngx_int_t push_header(ngx_http_request_t* r, Bytes name, Bytes value) {
 
 }  // namespace
 
-Bytes ProviderSetup::secret_of(const Provider& provider) const {
+std::shared_ptr<const route::ProviderKey> ProviderSetup::key_of(
+    const Provider& provider) const {
     for (size_t i = 0; i < providers.size(); i++) {
         if (providers[i].name == provider.name && keys[i] != nullptr) {
-            return keys[i]->value()->secret;
+            return keys[i]->value();
         }
     }
-    return {};
+    return nullptr;
 }
 
 const Provider* provider_of(const Context& ctx) {
@@ -195,6 +209,23 @@ ngx_int_t dress_request(ngx_http_request_t* r, Context& ctx,
         rc = rc == NGX_OK ? push_header(r, name, value) : rc;
     }
     return rc;
+}
+
+void conceal_key(ngx_http_request_t* r, Context& ctx) {
+    const Provider* provider = provider_of(ctx);
+    if (ctx.sent_key == nullptr && provider != nullptr) {
+        ctx.sent_key = own_key(r, *provider);  // out of proxy_cache
+    }
+    if (ctx.sent_key != nullptr) {
+        ctx.exchange.conceal(ctx.sent_key->secret);
+    }
+}
+
+void mask_head(ngx_http_request_t* r, Context& ctx) {
+    each_header(r->headers_out.headers, [&ctx](ngx_table_elt_t& header) {
+        ctx.exchange.mask_line(reinterpret_cast<char*>(header.value.data),
+                               header.value.len);
+    });
 }
 
 std::span<const Variable> provider_variables() {

@@ -34,6 +34,13 @@ const route::Provider* provider_of(const Context& ctx);
 ngx_int_t dress_request(ngx_http_request_t* r, Context& ctx,
                         const route::Provider* provider);
 
+// Before an answer's head is looked at: our key that its upstream was asked
+// with is not to be seen in an error.
+void conceal_key(ngx_http_request_t* r, Context& ctx);
+// Behind it: nor in a line of the error's head. Masked where it stands, so
+// that $upstream_http_* reads nothing else.
+void mask_head(ngx_http_request_t* r, Context& ctx);
+
 std::span<const Variable> provider_variables();
 
 }  // namespace llm::door

@@ -25,8 +25,9 @@ struct ProviderSetup {
     std::vector<std::unique_ptr<route::ProviderKeyFile>> keys;
     std::optional<route::Registry> registry;  // of `providers`, once whole
 
-    // The credential for a provider of the registry; "" is none.
-    Bytes secret_of(const route::Provider& provider) const;
+    // The credential for a provider of the registry; nullptr is none.
+    std::shared_ptr<const route::ProviderKey> key_of(
+        const route::Provider& provider) const;
 };
 
 // A key that the master alone can read is the safe way to keep one: workers

@@ -7,6 +7,7 @@
 #include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/outcome.hpp"
 #include "ngx_llm_module/phases.hpp"
+#include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
 
 namespace llm::door {
@@ -247,6 +248,10 @@ bool has_all(Context& ctx, size_t size) {
 }
 
 void watch_buf(Context& ctx, const ngx_buf_t* buf, Now at) {
+    if (ctx.exchange.form() == exchange::Form::kIgnored) {
+        ctx.exchange.on_unread(static_cast<uint64_t>(ngx_buf_size(buf)), at);
+        return;
+    }
     Bytes bytes = bytes_of(buf);
     if (!bytes.empty()) {
         if (ctx.exchange.form() == exchange::Form::kStream) {
@@ -267,24 +272,18 @@ bool is_settled(const Context& ctx) {
 }
 
 void watch(Context& ctx, const ngx_chain_t* in, Now at) {
-    bool unread = ctx.exchange.form() == exchange::Form::kIgnored;
     for (; in != nullptr; in = in->next) {
-        if (unread) {
-            ctx.exchange.on_unread(
-                static_cast<uint64_t>(ngx_buf_size(in->buf)), at);
-            continue;
-        }
         watch_buf(ctx, in->buf, at);
     }
 }
 
-// One buffer of a JSON answer whose model gets another name. False when
-// memory is out.
-bool rename_buf(Context& ctx, ngx_buf_t* buf, Now at, Output& out) {
-    watch_buf(ctx, buf, at);
+// One buffer of an answer that is no stream of events: its model gets another
+// name, an error loses our credential. False when memory is out.
+bool edit_body_buf(Context& ctx, ngx_buf_t* buf, Output& out) {
     Bytes bytes = bytes_of(buf);
-    const std::vector<Bytes>& pieces = ctx.exchange.rename(bytes);
-    if (bytes.empty() || same(pieces, bytes)) {
+    const std::vector<Bytes>& pieces =
+        ctx.exchange.edit_body(bytes, buf->last_buf);
+    if (pieces.empty() ? bytes.empty() : same(pieces, bytes)) {
         return out.pass(buf);
     }
     for (Bytes piece : pieces) {
@@ -296,12 +295,13 @@ bool rename_buf(Context& ctx, ngx_buf_t* buf, Now at, Output& out) {
     return !buf->last_buf || out.finish();
 }
 
-ngx_int_t rename_json(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
+ngx_int_t edit_body(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     Output out(r, ctx);
     {
         Overhead overhead(ctx);
         for (; in != nullptr; in = in->next) {
-            if (!rename_buf(ctx, in->buf, overhead.at(), out)) {
+            watch_buf(ctx, in->buf, overhead.at());
+            if (!edit_body_buf(ctx, in->buf, out)) {
                 return NGX_ERROR;
             }
         }
@@ -357,8 +357,8 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         if (ctx->exchange.edits_stream()) {
             return edit_stream(r, *ctx, in);
         }
-        if (ctx->exchange.renames_json()) {
-            return rename_json(r, *ctx, in);
+        if (ctx->exchange.edits_body()) {
+            return edit_body(r, *ctx, in);
         }
         if (!is_settled(*ctx)) {
             Overhead overhead(*ctx);
@@ -472,11 +472,14 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     if (ctx.rerouted) {
         ctx.exchange.reroute();
     }
+    conceal_key(r, ctx);
     ctx.exchange.on_head(head, at);
+    mask_head(r, ctx);
     ctx.awaited = r->headers_out.content_length_n;
     watch_upstream_end(r, ctx);
     begin_answer(r, ctx);
-    if (ctx.exchange.form() != exchange::Form::kIgnored) {
+    if (ctx.exchange.form() != exchange::Form::kIgnored
+        || ctx.exchange.edits_body()) {
         r->filter_need_in_memory = 1;
     }
     if (ctx.exchange.observe()) {

@@ -183,6 +183,13 @@ for my $link ($readme =~ /\]\(([^)]+)\)/g) {
     ok $link =~ /^#/ ? $anchor{$link} : -e "$root/$link", "$link is there";
 }
 
+# Who runs several nodes must not have to read far to know what that costs.
+my ($first) = section(2, 'Keys, limits, budgets') =~ /\A\s*(.*?)\n\n/s;
+like $first, qr/N\s+edges\b.*\bN\s+times\s+the\s+rates\b.*\bN\s+times\s+the\s+money/s,
+    'limits begin with what several nodes let through';
+like $first, qr/`nodes=N`.*`llm_limit`.*`llm_budget`/s,
+    'and with what keeps them to their share';
+
 my $help = `'$root/run' help`;
 for my $word (grep { $_ ne 'help' } $readme =~ m{\./run (\w+)}g) {
     like $help, qr{^\./run $word\b}m, "./run $word is a command";

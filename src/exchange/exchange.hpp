@@ -46,6 +46,7 @@
 #include "src/route/model_name.hpp"
 #include "src/route/model_name_body.hpp"
 #include "src/route/plan.hpp"
+#include "src/route/secret_mask.hpp"
 #include "src/sse/editor.hpp"
 #include "src/tokens/media.hpp"
 
@@ -197,14 +198,26 @@ public:
                && !inflater_ && !odd_type_;
     }
 
-    // True when of a JSON answer rename()'s pieces go on: views that live
-    // until its next call or as long as `bytes`.
+    // True when a JSON answer gets another model's name.
     bool renames_json() const {
         return form_ == Form::kJson && answer_model_ && !observe_
                && !inflater_ && !odd_type_;
     }
-    const std::vector<Bytes>& rename(Bytes bytes) {
-        return body_model_->feed(bytes);
+    // Before on_head(): the upstream was asked with this credential, which
+    // must not be seen in an error of its. Lives as long as the Exchange is
+    // handed bytes.
+    void conceal(Bytes secret) { mask_.emplace(secret); }
+    // True when edit_body()'s pieces go on instead of bytes that are no
+    // events of edits_stream().
+    bool edits_body() const { return renames_json() || masks_body(); }
+    // After on_json() or on_stream() have seen `bytes`; `last`: nothing comes
+    // behind them. Views that live until the next call or as long as `bytes`.
+    const std::vector<Bytes>& edit_body(Bytes bytes, bool last);
+    // A line of an error's head, masked in place.
+    void mask_line(char* text, size_t size) const {
+        if (mask_ && !is_answer(response_status_)) {
+            (void) mask_->mask(text, size);
+        }
     }
 
     void on_json(Bytes bytes, Now now);
@@ -332,6 +345,12 @@ private:
     void judge_provider(End how, Now now);
 
     // follow.cpp
+    bool masks_body() const {
+        bool judged = form_ != Form::kIgnored || !is_answer(response_status_);
+        return mask_ && judged && !edits_stream() && !inflater_;
+    }
+    route::SecretMask::Verdict verdict() const;
+    void rewrite(const sse::Event& event, bool answer, sse::Edit& edit);
     void guess_form(Bytes content_type);
     Bytes decode(Bytes bytes);
     void first_token(Now now);
@@ -441,6 +460,7 @@ private:
     std::optional<route::AnswerModel> answer_model_;
     std::optional<route::BodyModel> body_model_;
     std::string answer_name_;
+    std::optional<route::SecretMask> mask_;
     std::optional<route::Parameters> parameters_;
     // What was read of the body, where parameters_ make request_ another.
     std::optional<api::Request> client_request_;

@@ -153,8 +153,58 @@ void Exchange::on_json(Bytes bytes, Now now) {
     body_.append(plain);
 }
 
+// What the answer has turned out to be: only the whole of a body tells.
+route::SecretMask::Verdict Exchange::verdict() const {
+    using Verdict = route::SecretMask::Verdict;
+    if (!is_answer(response_status_) || failed_) {
+        return Verdict::kError;
+    }
+    if (!ended_) {
+        return Verdict::kUnknown;
+    }
+    bool read = form_ == Form::kJson ? summary_ || overflow_ : heard_;
+    return read ? Verdict::kGood : Verdict::kError;
+}
+
+const std::vector<Bytes>& Exchange::edit_body(Bytes bytes, bool last) {
+    if (!masks_body()) {
+        return body_model_->feed(bytes);
+    }
+    const std::vector<Bytes>& masked = mask_->feed(bytes, verdict(), last);
+    if (!renames_json()) {
+        return masked;
+    }
+    pieces_.clear();
+    for (Bytes piece : masked) {
+        const std::vector<Bytes>& named = body_model_->feed(piece);
+        pieces_.insert(pieces_.end(), named.begin(), named.end());
+    }
+    return pieces_;
+}
+
+// An event that goes on: with the model's name that the client is to read,
+// and without our credential where it is no part of an answer.
+void Exchange::rewrite(const sse::Event& event, bool answer,
+                       sse::Edit& edit) {
+    std::optional<Bytes> other;
+    if (answer_model_ && event.has_data) {
+        other = answer_model_->in_event(event);
+    }
+    if (mask_ && !answer) {
+        std::string text(other.value_or(event.raw));
+        if (mask_->mask(text)) {
+            edit.replace(text);
+            return;
+        }
+    }
+    if (other) {
+        edit.replace(*other);
+    }
+}
+
 void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
     if (!event.has_data && !terminal_) {
+        rewrite(event, false, edit);
         return;  // comments pass
     }
     api::EventInfo info = reader_->on_event(event);
@@ -168,10 +218,8 @@ void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
         edit.drop();
     } else if (info.malformed && !info.error) {
         edit.drop();  // the SDKs would end the stream with it
-    } else if (answer_model_) {
-        if (std::optional<Bytes> other = answer_model_->in_event(event)) {
-            edit.replace(*other);
-        }
+    } else {
+        rewrite(event, !info.error, edit);
     }
     terminal_ = terminal_ || info.terminal;
     if (info.content && spending_ && !terminal_) {
@@ -252,12 +300,17 @@ Bytes Exchange::on_eof(bool clean, End how, Now now) {
     }
     std::string tail;
     if (clean) {
+        bool judged = false;
         (void) editor_->flush(
-            [this, now](const sse::Event& event, sse::Edit& edit) {
+            [&, now](const sse::Event& event, sse::Edit& edit) {
+                judged = true;
                 on_event(event, edit, now);
             });
         for (Bytes piece : editor_->pieces()) {
             tail.append(piece);
+        }
+        if (mask_ && !judged) {
+            (void) mask_->mask(tail);
         }
     }
     bool whole =

@@ -21,8 +21,8 @@ class BodyModel {
 public:
     explicit BodyModel(Bytes name) { append_json_string(value_, name); }
 
-    // What goes on instead of `bytes`; none of the pieces is empty. They live
-    // as long as `bytes` and until the next call.
+    // What goes on instead of `bytes`; none of the pieces is empty. The list
+    // lives until the next call, the pieces as long as `bytes` and this object.
     const std::vector<Bytes>& feed(Bytes bytes);
 
 private:
