@@ -32,7 +32,8 @@ my @variants = (
     {name => 'proxy_pass', kind => 'unique'},
     {name => 'llm miss', kind => 'unique', ours => 1},
     {name => 'llm miss, routed', kind => 'unique', ours => 1},
-    {name => 'llm miss, judged', kind => 'unique', ours => 1},
+    {name => 'llm miss, judged', kind => 'unique', ours => 1,
+     apart => 'judged'},
     {name => 'llm limits', kind => 'unique', ours => 1, apart => 'limits'},
     {name => 'llm miss, new zone', kind => 'unique', ours => 1,
      apart => 'filling'},
@@ -146,9 +147,6 @@ sub routing_maps {
     }
     map $llm_stream $limit { volatile; 1 4000; default 1000; }
     map $llm_model $next   { volatile; gpt-4o-mini gpt-4o; default gpt-5; }
-    map $llm_complexity_level $judged {
-        volatile; simple gpt-5-nano; medium gpt-5-mini; default gpt-5;
-    }
 END
 }
 
@@ -171,7 +169,6 @@ END
         'proxy_pass' => $pass,
         'llm miss, routed' => 'llm_model $routed; llm_set max_tokens $limit'
             . " cap; llm_fallback \$next; $ours",
-        'llm miss, judged' => "llm_model \$judged; $ours",
         map { ($_ => $ours) } 'llm miss', 'llm hit JSON', 'llm hit SSE',
     );
     for my $variant (grep { !$_->{apart} } @variants) {
@@ -208,6 +205,27 @@ sub limits_conf {
             llm_limit route key=\$uri requests=900m/m;
             llm_budget team key=\$llm_key usd=900000/day;
             llm_budget company key=\$llm_tenant usd=9000000/month;
+            proxy_pass http://mock;
+        }
+    }
+END
+}
+
+# A map that reads $llm_complexity_level, wherever it is used, has every
+# request of an nginx judged: this one has an nginx of its own, too.
+sub judged_conf {
+    return <<"END";
+    upstream mock { server 127.0.0.1:$upstream; keepalive 64; }
+    llm_zone bench:64m;
+    map \$llm_complexity_level \$judged {
+        volatile; simple gpt-5-nano; medium gpt-5-mini; default gpt-5;
+    }
+    server {
+        listen 127.0.0.1:$variant{'llm miss, judged'}{port} backlog=1024;
+        location = /metrics { llm_metrics; }
+        location / {
+            llm on; llm_cache bench; llm_cache_scope "";
+            llm_model \$judged;
             proxy_pass http://mock;
         }
     }
@@ -288,7 +306,8 @@ sub measure_case {
         my $body = request_body($case->{request}, $variant->{stream}, 0);
         fetch($variant->{port}, $body, "size=$case->{text}") for 1, 2;
     }
-    for my $variant (grep { $_->{name} =~ /^llm (?:miss|limits)$/ } @active) {
+    for my $variant (grep { $_->{name} =~ /^llm (?:miss|miss, judged|limits)$/ }
+                     @active) {
         fill_zone($case, $variant);
     }
     for my $round (1 .. $option{rounds}) {
@@ -395,7 +414,8 @@ for my $label (split /,/, $option{cases}) {
     $case{answer} = fetch($upstream, request_body($request, 0, 0),
                           "size=$case{text}");
     my %conf = (shared => conf_for(\%case));
-    @conf{qw(limits filling)} = (limits_conf(), filling_conf())
+    @conf{qw(limits judged filling)} =
+        (limits_conf(), judged_conf(), filling_conf())
         if !$skipped;
     $case{worker}{$_} = start_nginx("$case{label}-$_", $conf{$_})
         for keys %conf;
