@@ -12,15 +12,11 @@ namespace {
 using json::kRoot;
 using json::NodeId;
 
-bool is_number(Bytes raw) {
-    const char* end = raw.data() + raw.size();
-    return !raw.empty() && json::end_of_number(raw.data(), end) == end;
-}
-
 int64_t count_of(Bytes raw) {
-    return is_number(raw) ? std::clamp<int64_t>(json::clamp_int64(raw), 1,
-                                                Request::kMaxCount)
-                          : 1;
+    return json::is_number(raw)
+               ? std::clamp<int64_t>(json::clamp_int64(raw), 1,
+                                     Request::kMaxCount)
+               : 1;
 }
 
 class Assumption {
@@ -62,7 +58,7 @@ private:
 void Assumption::take(Bytes name, Bytes raw) {
     if (name == "temperature") {
         request_.temperature.reset();
-        if (is_number(raw)) {
+        if (json::is_number(raw)) {
             request_.temperature = json::clamp_double(raw);
         }
     } else if (name == "n" ? is(kChats)

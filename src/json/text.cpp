@@ -263,6 +263,11 @@ const char* end_of_number(const char* p, const char* end) {
     return p;
 }
 
+bool is_number(Bytes text) {
+    const char* end = text.data() + text.size();
+    return !text.empty() && end_of_number(text.data(), end) == end;
+}
+
 int64_t clamp_int64(Bytes number) {
     constexpr auto kMin = std::numeric_limits<int64_t>::min();
     constexpr auto kMax = std::numeric_limits<int64_t>::max();

@@ -76,7 +76,10 @@ void append_unescaped(std::string& out, Bytes content);
 // The end of the number that begins at p, nullptr when it is none.
 const char* end_of_number(const char* p, const char* end);
 
-// Of a token that end_of_number() accepted.
+// The whole of `text` is one.
+bool is_number(Bytes text);
+
+// Of a token that is_number() accepts.
 int64_t clamp_int64(Bytes number);
 double clamp_double(Bytes number);
 

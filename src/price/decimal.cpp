@@ -56,8 +56,7 @@ Digits split(Bytes text) {
 }  // namespace
 
 Result<int64_t> parse_scaled(Bytes text, int places, bool* exact) {
-    const char* end = text.data() + text.size();
-    if (text.empty() || json::end_of_number(text.data(), end) != end) {
+    if (!json::is_number(text)) {
         return Error{Errc::kInvalid, "is not a number"};
     }
     Digits parts = split(text);

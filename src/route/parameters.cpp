@@ -91,13 +91,8 @@ std::string joined(const std::vector<std::string>& names, size_t count) {
     return out;
 }
 
-bool is_number(Bytes raw) {
-    const char* end = raw.data() + raw.size();
-    return !raw.empty() && json::end_of_number(raw.data(), end) == end;
-}
-
 double number_of(Bytes raw) {
-    return is_number(raw) ? json::clamp_double(raw) : 0;
+    return json::is_number(raw) ? json::clamp_double(raw) : 0;
 }
 
 }  // namespace
@@ -225,7 +220,7 @@ Result<void> Parameters::decide(Slot& slot, api::ApiError& why) const {
             return invalid(why.message);
         }
         double number = number_of(value);
-        bool lower = value.empty() || !is_number(value)
+        bool lower = value.empty() || !json::is_number(value)
                      || number > number_of(slot.cap)
                      || (slot.limit && number < 0);
         value = lower ? slot.cap : value;
@@ -388,7 +383,7 @@ std::optional<int64_t> Parameters::output_limit() const {
         if (raw.empty() && slot.own != kNoNode) {
             raw = doc_.raw(slot.own);
         }
-        int64_t tokens = is_number(raw) ? json::clamp_int64(raw) : -1;
+        int64_t tokens = json::is_number(raw) ? json::clamp_int64(raw) : -1;
         if (tokens >= 0) {
             most = std::max(most.value_or(0),
                             std::min(tokens, api::Request::kMaxTokens));
