@@ -4,7 +4,8 @@
 // Not on nginx's thread pool: 32 threads would then stand in each worker for
 // a file a day, and a process that has ever had a second thread has a slower
 // libc for good (locks in malloc, cancellation points around system calls:
-// some 0.7 us a request, by sampling). What needs a thread for each request takes threads.hpp.
+// some 0.7 us a request, by sampling). What needs a thread for each request
+// takes threads.hpp.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
-// GET …/models and …/models/NAME where providers answer: the models that the
-// caller's key may use, from the configuration alone. No provider is asked.
+// GET …/models and …/models/NAME where providers answer: the models that
+// the caller's key may use, from the configuration alone. No provider is
+// asked.
 #pragma once
 
 #include "ngx_llm_module/context.hpp"

@@ -222,6 +222,9 @@ void conceal_key(ngx_http_request_t* r, Context& ctx) {
 }
 
 void mask_head(ngx_http_request_t* r, Context& ctx) {
+    if (ctx.sent_key == nullptr) {
+        return;
+    }
     each_header(r->headers_out.headers, [&ctx](ngx_table_elt_t& header) {
         ctx.exchange.mask_line(reinterpret_cast<char*>(header.value.data),
                                header.value.len);

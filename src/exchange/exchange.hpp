@@ -204,8 +204,7 @@ public:
                && !inflater_ && !odd_type_;
     }
     // Before on_head(): the upstream was asked with this credential, which
-    // must not be seen in an error of its. Lives as long as the Exchange is
-    // handed bytes.
+    // must not be seen in an error of its.
     void conceal(Bytes secret) { mask_.emplace(secret); }
     // True when edit_body()'s pieces go on instead of bytes that are no
     // events of edits_stream().

@@ -12,8 +12,8 @@
 // may as well be a word of the error or of JSON. One written with escapes is
 // not found.
 //
-// Ownership: the secret is a view that outlives the mask. One answer, one
-// thread. Linear in the input but for the secret's length.
+// Ownership: has a copy of the secret, whose file may change meanwhile. One
+// answer, one thread. Linear in the input but for the secret's length.
 #pragma once
 
 #include <string>
@@ -53,7 +53,7 @@ private:
     size_t judge(Verdict verdict, bool last);
     void pass(Bytes bytes);
 
-    Bytes secret_;
+    std::string secret_;
     std::string held_;
     std::string out_;
     std::vector<Bytes> pieces_;
