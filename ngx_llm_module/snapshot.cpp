@@ -70,6 +70,27 @@ Result<void> write_all(int fd, Bytes bytes, const std::string& path) {
     return fsync(fd) == 0 ? Result<void>{} : failure("fsync of", path);
 }
 
+std::string folder_of(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+// A new name is on the disk when its folder is. One that may be written to but
+// not read cannot be synced, and a file system may know no such thing (EINVAL):
+// then a loss of power may leave the old file, which is whole, too.
+Result<void> sync_folder(const std::string& path) {
+    std::string folder = folder_of(path) + "/";
+    int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == EACCES ? Result<void>{} : failure("opening", folder);
+    }
+    Result<void> done;
+    if (fsync(fd) != 0 && errno != EINVAL) {
+        done = failure("fsync of", folder);
+    }
+    close(fd);
+    return done;
+}
+
 // Whole or not at all: the old file stays until the new one is on the disk.
 Result<void> replace_file(const std::string& path, Bytes bytes) {
     std::string temporary = path + "." + std::to_string(ngx_pid) + ".tmp";
@@ -86,8 +107,9 @@ Result<void> replace_file(const std::string& path, Bytes bytes) {
     }
     if (!done.ok()) {
         (void) unlink(temporary.c_str());
+        return done;
     }
-    return done;
+    return sync_folder(path);
 }
 
 // One process after the other gathers and writes, or what was gathered first
@@ -161,7 +183,7 @@ void tell_written(const Result<void>& done, ngx_log_t* log) {
 // The master makes the directory where there is none, for the workers' user.
 // One that stands there is the operator's.
 Result<void> make_directory(ngx_cycle_t* cycle, const std::string& path) {
-    std::string directory = path.substr(0, path.rfind('/'));
+    std::string directory = folder_of(path);
     if (directory.empty() || mkdir(directory.c_str(), 0700) != 0) {
         return directory.empty() || errno == EEXIST
                    ? Result<void>{}

@@ -1,8 +1,9 @@
 // llm_snapshot: what is spent and the tenants' secret, written to a file at
 // intervals and when nginx stops, read when a new zone is made. One worker
-// writes, on a thread; a temporary file is renamed over the old one. A bad
-// file never stops the start: it is logged, and one starts with what could
-// be read of it.
+// writes, on a thread; a temporary file is renamed over the old one, and both
+// are synced: a loss of power leaves the old or the new one, whole. A bad file
+// never stops the start: it is logged, and one starts with what could be read
+// of it.
 #pragma once
 
 #include "ngx_llm_module/conf.hpp"

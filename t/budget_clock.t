@@ -9,10 +9,7 @@ use Time::Local qw(timegm);
 
 my $t = LLM::Edge->new(workers => 2);
 my $clock = $t->dir . '/clock';
-plan skip_all => 'no compiler for the clock' unless $t->has_program('cc');
-my ($status, $said) = $t->command(qw(cc -shared -fPIC -O1 -o), "$clock.so",
-    root_dir . '/t/lib/clock.c');
-plan skip_all => "the clock is not compiled: $said" if $status;
+my $preload = $t->preload('clock');
 
 sub turn {
     my ($seconds) = @_;
@@ -52,7 +49,7 @@ END
     ['rate',   'llm_limit rate key=$http_x_key requests=2/h;'],
 );
 {
-    local $ENV{LD_PRELOAD} = "$clock.so";
+    local $ENV{LD_PRELOAD} = $preload;
     local $ENV{LLM_CLOCK}  = $clock;
     $t->start(($t->head =~ s/"test":/"left":"\$llm_budget_remaining","at":"\$time_iso8601","test":/r)
         . 'llm on; llm_prices prices.json;'

@@ -202,19 +202,21 @@ sub lock_directory {
 }
 
 sub replace_file {
-    my ($path, $text) = @_;
+    my ($path, $text, $directory) = @_;
     my @old  = stat $path;
     my $new  = dirname($path) . '/.' . basename($path) . ".$$";
     # Hashes of random keys are no secrets, and nginx's workers read them.
     my $mode = @old ? $old[2] & 07777 : 0644;
     sysopen my $f, $new, O_WRONLY | O_CREAT | O_EXCL, 0600
         or fail("$new: $!");
-    my $done = (print $f $text) && $f->flush && $f->sync;
+    my $done = (print $f $text) && $f->flush;
     $done &&= chown $old[4], $old[5], $new if @old && $> == 0;
     $done &&= chmod $mode, $new;
-    $done &&= close $f;
+    $done &&= $f->sync && close $f;
     $done &&= rename $new, $path;
-    return if $done;
+    # The key that is shown next is to be there after a loss of power, too; not
+    # every file system can say that of a directory (EINVAL).
+    return if $done && ($directory->sync || $!{EINVAL});
     my $why = $!;
     unlink $new;
     fail("$path: $why");
@@ -229,7 +231,7 @@ sub make_key {
     $o->{file} = abs_path($o->{file}) // $o->{file} if -l $o->{file};
     my $lock  = lock_directory($o->{file});
     my $old   = -e $o->{file} ? read_file($o->{file}) : undef;
-    replace_file($o->{file}, with_entry($o->{file}, $old, $entry));
+    replace_file($o->{file}, with_entry($o->{file}, $old, $entry), $lock);
     print "$key\n";
     print STDERR "key: \"$o->{name}\" of \"$o->{tenant}\" stands in"
         . " $o->{file}; the key itself is shown this once\n";

@@ -452,6 +452,18 @@ sub _run {
     return ($status // -1, slurp($out), $p);
 }
 
+# t/lib/NAME.c as a library for LD_PRELOAD; the test is skipped where that
+# cannot be made.
+sub preload {
+    my ($s, $name) = @_;
+    Test::More::plan(skip_all => "no compiler for $name.c")
+        unless $s->has_program('cc');
+    my ($status, $said) = $s->command(qw(cc -shared -fPIC -O1 -Wall -Werror -o),
+        "$s->{dir}/$name.so", "$root/t/lib/$name.c", '-ldl');
+    Test::More::plan(skip_all => "$name.c is not compiled: $said") if $status;
+    return "$s->{dir}/$name.so";
+}
+
 sub has_program {
     my (undef, $name) = @_;
     return scalar grep { -x "$_/$name" } split /:/, $ENV{PATH};
