@@ -109,7 +109,8 @@ sub header {
         'the other worker held its own back';
 
     ok $t->kill_worker, 'a killed worker';
-    sleep 0.3;
+    ok((wait_until { total($t, event => 'start', result => 'suppressed') == 2 }),
+        'has a successor that holds its own back, too');
     is scalar(received($t, 'hook')), 2, 'is no start within the minute';
     ok $t->reload, 'a reload';
     ok((wait_until { received($t, 'hook') == 3 }), 'is one');
@@ -331,7 +332,9 @@ END
 END
     $t->write_file('country.mmdb', 'x');
     ok((wait_until { received($t, 'hook') } 8), 'a bad file is told');
-    sleep 1.5;
+    ok((wait_until {
+        total($t, event => 'file_failed', result => 'suppressed') == 1
+    } 8), 'and by the other worker, too, which holds it back');
     my @all = received($t, 'hook');
     is scalar(@all), 1, 'once over all workers';
     is $all[0]{event}, 'file_failed', 'by its event';

@@ -6,7 +6,6 @@ use LLM::Edge;
 use LLM::Test;
 
 use Digest::SHA qw(sha256_hex);
-use Time::HiRes qw(sleep time);
 
 my $t = LLM::Edge->new(workers => 4);
 $t->mock;
@@ -326,7 +325,9 @@ subtest 'unknown models' => sub {
             'X-Mock' => 'events=60,size=700,gap=100,completion=10']);
     my $head = $c->head;
     ok $swap->(prices()), 'the model goes';
-    sleep 1.5;
+    soon { !grep { $_->status != 404 } map {
+        (one(last => someone, model => 'mystery', max_tokens => 1))[0]
+    } 1 .. 6 } 'from all workers';
     $c->finish($head);
     ok $head->complete, 'a stream of before';
     $c->close;

@@ -6,7 +6,6 @@ use LLM::Test;
 use LLM::Mmdb;
 
 use IO::Socket::IP;
-use Time::HiRes qw(sleep);
 
 sub base {
     my %more = @_;
@@ -87,7 +86,7 @@ sub replace {
 
 my $t = LLM::Test->new(workers => 2);
 $t->write_file('country.mmdb', base());
-$t->start(conf());
+$t->start($t->watch_witness . conf());
 
 is $t->get('/')->body, "127.0.0.1 SE/EU europe\n", 'the address itself';
 is from($t, '192.0.2.77'), "192.0.2.77 DE/EU europe\n", 'after realip';
@@ -137,7 +136,7 @@ ok((wait_until { threads($t) == 2 }), 'the threads that read it have ended');
 
 replace($t, substr base(), 0, 300);
 ok((wait_until { loads($t, 'failed') == 1 } 8), 'half a file is refused');
-sleep 2.5;
+ok $t->looked_at, 'and looked at once more';
 my @errors = grep { /\[error\]/ } $t->lines('error.log');
 is scalar(@errors), 1, 'with one line in the log';
 like $errors[0], qr{llm: "/.*country\.mmdb": not a whole MaxMind DB: },

@@ -29,7 +29,7 @@ my @keys = (
         disabled => JSON::PP::true() },
 );
 write_keys(@keys);
-my $conf = $t->head . <<'END' . $t->server('', more => <<'MORE');
+my $conf = $t->head . $t->watch_witness . <<'END' . $t->server('', more => <<'MORE');
     llm_keys keys.json;
     llm on;
     log_format who escape=json '{"test":"$http_x_test","key":"$llm_key",'
@@ -249,12 +249,12 @@ subtest 'the file is followed' => sub {
     } 'a bad file is counted';
     is((asked(chat => Authorization => 'Bearer new'))[0]->status, 200,
         'the old keys stay') for 1 .. 6;
-    sleep 2;
+    ok $t->looked_at, 'and looked at once more';
     my @lines = grep { /\[error\].*keys\.json/ } split /\n/, $t->log;
     is scalar(@lines), 1, 'one line says so';
     like $lines[0], qr/line 2: .*what it held before stays/, 'and where';
     unlink $t->dir . '/keys.json';
-    sleep 2;
+    ok $t->looked_at, 'a file that is gone';
     is((asked(chat => Authorization => 'Bearer new'))[0]->status, 200,
         'they stay without a file too');
     write_keys(@keys);

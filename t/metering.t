@@ -5,7 +5,6 @@ use lib 't/lib';
 use LLM::Test;
 
 use IO::Uncompress::Gunzip qw(gunzip);
-use Time::HiRes qw(sleep);
 
 use LLM::Edge;
 
@@ -269,7 +268,7 @@ sub abort_test {
     my $c = $t->client;
     $c->send(POST => $t->path('chat'), body => $body,
         headers => { 'X-Mock' => $knobs, 'X-Test' => $test });
-    $want->($c);
+    $want->($c, sub { wait_until { $t->mock_count > $before{n} } });
     $c->reset;
     my $log = $t->logged($test);
     is $log->{estimated}, 1, "$name: flagged as estimated";
@@ -291,10 +290,7 @@ sub abort_test {
 
 {
     my $log = abort_test('case 50: abort before the first byte', 'delay=5000',
-        sub {
-            wait_until { $t->mock_count };
-            sleep 0.1;
-        });
+        sub { $_[1]->() });
     is $log->{out}, 0, 'case 50: nothing was generated';
     $t->mock_reset;
 
@@ -308,7 +304,7 @@ sub abort_test {
     cmp_ok $log->{out}, '<', 2000, 'case 51: but not the whole reservation';
 
     $log = abort_test('case 51: abort before the head of a stream',
-        'delay=5000', sub { sleep 0.2 }, stream());
+        'delay=5000', sub { $_[1]->() }, stream());
     is $log->{out}, 0, 'case 51: nothing was generated';
 }
 {

@@ -13,7 +13,7 @@ chmod 0755, $t->dir;
 my $key = $t->write_file('key', "sk-first\n");
 chmod 0600, $key;
 
-my $http = $t->head . <<'END';
+my $http = $t->head . $t->watch_witness . <<'END';
     llm_provider o { api openai; models m; key key;
         url http://127.0.0.1:%%PORT:mock%%/v1; }
     server {
@@ -41,12 +41,12 @@ sub told { scalar grep { /\[$_[0]\].*llm_provider "o": key/ } $t->lines('error.l
 is sent(), 'Bearer sk-first', 'the key that the master has read';
 ok +(wait_until { told('notice') || told('error') } 6), 'one line about it'
     or diag $t->log;
-select undef, undef, undef, 1.5;
+ok $t->looked_at, 'all workers have looked at their files';
 is told('notice'), 1, 'of worker 0 alone';
 is told('error'), 0, 'and no error';
 $t->write_file('key', "sk-second\n");
 chmod 0600, $key;
-select undef, undef, undef, 1.5;
+ok $t->looked_at, 'and again';
 is sent(), 'Bearer sk-first', 'a new one is not read by a worker';
 is told('error'), 0, 'which is no error';
 $t->write_file('nginx.conf', $whole);

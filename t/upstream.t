@@ -11,7 +11,8 @@ $t->upstream(pings => sub {
     my ($c) = @_;
     print $c "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n",
         "Connection: close\r\n\r\n: ping\n\n";
-    select undef, undef, undef, 0.4;
+    # Nothing comes after it until it has arrived.
+    wait_until { -e $t->dir . '/pinged' } 10;
     print $c qq(data: {"choices":[{"index":0,"delta":{"content":"x"},),
         qq("finish_reason":"stop"}]}\n\ndata: [DONE]\n\n);
 });
@@ -320,6 +321,7 @@ for my $form ('crlf', 'cr', 'nospace', 'bom', 'comments', 'multiline',
         body => $t->body_of('chat', @STREAM));
     my $r = $c->head;
     is $c->more($r), ": ping\n\n", 'S10: a heartbeat';
+    $t->write_file('pinged', '');
     cmp_ok(($r->pieces)[0][0], '<', 0.3, 'S10: passes at once');
     $c->finish($r);
     ok $r->complete, 'S10: and the rest';

@@ -8,7 +8,6 @@ use LLM::Edge;
 use Errno qw(EAGAIN EINPROGRESS EINTR);
 use IO::Select;
 use IO::Socket::INET;
-use Time::HiRes qw(sleep time);
 
 use constant MIB => 1 << 20;
 
@@ -44,6 +43,19 @@ sub slow_client {
     return $socket;
 }
 
+# Bytes that the mock has written and nginx has not read.
+sub queued {
+    my $mock = sprintf '0100007F:%04X', $t->port('mock');
+    my $sum  = 0;
+    for my $line (split /\n/, slurp('/proc/net/tcp')) {
+        my ($local, $remote, $out, $in) = $line =~
+            /^\s*\d+: (\S+) (\S+) \w+ (\w+):(\w+)/ or next;
+        $sum += hex $out if $local eq $mock;
+        $sum += hex $in  if $remote eq $mock;
+    }
+    return $sum;
+}
+
 # Reads it all: how many bytes, and the last ones.
 sub drain {
     my ($socket, $enough) = @_;
@@ -63,7 +75,13 @@ $t->ask('chat', 'events=1000,size=100000', stream => 1);
     my $before = $t->memory_of($worker);
     my $stalled = slow_client($t->path('chat'), 'endless,split=333',
         'unread');
-    sleep 2;
+    my ($before_it, $same) = (0, 0);
+    soon {
+        my $now = queued();
+        $same = $now > 0 && $now == $before_it ? $same + 1 : 0;
+        $before_it = $now;
+        $same == 50;
+    } 'case 53: nothing moves between the upstream and nginx', 20;
     my $held = $t->memory_of($worker) - $before;
     close $stalled;
     cmp_ok $held, '<', 4 * MIB,

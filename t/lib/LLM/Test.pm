@@ -452,6 +452,39 @@ sub _run {
     return ($status // -1, slurp($out), $p);
 }
 
+# Watched files (llm_keys, llm_geoip, a provider's key): when has nginx looked
+# at them again? watch_witness gives a line for http {} that names one more,
+# looked_at changes that and returns once it was taken up, twice: between the
+# two every worker has looked at each file, which it does once a second. The
+# server on port "http" must have its llm_metrics at /metrics.
+sub watch_witness {
+    my $s = shift;
+    $s->_change_witness;
+    return "llm_prices witness.json;\n";
+}
+
+sub _change_witness {
+    my $s     = shift;
+    my $price = ++$s->{witness} * 1e-9;
+    $s->write_file('witness.new', to_json({ witness => {
+        input_cost_per_token => $price, output_cost_per_token => $price } }));
+    rename "$s->{dir}/witness.new", "$s->{dir}/witness.json" or die $!;
+}
+
+sub looked_at {
+    my $s    = shift;
+    my $seen = sub {
+        $s->get('/metrics')->body =~ /^llm_watch_loads_total
+            \{file="prices",result="loaded"\}\ (\d+)/mx ? $1 : 0;
+    };
+    for (1, 2) {
+        my $before = $seen->();
+        $s->_change_witness;
+        wait_until { $seen->() > $before } 10 or return 0;
+    }
+    return 1;
+}
+
 # t/lib/NAME.c as a library for LD_PRELOAD; the test is skipped where that
 # cannot be made.
 sub preload {
