@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "tests/count_steps.hpp"
+
 namespace llm {
 namespace {
 
@@ -87,6 +91,25 @@ TEST(ConstantTime, ComparesWhole) {
     EXPECT_FALSE(equal_constant_time("abc", "abd"));
     EXPECT_FALSE(equal_constant_time("abc", "ab"));
     EXPECT_TRUE(equal_constant_time("", ""));
+}
+
+TEST(ConstantTime, TakesAsManyStepsWhereverTheyDiffer) {
+    std::string one(32, 'a');
+    std::set<uint64_t> seen;
+    for (size_t at : {0, 1, 7, 8, 15, 16, 30, 31, 32}) {
+        std::string other = one + "a";
+        other[at] = 'b';
+        other.pop_back();
+        (void) equal_constant_time(one, other);
+        auto steps =
+            count_steps([&] { (void) equal_constant_time(one, other); });
+        if (!steps) {
+            GTEST_SKIP() << "this system lets no process trace its child";
+        }
+        seen.insert(*steps);
+    }
+    EXPECT_EQ(seen.size(), 1u);
+    EXPECT_GT(*seen.begin(), 32u);
 }
 
 }  // namespace
