@@ -43,6 +43,10 @@ provider('small',   'status=400,code=context_length_exceeded', 'short',
     'max_context 8000;');
 provider('little',  '', 'shorter', 'max_context 4000;');
 provider('large',   '', 'long',    'max_context 200000;');
+provider('few',  'status=400,code=context_length_exceeded', 'twin',
+    'max_context 8000; weight 1000;');
+provider('many', '', 'twin', 'max_context 200000;');
+provider('out',  'status=429,retry_after=60', 'rich', 'max_context 200000;');
 provider('filter',  'status=400,code=content_filter', 'filtered');
 provider('broken',  'status=500', 'broken');
 provider('ill',     'status=500', 'pair', 'weight 1000;');
@@ -69,6 +73,10 @@ my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider","upstream":/r)
         location /one/ { llm_fallback on=off; include %%DIR%%/llm_proxy.conf; }
         location /long/ {
             llm_fallback shorter long backup;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location /rich/ {
+            llm_fallback rich shorter;
             include %%DIR%%/llm_proxy.conf;
         }
         location /paid/ {
@@ -192,6 +200,18 @@ for my $form ('JSON', 'stream') {
     ($r, $log) = $t->ask('chat', '', model => 'short');
     is $r->status, 400, 'context too long, and nobody larger';
     is $r->json->{error}{code}, 'context_length_exceeded', 'is told as it is';
+    $t->mock_reset;
+    ($r, $log) = $t->ask('chat', '', model => 'twin', in => '/one');
+    is "@{[paths()]}", 'status=400,code=context_length_exceeded plain',
+        'context too long: a larger provider of the same model, on= or not';
+    is $log->{provider}, 'many', 'answers';
+    for my $asked ('429', 'in cooldown') {
+        $t->mock_reset;
+        ($r, $log) = $t->ask('chat', '', model => 'short', in => '/rich');
+        unlike "@{[paths()]}", qr/plain/,
+            "the larger one is $asked: nobody smaller is asked";
+        is $r->status, $asked eq '429' ? 429 : 400, 'and the client is told';
+    }
     $t->mock_reset;
     ($r, $log) = $t->ask('chat', '', model => 'filtered');
     is $r->status, 400, 'content filter: told as it is';

@@ -47,23 +47,69 @@ Rungs::Begun Rungs::begin(Ladder ladder, Bytes own_model,
                                               : Begun::kCooling;
 }
 
+std::vector<size_t> Rungs::providers_of(size_t rung) const {
+    return services_.registry == nullptr
+               ? std::vector<size_t>()
+               : services_.registry->open_to(model_of(rung), family_);
+}
+
+const route::Provider* Rungs::provider_at(size_t index) const {
+    return &services_.registry->providers()[index];
+}
+
 // What the operator has written, else what the price file knows.
-int64_t Rungs::context_of(Bytes model) const {
-    int64_t tokens = services_.registry == nullptr
-                         ? 0
-                         : services_.registry->max_context(model, family_);
-    if (tokens > 0 || count_of_models() < 2) {
-        return tokens;
+int64_t Rungs::context_at(const route::Provider* provider,
+                          Bytes model) const {
+    if (provider != nullptr && provider->max_context > 0) {
+        return provider->max_context;
     }
-    auto price = services_.billing->find(model);
+    auto price = services_.billing->find(
+        model, provider == nullptr ? Bytes() : Bytes(provider->name));
     return price == nullptr ? 0 : std::max<int64_t>(price->max_input, 0);
+}
+
+// That of the largest provider.
+int64_t Rungs::context_of(size_t rung) const {
+    std::vector<size_t> providers = providers_of(rung);
+    if (providers.empty()) {
+        return context_at(nullptr, model_of(rung));
+    }
+    int64_t most = 0;
+    for (size_t index : providers) {
+        most = std::max(most, context_at(provider_at(index), model_of(rung)));
+    }
+    return most;
 }
 
 const std::vector<int64_t>& Rungs::contexts() const {
     for (size_t i = contexts_.size(); i < count_of_models(); i++) {
-        contexts_.push_back(context_of(model_of(i)));
+        contexts_.push_back(context_of(i));
     }
     return contexts_;
+}
+
+// The prompt was too long for who was asked, so it is for those who take no
+// more.
+void Rungs::outgrow() {
+    outgrown_ = std::max(outgrown_, context());
+    leave_out_small();
+}
+
+void Rungs::leave_out_small() {
+    if (outgrown_ < 0) {
+        return;
+    }
+    for (size_t index : providers_of(rung_)) {
+        if (context_at(provider_at(index), model_of(rung_)) <= outgrown_) {
+            tried_.add(index);
+        }
+    }
+}
+
+void Rungs::stand_on(size_t rung) {
+    rung_ = rung;
+    tried_.clear();
+    leave_out_small();
 }
 
 bool Rungs::is_served(size_t rung) const {
@@ -81,8 +127,7 @@ bool Rungs::choose(Now now) {
             rung_ = stands;
             return false;
         }
-        rung_ = move.rung;
-        tried_.clear();
+        stand_on(move.rung);
         if (choose_from(rung_, now)) {
             return true;
         }
@@ -136,14 +181,16 @@ LadderStep Rungs::failed(Fault fault, int status,
     count(route::name_of(fault));
     report(route::fault_of_provider(attempt),
            says_when(fault) ? wait_ns : std::nullopt, now);
+    if (fault == Fault::kContextLength) {
+        outgrow();
+    }
     LadderMove move = route::next_move(attempt, state(), now);
     if (!is_attempt(move.step)) {
         return last(attempt, move.step);
     }
     size_t stands = rung_;
     if (move.step == LadderStep::kRung) {
-        rung_ = move.rung;
-        tried_.clear();
+        stand_on(move.rung);
     }
     if (choose_from(rung_, now) || choose(now)) {
         return rung_ == stands ? LadderStep::kSameRung : LadderStep::kRung;
@@ -226,16 +273,15 @@ void Rungs::count(Bytes outcome) {
     services_.metrics.counter(metrics::kAttempts, {provider, outcome}).add();
 }
 
-bool Rungs::has_more_providers() const {
-    const route::Registry* registry = services_.registry;
-    if (choice_.provider == nullptr || registry == nullptr) {
+// Those that take no more than `above` tokens aside.
+bool Rungs::has_more_providers(int64_t above) const {
+    if (choice_.provider == nullptr) {
         return false;
     }
-    for (const route::Provider* provider :
-         registry->candidates(model_of(rung_), family_)) {
-        auto index = static_cast<size_t>(
-            provider - registry->providers().data());
-        if (provider->weight > 0 && !tried_.has(index)) {
+    for (size_t index : providers_of(rung_)) {
+        if (!tried_.has(index)
+            && (above < 0
+                || context_at(provider_at(index), model_of(rung_)) > above)) {
             return true;
         }
     }
@@ -246,16 +292,18 @@ bool Rungs::more() const {
     if (!begun()) {
         return false;
     }
-    if (ladder_.on != 0) {
-        return rung_ + 1 < count_of_models() || has_more_providers();
+    bool last = rung_ + 1 >= count_of_models();
+    if (ladder_.on != 0 || (last && !has_more_providers())) {
+        return !last || has_more_providers();
     }
     // A larger context is gone to whatever on= says.
+    int64_t known = std::max(outgrown_, context());
     for (size_t i = rung_ + 1; i < count_of_models(); i++) {
-        if (contexts()[i] > contexts()[rung_]) {
+        if (contexts()[i] > known) {
             return true;
         }
     }
-    return false;
+    return has_more_providers(known);
 }
 
 route::LadderState Rungs::state() const {
@@ -263,6 +311,7 @@ route::LadderState Rungs::state() const {
     state.on = ladder_.on;
     state.rung = rung_;
     state.contexts = contexts();
+    state.outgrown = outgrown_;
     state.more_providers = has_more_providers();
     state.deadline_ns = ladder_.deadline_ns;
     return state;

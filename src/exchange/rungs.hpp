@@ -83,14 +83,23 @@ private:
     Bytes model_of(size_t rung) const {
         return rung == 0 ? Bytes(own_) : Bytes(ladder_.models[rung - 1]);
     }
-    int64_t context_of(Bytes model) const;
+    std::vector<size_t> providers_of(size_t rung) const;
+    const route::Provider* provider_at(size_t index) const;
+    int64_t context_at(const route::Provider* provider, Bytes model) const;
+    int64_t context_of(size_t rung) const;
     const std::vector<int64_t>& contexts() const;
+    int64_t context() const {
+        return context_at(choice_.provider, model_of(rung_));
+    }
+    void outgrow();
+    void stand_on(size_t rung);
+    void leave_out_small();
     bool is_served(size_t rung) const;
     route::LadderStep last(const route::Attempt& attempt,
                            route::LadderStep step) const;
     bool choose(Now now);
     bool choose_from(size_t rung, Now now);
-    bool has_more_providers() const;
+    bool has_more_providers(int64_t above = -1) const;
     bool passes_credential() const;
     void report(route::Fault fault, std::optional<int64_t> wait_ns, Now now);
     void count(Bytes outcome);
@@ -103,6 +112,7 @@ private:
     std::string own_;  // the model of rung 0
     // Of each rung; only a failure asks, so they are looked up by the first.
     mutable std::vector<int64_t> contexts_;
+    int64_t outgrown_ = -1;  // see route::LadderState
     size_t rung_ = 0;
     size_t attempts_ = 0;
     size_t counted_ = 0;    // the attempt that was counted last

@@ -96,11 +96,9 @@ bool is_of_credential(Fault fault) {
     return fault == Fault::kAuth || fault == Fault::kQuota;
 }
 
-std::optional<size_t> larger_rung(const LadderState& state) {
-    int64_t known =
-        state.rung < state.contexts.size() ? state.contexts[state.rung] : 0;
+std::optional<size_t> next_rung(const LadderState& state) {
     for (size_t i = state.rung + 1; i < state.contexts.size(); i++) {
-        if (state.contexts[i] > known) {
+        if (state.contexts[i] > state.outgrown) {
             return i;
         }
     }
@@ -166,19 +164,15 @@ LadderMove next_move(const Attempt& attempt, const LadderState& state,
     if (state.content_sent) {
         return {LadderStep::kBreakOff, state.rung};
     }
-    if (attempt.fault == Fault::kContextLength) {
-        if (auto rung = larger_rung(state)) {
-            return {LadderStep::kRung, *rung};
-        }
-    }
     bool theirs = attempt.client_credential
                   && is_of_credential(attempt.fault);
-    if (!theirs && (bit_of(attempt) & state.on) != 0) {
+    if (attempt.fault == Fault::kContextLength
+        || (!theirs && (bit_of(attempt) & state.on) != 0)) {
         if (state.more_providers) {
             return {LadderStep::kSameRung, state.rung};
         }
-        if (state.rung + 1 < state.contexts.size()) {
-            return {LadderStep::kRung, state.rung + 1};
+        if (auto rung = next_rung(state)) {
+            return {LadderStep::kRung, *rung};
         }
     }
     return {last_step(attempt), state.rung};
@@ -210,8 +204,8 @@ LadderMove skip_rung(const LadderState& state, Now now) {
     if (is_late(state, now)) {
         return {LadderStep::kDeadline, state.rung};
     }
-    if (state.rung + 1 < state.contexts.size()) {
-        return {LadderStep::kRung, state.rung + 1};
+    if (auto rung = next_rung(state)) {
+        return {LadderStep::kRung, *rung};
     }
     return {LadderStep::kGiveUp, state.rung};
 }

@@ -58,7 +58,11 @@ struct LadderState {
     // The largest prompt of each rung in tokens, 0: not known. As many as
     // there are rungs.
     std::span<const int64_t> contexts;
-    bool more_providers = false;  // for this rung's model, not yet tried
+    // A context that the prompt was too long for; -1: it was for none yet.
+    // Nobody who has no more is asked.
+    int64_t outgrown = -1;
+    // For this rung's model, not yet tried, with more than `outgrown`.
+    bool more_providers = false;
     bool content_sent = false;    // a content byte has gone to the client
     bool client_gone = false;
     std::optional<int64_t> deadline_ns;  // on the monotonic clock

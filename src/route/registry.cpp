@@ -108,14 +108,15 @@ bool Registry::can_serve(Bytes model) const {
            || can_serve(model, api::Family::kAnthropic);
 }
 
-int64_t Registry::max_context(Bytes model, api::Family family) const {
-    int64_t most = 0;
-    for (const Provider& provider : providers_) {
-        if (is_open_to(provider, model, family)) {
-            most = std::max(most, provider.max_context);
+std::vector<size_t> Registry::open_to(Bytes model,
+                                      api::Family family) const {
+    std::vector<size_t> out;
+    for (size_t i = 0; i < providers_.size(); i++) {
+        if (is_open_to(providers_[i], model, family)) {
+            out.push_back(i);
         }
     }
-    return most;
+    return out;
 }
 
 Choice Registry::choose(Bytes model, api::Family family, uint64_t random,

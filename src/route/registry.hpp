@@ -57,8 +57,8 @@ public:
     bool can_serve(Bytes model, api::Family family) const;
     bool can_serve(Bytes model) const;
 
-    // The largest context of those that could be chosen; 0: not known.
-    int64_t max_context(Bytes model, api::Family family) const;
+    // Indices in providers() of those that could be chosen.
+    std::vector<size_t> open_to(Bytes model, api::Family family) const;
 
     // `random`: any 64 bits, evenly spread. `cooldown` may be nullptr.
     Choice choose(Bytes model, api::Family family, uint64_t random,

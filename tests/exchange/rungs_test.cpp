@@ -154,6 +154,62 @@ TEST(Rungs, ContextLengthGoesToALargerOne) {
               LadderStep::kDeliver);
 }
 
+// A larger one that fails or is left alone makes way for nobody smaller.
+TEST(Rungs, WhatIsTooLongGoesToNobodySmaller) {
+    Bench bench({provider("p", {"a"}, 8000), provider("q", {"b"}, 200000),
+                 provider("s", {"c"}, 4000), provider("t", {"d"})});
+    for (int64_t second : {1, 2}) {
+        Rungs rungs(bench.services);
+        (void) rungs.begin(ladder({"b", "c", "d"}), "a", Family::kOpenai,
+                           at(second));
+        LadderStep step =
+            rungs.failed(Fault::kContextLength, 400, {}, at(second));
+        if (second == 1) {
+            EXPECT_EQ(step, LadderStep::kRung);
+            EXPECT_EQ(rungs.model(), "b");
+            step = rungs.failed(Fault::kRateLimit, 429, 60 * kSecond, at(1));
+        }
+        EXPECT_EQ(step, LadderStep::kDeliver);
+    }
+}
+
+// One model may have room for more at another provider.
+TEST(Rungs, WhatIsTooLongGoesToALargerProvider) {
+    auto large = provider("q", {"a", "b"}, 200000);
+    auto usual = provider("p", {"a", "b"}, 8000);
+    usual.weight = route::Provider::kMaxWeight;
+    for (route::FallbackOn on : {route::FallbackOn{0},
+                                 route::default_fallback_on()}) {
+        Bench bench({usual, provider("s", {"a", "b"}, 8000), large,
+                     provider("t", {"c"}, 4000)});
+        Ladder own = ladder({});
+        own.on = on;
+        int tries = 0;
+        do {
+            Rungs rungs(bench.services);
+            (void) rungs.begin(own, "a", Family::kOpenai, at(1 + tries));
+            if (rungs.provider()->name != "p") {
+                continue;
+            }
+            EXPECT_TRUE(rungs.more());
+            EXPECT_EQ(rungs.failed(Fault::kContextLength, 400, {}, at(1)),
+                      LadderStep::kSameRung);
+            EXPECT_EQ(rungs.provider()->name, "q");
+            EXPECT_EQ(rungs.failed(Fault::kContextLength, 400, {}, at(1)),
+                      LadderStep::kDeliver);
+            break;
+        } while (++tries < 100);
+        EXPECT_LT(tries, 100);
+        // From another model it goes to the large one at once.
+        Rungs rungs(bench.services);
+        Ladder next = ladder({"b"});
+        next.on = on;
+        (void) rungs.begin(next, "c", Family::kOpenai, at(1));
+        (void) rungs.failed(Fault::kContextLength, 400, {}, at(1));
+        EXPECT_EQ(rungs.model(), "b");
+    }
+}
+
 TEST(Rungs, CooldownIsSkippedAndEnds) {
     Bench bench({provider("p", {"a"}), provider("q", {"b"})});
     {

@@ -124,21 +124,39 @@ TEST(LadderPolicy, TheClientsOwnErrorsAreNotTriedAgain) {
 TEST(LadderPolicy, TooLongGoesWhereThereIsMoreRoom) {
     Case c;
     c.state.on = 0;
-    c.state.more_providers = true;
+    c.state.outgrown = c.state.contexts[0];
     LadderMove move = c.move(400, Fault::kContextLength);
     EXPECT_EQ(move.step, LadderStep::kRung);
     EXPECT_EQ(move.rung, 2u);
+    c.state.more_providers = true;
+    EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kSameRung);
+    c.state.more_providers = false;
     c.state.rung = 2;
+    c.state.outgrown = c.state.contexts[2];
     EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kDeliver);
     std::array<int64_t, 2> unknown = {0, 0};
     c.state.rung = 0;
     c.state.contexts = unknown;
+    c.state.outgrown = 0;
     EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kDeliver);
     std::array<int64_t, 2> second_known = {0, 1000};
     c.state.contexts = second_known;
     EXPECT_EQ(c.step(400, Fault::kContextLength), LadderStep::kRung);
     c.state.content_sent = true;
     EXPECT_EQ(c.step(200, Fault::kContextLength), LadderStep::kBreakOff);
+}
+
+// Whatever fails there, and whoever cannot be asked.
+TEST(LadderPolicy, BehindALargerOneNobodySmallerIsAsked) {
+    Case c;
+    c.state.outgrown = c.state.contexts[0];
+    LadderMove move = c.move(500, Fault::kServer);
+    EXPECT_EQ(move.step, LadderStep::kRung);
+    EXPECT_EQ(move.rung, 2u);
+    EXPECT_EQ(skip_rung(c.state, c.now).rung, 2u);
+    c.state.outgrown = c.state.contexts[2];
+    EXPECT_EQ(c.step(500, Fault::kServer), LadderStep::kDeliver);
+    EXPECT_EQ(skip_rung(c.state, c.now).step, LadderStep::kGiveUp);
 }
 
 TEST(LadderPolicy, AtTheLastRung) {

@@ -80,17 +80,15 @@ TEST(Registry, KnowsWhoServes) {
     EXPECT_EQ(registry.find("x"), nullptr);
 }
 
-TEST(Registry, ContextIsThatOfTheLargest) {
-    auto small = provider("a", {"m"});
-    small.max_context = 8000;
-    auto large = provider("b", {"m", "n"});
-    large.max_context = 128000;
-    auto drained = provider("c", {"m"}, 0);
-    drained.max_context = 1000000;
-    Registry registry = made({small, large, drained, provider("d", {"o"})});
-    EXPECT_EQ(registry.max_context("m", Family::kOpenai), 128000);
-    EXPECT_EQ(registry.max_context("o", Family::kOpenai), 0);
-    EXPECT_EQ(registry.max_context("x", Family::kOpenai), 0);
+TEST(Registry, OpenToAreThoseThatCouldBeChosen) {
+    using Indices = std::vector<size_t>;
+    Registry registry =
+        made({provider("a", {"m"}), provider("b", {"m", "n"}),
+              provider("c", {"m"}, 0), provider("d", {"o"})});
+    EXPECT_EQ(registry.open_to("m", Family::kOpenai), (Indices{0, 1}));
+    EXPECT_EQ(registry.open_to("o", Family::kOpenai), Indices{3});
+    EXPECT_EQ(registry.open_to("x", Family::kOpenai), Indices{});
+    EXPECT_EQ(registry.open_to("m", Family::kAnthropic), Indices{});
 }
 
 TEST(Registry, ChoosesByWeight) {
