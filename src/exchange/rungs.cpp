@@ -39,6 +39,8 @@ Rungs::Begun Rungs::begin(Ladder ladder, Bytes own_model,
     family_ = family;
     last_ = now;
     own_ = own_model;
+    // A model that has failed is not asked again.
+    std::erase(ladder_.models, own_);
     begun_ = true;
     if (ladder_.required && !is_served(0)) {
         return Begun::kUnknown;

@@ -29,7 +29,8 @@ namespace llm::exchange {
 struct Ladder {
     std::string own_model;  // of rung 0; empty: what the client asks for
     route::FallbackOn on = 0;
-    std::vector<std::string> models;  // beyond the request's own
+    std::vector<std::string> models;  // beyond the request's own, which is
+                                      // left out where it stands here, too
     std::optional<int64_t> deadline_ns;  // on the monotonic clock
     bool client_credential = false;  // the client has sent one
     bool store_fallback = false;     // llm_cache_fallback

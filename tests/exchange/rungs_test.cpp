@@ -106,6 +106,22 @@ TEST(Rungs, DeadlineEndsTheLadder) {
               LadderStep::kDeadline);
 }
 
+// Whoever asks for a model of the ladder itself has it asked once.
+TEST(Rungs, TheModelThatHasFailedIsNotAskedAgain) {
+    Services services;
+    Rungs rungs(services);
+    (void) rungs.begin(ladder({"b", "a", "c"}), "a", Family::kOpenai, at(1));
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.failed(Fault::kServer, 500, {}, at(1)),
+              LadderStep::kRung);
+    EXPECT_EQ(rungs.model(), "c");
+    EXPECT_FALSE(rungs.more());
+    Rungs alone(services);
+    (void) alone.begin(ladder({"a"}), "a", Family::kOpenai, at(1));
+    EXPECT_FALSE(alone.more());
+}
+
 TEST(Rungs, ProvidersOfAModelComeBeforeTheNextModel) {
     Bench bench({provider("p", {"a"}), provider("q", {"a", "b"})});
     Rungs rungs(bench.services);
