@@ -312,13 +312,7 @@ void give_up_waiting(ngx_http_request_t* r, Context& ctx, Clock clock) {
                                             : "llm_first_byte_timeout");
     abandon(r);
     ctx.rung.clocks->stop(Clock::kFirstByte);
-    Now at = now();
-    std::optional<int64_t> deadline =
-        ctx.exchange.rungs().ladder().deadline_ns;
-    if (clock == Clock::kDeadline && deadline) {
-        at.mono_ns = std::max(at.mono_ns, *deadline);
-    }
-    decide(r, ctx, Fault::kTimeout, at);
+    decide(r, ctx, Fault::kTimeout, now());
     if (ctx.rung.retry) {
         climb(r);
         return;
@@ -371,6 +365,9 @@ void on_clock(ngx_http_request_t* r, Clock clock) {
             return;
         }
         if (ctx->headed) {
+        if (clock == Clock::kDeadline) {
+            ctx->exchange.deadline_passed(now());
+        }
             stop_answer(r, *ctx, clock);
         } else {
             give_up_waiting(r, *ctx, clock);

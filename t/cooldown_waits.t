@@ -1,6 +1,6 @@
 # How long a provider is left alone when it says so, in every form that
 # providers have for that: our 503 tells the client. And who opens nothing: a
-# client that leaves.
+# client that leaves, a deadline that others have used up.
 
 use lib 't/lib';
 use LLM::Edge;
@@ -10,7 +10,7 @@ use POSIX qw(strftime);
 
 my $t = LLM::Edge->new(workers => 2);
 $t->mock;
-$t->allow(qr/llm: attempt \d+ failed/);
+$t->allow(qr/llm: attempt \d+ failed|llm_deadline has passed|llm_first_byte/);
 $t->write_file('llm_proxy.conf', slurp(root_dir() . '/conf/llm_proxy.conf')
     =~ s/^proxy_ssl_(?:verify|verify_depth|trusted_certificate)\s.*\n//mgr);
 
@@ -68,11 +68,24 @@ $t->start($t->fill($t->head . $providers . <<'END'));
     llm_cooldown max_fails=2;
     llm_provider slow { api openai; models slow;
         url http://127.0.0.1:%%PORT:mock%%/v1; }
+    llm_provider stuck { api openai; models stuck;
+        url http://127.0.0.1:%%PORT:mock%%/mock/delay=20000/v1; }
+    llm_provider late { api openai; models late;
+        url http://127.0.0.1:%%PORT:mock%%/mock/delay=1000/v1; }
+    llm_provider chatty { api openai; models chatty;
+        url http://127.0.0.1:%%PORT:mock%%/mock/gap=50,events=200/v1; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
         access_log %%DIR%%/access.log llm;
         llm on;
         location / { include %%DIR%%/llm_proxy.conf; }
+        location /rest/ {
+            llm_fallback late;
+            llm_first_byte_timeout 2500ms;
+            llm_deadline 3s;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location /cut/ { llm_deadline 700ms; include %%DIR%%/llm_proxy.conf; }
         location = /metrics { llm off; access_log off; llm_metrics; }
     }
 END
@@ -106,6 +119,17 @@ ok +(wait_until { 6 == grep { $_->{closed_early} } $t->mock_log }),
     'all have left';
 my ($r, $log) = $t->ask(chat => '', model => 'slow');
 is $r->status, 200, 'case 56: who leaves is no failure of the provider';
+
+# ---- a deadline that others have used up ------------------------------------------
+
+my @asked = map { [$t->ask(chat => '', in => '/rest', model => 'stuck')] } 1 .. 3;
+is $asked[1][1]{upstream}, '504 : 504', 'who is second has the rest of it';
+is $asked[2][1]{upstream}, '200', 'and is no failure: the first is';
+is $asked[2][0]->status, 200, 'so there is an answer';
+@asked = map { [$t->ask(chat => '', in => '/cut', model => 'chatty',
+    stream => 1)] } 1 .. 3;
+is $asked[2][0]->status, 200, 'an answer that takes longer is no failure';
+ok !$asked[2][0]->complete, 'though it is cut';
 
 $t->finish;
 done_testing;

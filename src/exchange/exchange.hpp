@@ -183,6 +183,8 @@ public:
     // Errc::kNoSpace: no limit has room for any that is left, denial() says
     // why.
     Result<const route::Edits*> forward_again(Bytes body, Now now);
+    // Of the ladder; before what ends because of it is told.
+    void deadline_passed(Now now) { rungs_.expire(now); }
     const Rungs& rungs() const { return rungs_; }
 
     // The request went to another location after it was looked up: what

@@ -37,6 +37,7 @@ Rungs::Begun Rungs::begin(Ladder ladder, Bytes own_model,
                           api::Family family, Now now) {
     ladder_ = std::move(ladder);
     family_ = family;
+    began_ = now;
     last_ = now;
     own_ = own_model;
     // A model that has failed is not asked again.
@@ -144,6 +145,7 @@ bool Rungs::choose_from(size_t rung, Now now) {
             return false;
         }
         choice_ = {};
+        started_ = now;
         attempts_++;
         return true;
     }
@@ -163,6 +165,7 @@ bool Rungs::choose_from(size_t rung, Now now) {
     choice_ = choice;
     tried_.add(choice.index);
     reported_ = false;
+    started_ = now;
     attempts_++;
     return true;
 }
@@ -177,11 +180,19 @@ bool Rungs::passes_credential() const {
                || (provider->key_file.empty() && !ladder_.required));
 }
 
+// The deadline is the operator's, and others may have used it up.
+bool Rungs::is_cut_short(Fault fault, Now now) const {
+    return fault == Fault::kTimeout && ladder_.deadline_ns
+           && now.mono_ns >= *ladder_.deadline_ns
+           && (answered_ || started_.mono_ns > began_.mono_ns);
+}
+
 LadderStep Rungs::failed(Fault fault, int status,
                          std::optional<int64_t> wait_ns, Now now) {
     route::Attempt attempt{fault, status, passes_credential()};
     count(route::name_of(fault));
-    report(route::fault_of_provider(attempt),
+    report(is_cut_short(fault, now) ? Fault::kClientGone
+                                    : route::fault_of_provider(attempt),
            says_when(fault) ? wait_ns : std::nullopt, now);
     if (fault == Fault::kContextLength) {
         outgrow();
@@ -224,12 +235,20 @@ void Rungs::answered(Now now) {
 }
 
 void Rungs::broke(Fault fault, Now now) {
+    route::Attempt attempt{fault, 200, passes_credential()};
+    bool cut_short = is_cut_short(fault, now);
     if (answered_) {
         answered_ = false;
         reported_ = false;
     }
-    report(route::fault_of_provider({fault, 200, passes_credential()}),
+    report(cut_short ? Fault::kClientGone : route::fault_of_provider(attempt),
            std::nullopt, now);
+}
+
+void Rungs::expire(Now now) {
+    if (ladder_.deadline_ns) {
+        ladder_.deadline_ns = std::min(*ladder_.deadline_ns, now.mono_ns);
+    }
 }
 
 void Rungs::leave() {

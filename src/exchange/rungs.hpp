@@ -62,6 +62,8 @@ public:
     void answered(Now now);
     void broke(route::Fault fault, Now now);
     void leave();
+    // The door's clock has reached the deadline; it may be a little fast.
+    void expire(Now now);
 
     bool begun() const { return begun_; }
     // Whether a failure can lead to another attempt.
@@ -102,6 +104,7 @@ private:
     bool choose_from(size_t rung, Now now);
     bool has_more_providers(int64_t above = -1) const;
     bool passes_credential() const;
+    bool is_cut_short(route::Fault fault, Now now) const;
     void report(route::Fault fault, std::optional<int64_t> wait_ns, Now now);
     void count(Bytes outcome);
     route::LadderState state() const;
@@ -122,6 +125,8 @@ private:
     bool reported_ = true;  // the attempt, to the cooldown
     bool answered_ = false;
     int64_t retry_ns_ = 0;
+    Now began_{};    // the ladder
+    Now started_{};  // the attempt that stands
     Now last_{};
 };
 

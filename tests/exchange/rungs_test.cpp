@@ -106,6 +106,49 @@ TEST(Rungs, DeadlineEndsTheLadder) {
               LadderStep::kDeadline);
 }
 
+// Who is given the rest of a deadline is not judged by it, nor is an answer
+// that was still coming; who had all of it is.
+TEST(Rungs, DeadlineOfOthersIsNoFailure) {
+    Bench bench({provider("p", {"a"}), provider("q", {"b"}),
+                 provider("s", {"c"})});
+    auto state = [&](const char* name, const char* model) {
+        return bench.services.cooldown.look(name, model, at(9)).state;
+    };
+    auto late = [](std::vector<std::string> models) {
+        Ladder late = ladder(std::move(models));
+        late.deadline_ns = 5 * kSecond;
+        return late;
+    };
+    for (int i = 0; i < 5; i++) {
+        Rungs rungs(bench.services);
+        (void) rungs.begin(late({"b"}), "a", Family::kOpenai, at(1));
+        if (rungs.model() == "a") {
+            EXPECT_EQ(rungs.failed(Fault::kTimeout, 0, {}, at(4)),
+                      LadderStep::kRung);
+        }
+        EXPECT_EQ(rungs.failed(Fault::kTimeout, 0, {}, at(5)),
+                  LadderStep::kDeadline);
+        Rungs streaming(bench.services);
+        (void) streaming.begin(late({}), "c", Family::kOpenai, at(1));
+        streaming.answered(at(2));
+        streaming.broke(Fault::kTimeout, at(5));
+    }
+    EXPECT_EQ(state("p", "a"), route::CooldownState::kOpen);
+    EXPECT_EQ(state("q", "b"), route::CooldownState::kClosed);
+    EXPECT_EQ(state("s", "c"), route::CooldownState::kClosed);
+    for (int i = 0; i < 5; i++) {
+        Rungs rungs(bench.services);
+        (void) rungs.begin(late({}), "b", Family::kOpenai, at(1));
+        (void) rungs.failed(Fault::kTimeout, 0, {}, at(5));
+        Rungs streaming(bench.services);
+        (void) streaming.begin(late({}), "c", Family::kOpenai, at(1));
+        streaming.answered(at(2));
+        streaming.broke(Fault::kTimeout, at(4));
+    }
+    EXPECT_EQ(state("q", "b"), route::CooldownState::kOpen);
+    EXPECT_EQ(state("s", "c"), route::CooldownState::kOpen);
+}
+
 // Whoever asks for a model of the ladder itself has it asked once.
 TEST(Rungs, TheModelThatHasFailedIsNotAskedAgain) {
     Services services;
