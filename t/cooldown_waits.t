@@ -1,6 +1,7 @@
 # How long a provider is left alone when it says so, in every form that
 # providers have for that: our 503 tells the client. And who opens nothing: a
-# client that leaves, a deadline that others have used up.
+# client that leaves, a deadline that others have used up, words that one
+# client alone has to answer for.
 
 use lib 't/lib';
 use LLM::Edge;
@@ -60,6 +61,26 @@ $t->upstream(busy => sub {
         $waiting[$n][1]->(), 'Content-Type: application/json',
         'Content-Length: ' . length $text, 'Connection: close', '', $text;
 });
+# What one request was refused for.
+my %refused = (
+    xai => [403, '{"code":"The caller does not have permission to execute '
+        . 'the specified operation","error":"Content violates usage '
+        . 'guidelines. Failed check: SAFETY_CHECK_TYPE_X"}'],
+    router => [403, '{"error":{"code":403,"message":"m requires moderation. '
+        . 'Your input was flagged for \"x\"."}}'],
+    large => [429, '{"error":{"message":"Request too large for m on tokens '
+        . 'per min (TPM): Limit 30000, Requested 50000.","type":"tokens",'
+        . '"code":"rate_limit_exceeded"}}'],
+);
+$t->upstream(picky => sub {
+    my ($c, undef, $body) = @_;
+    my ($name) = $body =~ /"model":"(\w+)"/;
+    my ($status, $text) = $body =~ /short/ ? (200, '{"choices":[]}')
+        : @{ $refused{$name} };
+    print $c join "\r\n", "HTTP/1.1 $status X",
+        'Content-Type: application/json', 'Content-Length: ' . length $text,
+        'Connection: close', '', $text;
+});
 my $providers = join '', map {
     "    llm_provider p$_ { api $waiting[$_][0]; models w$_;\n"
         . "        url http://127.0.0.1:%%PORT:busy%%; }\n"
@@ -74,6 +95,8 @@ $t->start($t->fill($t->head . $providers . <<'END'));
         url http://127.0.0.1:%%PORT:mock%%/mock/delay=1000/v1; }
     llm_provider chatty { api openai; models chatty;
         url http://127.0.0.1:%%PORT:mock%%/mock/gap=50,events=200/v1; }
+    llm_provider picky { api openai; models xai router large;
+        url http://127.0.0.1:%%PORT:picky%%/v1; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
         access_log %%DIR%%/access.log llm;
@@ -130,6 +153,15 @@ is $asked[2][0]->status, 200, 'so there is an answer';
     stream => 1)] } 1 .. 3;
 is $asked[2][0]->status, 200, 'an answer that takes longer is no failure';
 ok !$asked[2][0]->complete, 'though it is cut';
+
+# ---- what one client has said -----------------------------------------------------
+
+for my $name (sort keys %refused) {
+    my ($r) = $t->ask(chat => '', model => $name, text => 'bad');
+    is $r->status, $refused{$name}[0], "$name: refused";
+    ($r) = $t->ask(chat => '', model => $name, text => 'short');
+    is $r->status, 200, "$name: the next one is answered";
+}
 
 $t->finish;
 done_testing;

@@ -71,6 +71,14 @@ bool is_content_filter(const ErrorWords& words) {
                         {"content_filter", "content_policy_violation"});
 }
 
+// A 403 for what was said, not for who asks: xAI, OpenRouter. Anybody can say
+// it, and the account is well.
+bool is_refused_content(const ErrorWords& words) {
+    return contains(words.message,
+                    {"content violates", "usage guidelines",
+                     "requires moderation", "input was flagged"});
+}
+
 bool is_unknown_model(const ErrorWords& words) {
     return is_one_of(words.code, {"model_not_found", "unknown_model"})
            || words.type == "not_found_error";
@@ -80,6 +88,13 @@ bool is_quota(const ErrorWords& words) {
     return is_one_of(words.code, {"insufficient_quota",
                                   "billing_hard_limit_reached"})
            || is_one_of(words.type, {"insufficient_quota", "billing_error"});
+}
+
+// One request of more tokens than the account may send in a minute (OpenAI)
+// can be asked of another model; those that are smaller are well here.
+Fault fault_of_limit(const ErrorWords& words) {
+    return contains(words.message, {"request too large"}) ? Fault::kModel
+                                                          : Fault::kRateLimit;
 }
 
 // What the words say by themselves; kNone when they say nothing.
@@ -92,7 +107,7 @@ Fault fault_of_words(const ErrorWords& words) {
     }
     if (words.type == "rate_limit_error"
         || is_one_of(words.code, {"rate_limit_exceeded", "429"})) {
-        return Fault::kRateLimit;
+        return fault_of_limit(words);
     }
     if (words.type == "overloaded_error"
         || is_one_of(words.code, {"503", "529"})) {
@@ -148,6 +163,9 @@ Fault classify_client_error(int status, const ErrorWords& words) {
     case 402:
         return Fault::kQuota;
     case 403:
+        if (is_refused_content(words)) {
+            return Fault::kContentFilter;
+        }
         // One model that this account may not have is not the account.
         return is_unknown_model(words) ? Fault::kModel : Fault::kAuth;
     case 404:
@@ -155,7 +173,7 @@ Fault classify_client_error(int status, const ErrorWords& words) {
     case 408:
         return Fault::kTimeout;
     case 429:
-        return is_quota(words) ? Fault::kQuota : Fault::kRateLimit;
+        return is_quota(words) ? Fault::kQuota : fault_of_limit(words);
     default:
         return Fault::kRequest;
     }

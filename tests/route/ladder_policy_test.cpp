@@ -313,6 +313,31 @@ TEST(Fault, OfErrorsInA200) {
                  R"("type":"BadRequestError"})"), Fault::kRequest);
 }
 
+// What one client says must not have all others turned away: that of an
+// account would.
+TEST(Fault, OfOneRequestIsNotOfTheAccount) {
+    auto of = [](int status, Bytes json) {
+        return name_of(classify(status, read_error_words(json)));
+    };
+    EXPECT_EQ(of(403, R"({"code":"The caller does not have permission to )"
+                      R"(execute the specified operation","error":"Content )"
+                      R"(violates usage guidelines. Failed check: X"})"),
+              "content_filter");
+    EXPECT_EQ(of(403, R"({"error":{"code":403,"message":"m requires )"
+                      R"(moderation. Your input was flagged for \"x\"."}})"),
+              "content_filter");
+    EXPECT_EQ(of(403, R"({"error":{"message":"Country not supported"}})"),
+              "auth");
+    constexpr Bytes kLarge =
+        R"({"error":{"message":"Request too large for m on tokens per min: )"
+        R"(Limit 30000, Requested 50000.","type":"tokens",)"
+        R"("code":"rate_limit_exceeded"}})";
+    EXPECT_EQ(of(429, kLarge), "model");
+    EXPECT_EQ(of(200, kLarge), "model");
+    EXPECT_EQ(of(429, R"({"error":{"message":"Rate limit reached for m"}})"),
+              "rate_limit");
+}
+
 TEST(Fault, OfAnthropicAndVllmErrors) {
     auto of = [](int status, Bytes json) {
         return classify(status, read_error_words(json));
