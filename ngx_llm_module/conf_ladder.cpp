@@ -5,6 +5,7 @@
 #include "ngx_llm_module/conf.hpp"
 #include "src/api/request.hpp"
 #include "src/route/ladder_policy.hpp"
+#include "src/route/model_name.hpp"
 #include "src/route/registry.hpp"
 
 namespace llm::door {
@@ -45,10 +46,10 @@ char* add_model(ngx_conf_t* cf, ngx_str_t* name, LadderLoc& ladder) {
     if (!is_literal(*slot)) {
         return NGX_CONF_OK;
     }
-    if (name->len == 0 || name->len > api::Request::kMaxModel) {
+    if (!route::is_model_name(view(*name))) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"llm_fallback\": \"%V\" is no model's name: 1 to "
-                           "%uz bytes",
+                           "%uz bytes of UTF-8 without control characters",
                            name, api::Request::kMaxModel);
         return conf_error();
     }

@@ -10,6 +10,7 @@
 #include "ngx_llm_module/stream.hpp"
 #include "ngx_llm_module/vars.hpp"
 #include "src/exchange/opening.hpp"
+#include "src/route/model_name.hpp"
 
 namespace llm::door {
 namespace {
@@ -364,10 +365,10 @@ void on_clock(ngx_http_request_t* r, Clock clock) {
         if (ctx == nullptr) {
             return;
         }
-        if (ctx->headed) {
         if (clock == Clock::kDeadline) {
             ctx->exchange.deadline_passed(now());
         }
+        if (ctx->headed) {
             stop_answer(r, *ctx, clock);
         } else {
             give_up_waiting(r, *ctx, clock);
@@ -404,10 +405,15 @@ ngx_int_t evaluate_models(ngx_http_request_t* r, const LadderLoc& conf,
         if (evaluate(r, &values[i], model) != NGX_OK) {
             return NGX_ERROR;
         }
+        if (model.len > 0 && !route::is_model_name(view(model))) {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "llm: a rung of \"llm_fallback\" came out as what "
+                          "is no model's name; it is left out");
+            continue;
+        }
         bool known = std::find(models.begin(), models.end(), view(model))
                      != models.end();
-        if (model.len > 0 && model.len <= api::Request::kMaxModel
-            && !known) {
+        if (model.len > 0 && !known) {
             models.emplace_back(view(model));
         }
     }

@@ -47,6 +47,8 @@ for my $good ('llm_fallback gpt both;', 'llm_api openai; llm_fallback gpt both;'
 for my $case (
     ['llm_fallback;', qr/number of arguments/],
     ['llm_fallback "";', qr/"llm_fallback": "" is no model's name/],
+    ["llm_fallback caf\xe9;", qr/no model's name: 1 to \d+ bytes of UTF-8/],
+    ["llm_fallback \"a\tb\";", qr/is no model's name/],
     ['llm_fallback a b a;', qr/"llm_fallback" names "a" twice/],
     ['llm_fallback a on=nonsense;', qr/"on=nonsense".*comma-separated/],
     ['llm_fallback a on=;', qr/"on=".*comma-separated/],
