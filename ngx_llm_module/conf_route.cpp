@@ -113,7 +113,7 @@ char* set_parameter_value(ngx_conf_t* cf, ngx_str_t* text,
     if (!value.ok()) {
         return refuse_parameter(cf, text, value.error());
     }
-    auto fits = route::check_literal(path, *value, parameter.mode);
+    auto fits = route::check_value(path, *value, parameter.mode);
     if (!fits.ok()) {
         return refuse_parameter(cf, text, fits.error());
     }

@@ -58,7 +58,8 @@ ngx_int_t read_parameter(ngx_http_request_t* r,
     }
     auto value = route::parameter_value(view(text), parameter.mode);
     Result<void> fits = value.ok()
-                            ? route::check_value(*parameter.path, *value)
+                            ? route::check_value(*parameter.path, *value,
+                                                 parameter.mode)
                             : Result<void>(value.error());
     if (!fits.ok()) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,

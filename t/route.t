@@ -35,6 +35,7 @@ my %location = (
     think   => 'llm_set thinking.budget_tokens 2000 cap;',
     top_k   => 'llm_set top_k 5 cap;',
     both    => 'llm_model $by_alias; llm_set max_tokens 100 cap;',
+    capped  => 'llm_set max_tokens $http_x_cap cap;',
     own     => 'llm_set temperature $http_x_temperature;'
         . ' llm_set seed $http_x_seed cap; llm_cache edge;',
     before  => 'llm_system prepend kind.txt;',
@@ -166,6 +167,16 @@ becomes(think => messages => '{"model":"m","max_tokens":9,"messages":[{"role":"u
     '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}],'
         . '"thinking":{"type":"enabled","budget_tokens":2000}}');
 becomes(think => messages => $odd{messages}, $odd{messages});
+
+# A cap that is none would take the limit away from some servers.
+for my $cap ('0', '-1', '5.5', 'many') {
+    my $body = chat_with('"max_tokens":100,');
+    becomes(capped => chat => $body, $body, 'X-Cap' => $cap);
+}
+like $t->log, qr/\[warn\].*"llm_set max_tokens" is left out: a limit of tokens/,
+    'is told';
+becomes(capped => chat => chat_with('"max_tokens":100,'),
+    chat_with('"max_tokens":50,'), 'X-Cap' => '50');
 
 # A wrong type is the client's fault, in its own words; nothing goes upstream.
 sub refused {

@@ -79,11 +79,10 @@ bool nested(const ParameterPath& a, const ParameterPath& b);
 Result<std::string> parameter_value(Bytes text, SetMode mode);
 
 // Empty: `value`, JSON text out of parameter_value(), is one that `path` can
-// have: a limit of tokens is a number or null.
-Result<void> check_value(const ParameterPath& path, Bytes value);
-// For a literal: a cap on tokens is a whole number from 1 on, too.
-Result<void> check_literal(const ParameterPath& path, Bytes value,
-                           SetMode mode);
+// have: a limit of tokens is a number or null, a cap on it a whole number from
+// 1 on.
+Result<void> check_value(const ParameterPath& path, Bytes value,
+                         SetMode mode);
 
 // What the operator says of one request, folded.
 class Parameters {

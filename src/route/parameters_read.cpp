@@ -143,22 +143,21 @@ Result<std::string> parameter_value(Bytes text, SetMode mode) {
     return value;
 }
 
-Result<void> check_value(const ParameterPath& path, Bytes value) {
+Result<void> check_value(const ParameterPath& path, Bytes value,
+                         SetMode mode) {
+    if (!path.is_limit()) {
+        return {};
+    }
     char first = value[0];
     bool number = first == '-' || (first >= '0' && first <= '9');
-    if (path.is_limit() && !number && value != "null") {
+    if (!number && value != "null") {
         return invalid("a limit of tokens is a number");
     }
-    return {};
-}
-
-Result<void> check_literal(const ParameterPath& path, Bytes value,
-                           SetMode mode) {
-    bool cap = path.is_limit() && mode == SetMode::kCap;
-    if (cap && (!is_plain_count(value) || value == "0")) {
+    // Zero and less mean "no limit" to some servers.
+    if (mode == SetMode::kCap && (!is_plain_count(value) || value == "0")) {
         return invalid("a limit of tokens is a whole number from 1 on");
     }
-    return check_value(path, value);
+    return {};
 }
 
 }  // namespace llm::route

@@ -93,19 +93,21 @@ TEST(Parameters, ALimitOfTokensIsANumber) {
     auto limit = parameter_path("max_completion_tokens");
     auto other = parameter_path("a.max_tokens");
     for (Bytes good : {"5", "-1", "0", "1.5", "1e3", "null"}) {
-        EXPECT_TRUE(check_value(*limit, good).ok()) << good;
-        EXPECT_TRUE(check_literal(*limit, good, SetMode::kForce).ok());
+        for (SetMode mode : {SetMode::kForce, SetMode::kDefault}) {
+            EXPECT_TRUE(check_value(*limit, good, mode).ok()) << good;
+        }
     }
     for (Bytes bad : {"true", "\"5\"", "\"many\""}) {
-        EXPECT_FALSE(check_value(*limit, bad).ok()) << bad;
-        EXPECT_FALSE(check_literal(*limit, bad, SetMode::kDefault).ok());
-        EXPECT_TRUE(check_value(*other, bad).ok()) << bad;
+        for (SetMode mode : {SetMode::kForce, SetMode::kDefault}) {
+            EXPECT_FALSE(check_value(*limit, bad, mode).ok()) << bad;
+            EXPECT_TRUE(check_value(*other, bad, mode).ok()) << bad;
+        }
     }
     for (Bytes bad : {"0", "-5", "1.5", "1e999"}) {
-        EXPECT_FALSE(check_literal(*limit, bad, SetMode::kCap).ok()) << bad;
-        EXPECT_TRUE(check_literal(*other, bad, SetMode::kCap).ok()) << bad;
+        EXPECT_FALSE(check_value(*limit, bad, SetMode::kCap).ok()) << bad;
+        EXPECT_TRUE(check_value(*other, bad, SetMode::kCap).ok()) << bad;
     }
-    EXPECT_TRUE(check_literal(*limit, "512", SetMode::kCap).ok());
+    EXPECT_TRUE(check_value(*limit, "512", SetMode::kCap).ok());
 }
 
 TEST(Parameters, DefaultWhereTheClientSaysNothing) {
