@@ -143,6 +143,13 @@ char* merge_loc(ngx_conf_t* cf, LocConf& prev, LocConf& conf) {
     }
     ngx_conf_merge_value(conf.provider.required, prev.provider.required, 0);
     const RouteLoc& route = conf.route;
+    if (conf.core.mode == kModeObserve && conf.provider.asked_place.line > 0) {
+        complain(cf, conf.provider.asked_place,
+                 "\"llm observe\" chooses no provider, so $llm_provider_url "
+                 "is empty: give the location a \"proxy_pass\" of its own "
+                 "while it is watched");
+        return conf_error();
+    }
     if (conf.provider.required != 1) {
         return NGX_CONF_OK;
     }

@@ -27,6 +27,7 @@ struct ProviderMain {
 struct ProviderLoc {
     ngx_flag_t required;   // llm_provider_required
     Place required_place;
+    Place asked_place;     // a proxy_pass by $llm_provider_url; line 0: none
 };
 
 // All providers; nullptr: there is none, or it is too early. From the

@@ -50,6 +50,9 @@ char* set_proxy_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
     auto* core = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     ours->cache.proxy = {core->name, immortal(path_of(url))};
+    if (url.find("llm_provider_url") != Bytes::npos) {
+        ours->provider.asked_place = place_of(cf);
+    }
     return NGX_CONF_OK;
 }
 

@@ -142,6 +142,11 @@ $checker->write_file('wrong.inc', "\nwieght 1;\n");
 # ---- what a provider is asked ---------------------------------------------
 
 my $mock = 'http://127.0.0.1:%%PORT:mock%%';
+# Whoever watches chooses nobody: each request would be a 500.
+refused(block($good) . "\nserver {\nlisten 127.0.0.1:%%PORT:x%%;\n"
+    . "location / {\nllm observe;\nproxy_pass \$llm_provider_url;\n}\n}",
+    qr/"llm observe" chooses no provider.*"proxy_pass" of its own/, 9);
+
 my $head = $t->head =~ s/("upstream":"\$upstream_status")/$1,"provider":"\$llm_provider","state":"\$llm_provider_state"/r;
 
 symlink "$dir/openai.key", "$dir/linked.key" or die $!;
