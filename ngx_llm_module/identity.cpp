@@ -1,5 +1,7 @@
 #include "ngx_llm_module/identity.hpp"
 
+#include <algorithm>
+
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/zone.hpp"
 #include "src/metrics/families.hpp"
@@ -64,11 +66,9 @@ constexpr Bytes kOtherIdentities[] = {
 bool has_other_identity(ngx_http_request_t* r) {
     bool other = false;
     each_header(r->headers_in.headers, [&](ngx_table_elt_t& header) {
-        for (Bytes name : kOtherIdentities) {
-            other = other
-                    || (header.value.len > 0
-                        && equals_ignore_case(view(header.key), name));
-        }
+        other = other
+                || (header.value.len > 0
+                    && is_other_identity(view(header.key)));
     });
     if (other) {
         return true;
@@ -136,6 +136,12 @@ api::ApiError refuse_key(const limit::KeyFound& found, bool missing) {
 }
 
 }  // namespace
+
+bool is_other_identity(Bytes name) {
+    return std::ranges::any_of(kOtherIdentities, [name](Bytes other) {
+        return equals_ignore_case(name, other);
+    });
+}
 
 std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx) {
     const LimitMain& conf = main_conf(r).limit;

@@ -13,4 +13,8 @@ namespace llm::door {
 // the client, 401, and is there only where llm_keys is.
 std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx);
 
+// Whether a header by this name tells somebody who asks, although it is no
+// credential of the protocols that we speak; a cookie does, too.
+bool is_other_identity(Bytes name);
+
 }  // namespace llm::door

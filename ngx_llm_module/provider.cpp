@@ -1,6 +1,7 @@
 #include "ngx_llm_module/provider.hpp"
 
 #include "ngx_llm_module/headers.hpp"
+#include "ngx_llm_module/identity.hpp"
 #include "ngx_llm_module/provider_setup.hpp"
 #include "ngx_llm_module/vars.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -122,14 +123,12 @@ constexpr Variable kVariables[] = {
 
 // What chooses, or is, somebody's account.
 bool is_of_account(Bytes name) {
-    for (Bytes field :
-         {"openai-organization", "openai-project", "api-key",
-          "x-goog-api-key", "proxy-authorization"}) {
+    for (Bytes field : {"openai-organization", "openai-project", "api-key"}) {
         if (equals_ignore_case(name, field)) {
             return true;
         }
     }
-    return false;
+    return is_other_identity(name);
 }
 
 bool is_replaced(const Provider& provider, Bytes name) {

@@ -222,7 +222,10 @@ sub ask {
 
 my @THEIRS = (Authorization => 'Bearer sk-client', 'x-api-key' => 'sk-client',
     Cookie => 'sid=sk-client', 'OpenAI-Organization' => 'org-client',
-    'api-key' => 'sk-client', 'X-Edge' => 'client', 'X-Other' => 'kept');
+    'api-key' => 'sk-client', (map { $_ => 'sk-client' }
+        qw(X-Goog-Api-Key Proxy-Authorization X-Auth-Token
+            Ocp-Apim-Subscription-Key cf-aig-authorization)),
+    'X-Edge' => 'client', 'X-Other' => 'kept');
 
 {
     my ($r, $log, @saw) = ask(chat => 'gpt-4o', headers => [@THEIRS],
