@@ -79,6 +79,12 @@ char* refuse_parameter(ngx_conf_t* cf, ngx_str_t* text, const Error& why) {
     return conf_error();
 }
 
+// Some parameters have several words.
+bool is_same(const route::ParameterPath& a, const route::ParameterPath& b) {
+    return a.names == b.names || (a.is_limit() && b.is_limit())
+           || (a.is_effort() && b.is_effort());
+}
+
 char* check_beside(ngx_conf_t* cf, const RouteLoc& loc,
                    const route::ParameterPath& path, route::SetMode mode,
                    ngx_str_t* name) {
@@ -91,10 +97,11 @@ char* check_beside(ngx_conf_t* cf, const RouteLoc& loc,
                                &other.name, name);
             return conf_error();
         }
-        if (other.mode == mode && other.path->names == path.names) {
+        if (other.mode == mode && is_same(*other.path, path)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"llm_set\": \"%V\" is set twice in this way",
-                               name);
+                               "\"llm_set\": \"%V\" is set twice in this way, "
+                               "as \"%V\" before",
+                               name, &other.name);
             return conf_error();
         }
     }

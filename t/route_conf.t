@@ -75,6 +75,10 @@ refused("llm_set max_completion_tokens $_ cap;",
     qr/"llm_set": "\Q$_\E": a limit of tokens/) for qw(0 -5 1.5 1e999);
 refused('llm_set top_p 1; llm_set top_p 0.5;',
     qr/"llm_set": "top_p" is set twice in this way/);
+refused('llm_set max_tokens 5; llm_set max_output_tokens 6;',
+    qr/"max_output_tokens" is set twice in this way, as "max_tokens" before/);
+refused('llm_set reasoning_effort low; llm_set reasoning.effort high;',
+    qr/"reasoning.effort" is set twice in this way, as "reasoning_effort"/);
 refused('llm_set a 1; llm_set a.b 1;',
     qr/"llm_set": of "a" and "a.b" one lies in the other/);
 refused('llm_set reasoning.effort low; llm_set reasoning x;',
