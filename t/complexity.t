@@ -270,6 +270,7 @@ refused("$signal domain \"a*b\";", qr/"a\*b": a \* stands at the end/);
 refused("$signal domain '...';", qr/needs a letter/);
 refused("$signal length pattern;", qr/"length" is measured/);
 refused("$signal Domain weight=0.5;", qr/"Domain": the name of a signal/);
+refused("$signal domian deed;", qr/"domian" is new and has no weight/);
 refused("$signal domian weight=0.5;", qr/"domian" is new and has neither/);
 refused("$signal domain replace;", qr/"domain" are replaced by none/);
 refused("$signal domain;", qr/invalid number of arguments/);

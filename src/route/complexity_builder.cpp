@@ -238,6 +238,11 @@ Result<void> ComplexityBuilder::check() const {
             return invalid("the signal \"" + names_[i]
                            + "\" is new and has neither a pattern nor a file");
         }
+        if (i >= kSignals && weights_[i] == 0) {
+            return invalid("the signal \"" + names_[i]
+                           + "\" is new and has no weight, so that it counts "
+                             "for nothing: weight=0.2, say");
+        }
         if (replaced_[i] && !has_own_[i]) {
             return invalid("the terms of the signal \"" + names_[i]
                            + "\" are replaced by none");
