@@ -16,6 +16,7 @@ struct Block {
     bool weight_set = false;
     bool context_set = false;
     bool key_set = false;
+    bool resolve_set = false;
     bool resolve = false;  // while requests run, by nginx's resolver
     std::string key_path;
 };
@@ -163,6 +164,10 @@ char* set_max_context(ngx_conf_t* cf, Block& block,
 }
 
 char* set_resolve(ngx_conf_t* cf, Block& block, std::span<ngx_str_t> words) {
+    if (block.resolve_set) {
+        return duplicate(cf, "resolve");
+    }
+    block.resolve_set = true;
     Bytes value = view(words[1]);
     if (value != "on" && value != "off") {
         return refuse(cf, "resolve", "must be \"on\" or \"off\"");
@@ -297,7 +302,8 @@ char* finish_block(ngx_conf_t* cf, Block& block, const Place& place,
                          + "\" needs \"api openai\" or \"api anthropic\""};
     }
     for (const route::Provider& other : setup.providers) {
-        if (good.ok() && other.name == name) {
+        // As nginx takes the names of upstreams, which these become.
+        if (good.ok() && equals_ignore_case(other.name, name)) {
             good = Error{Errc::kInvalid,
                          "provider \"" + name + "\" is there twice"};
         }

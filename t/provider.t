@@ -59,6 +59,9 @@ my $good = "api openai;\nurl http://127.0.0.1:1/v1;\nmodels m;";
 refused("llm_provider \"a b\" {\n$good\n}", qr/"llm_provider".*letters/);
 refused(block('nonsense x;'), qr/"nonsense" of "llm_provider".*none of/, 1);
 refused(block('api gemini;'), qr/"api".*"openai" or "anthropic"/, 1);
+refused(block('resolve on; resolve on;'), qr/"resolve".*twice/, 1);
+refused(block($good) . "\n" . block($good) =~ s/ p / P /r,
+    qr/provider "P" is there twice/, 5);
 refused(block('api openai; api openai;'), qr/"api".*twice/, 1);
 refused(block('api;'), qr/"api".*number of arguments/, 1);
 refused(block('url ftp://x/;'), qr/"url".*https:\/\//, 1);
@@ -139,14 +142,14 @@ $checker->write_file('wrong.inc', "\nwieght 1;\n");
     is $ok, 1, 'an upstream may stand behind the provider' or diag $said;
 }
 
-# ---- what a provider is asked ---------------------------------------------
-
-my $mock = 'http://127.0.0.1:%%PORT:mock%%';
 # Whoever watches chooses nobody: each request would be a 500.
 refused(block($good) . "\nserver {\nlisten 127.0.0.1:%%PORT:x%%;\n"
     . "location / {\nllm observe;\nproxy_pass \$llm_provider_url;\n}\n}",
     qr/"llm observe" chooses no provider.*"proxy_pass" of its own/, 9);
 
+# ---- what a provider is asked ---------------------------------------------
+
+my $mock = 'http://127.0.0.1:%%PORT:mock%%';
 my $head = $t->head =~ s/("upstream":"\$upstream_status")/$1,"provider":"\$llm_provider","state":"\$llm_provider_state"/r;
 
 symlink "$dir/openai.key", "$dir/linked.key" or die $!;
