@@ -71,6 +71,8 @@ my %refused = (
     large => [429, '{"error":{"message":"Request too large for m on tokens '
         . 'per min (TPM): Limit 30000, Requested 50000.","type":"tokens",'
         . '"code":"rate_limit_exceeded"}}'],
+    spent => [400, '{"type":"error","error":{"type":"invalid_request_error",'
+        . '"message":"Your credit balance is too low to access the API."}}'],
 );
 $t->upstream(picky => sub {
     my ($c, undef, $body) = @_;
@@ -97,6 +99,8 @@ $t->start($t->fill($t->head . $providers . <<'END'));
         url http://127.0.0.1:%%PORT:mock%%/mock/gap=50,events=200/v1; }
     llm_provider picky { api openai; models xai router large;
         url http://127.0.0.1:%%PORT:picky%%/v1; }
+    llm_provider spent { api openai; models spent;
+        url http://127.0.0.1:%%PORT:picky%%/v1; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
         access_log %%DIR%%/access.log llm;
@@ -106,6 +110,10 @@ $t->start($t->fill($t->head . $providers . <<'END'));
             llm_fallback late;
             llm_first_byte_timeout 2500ms;
             llm_deadline 3s;
+            include %%DIR%%/llm_proxy.conf;
+        }
+        location /spent/ {
+            llm_fallback slow;
             include %%DIR%%/llm_proxy.conf;
         }
         location /cut/ { llm_deadline 700ms; include %%DIR%%/llm_proxy.conf; }
@@ -156,12 +164,21 @@ ok !$asked[2][0]->complete, 'though it is cut';
 
 # ---- what one client has said -----------------------------------------------------
 
-for my $name (sort keys %refused) {
+for my $name (qw(large router xai)) {
     my ($r) = $t->ask(chat => '', model => $name, text => 'bad');
     is $r->status, $refused{$name}[0], "$name: refused";
     ($r) = $t->ask(chat => '', model => $name, text => 'short');
     is $r->status, 200, "$name: the next one is answered";
 }
+
+# ---- a purse that is empty --------------------------------------------------------
+
+($r, $log) = $t->ask(chat => '', in => '/spent', model => 'spent');
+is $r->status, 200, '41: no credit: answered';
+is $log->{upstream}, '400 : 200', '41: by the next rung';
+($r, $log) = $t->ask(chat => '', model => 'spent');
+is $log->{upstream}, '', '41: and nobody is asked until it is looked after';
+unlike $r->body, qr/credit/, '41: which is no matter of the client';
 
 $t->finish;
 done_testing;

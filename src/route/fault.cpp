@@ -84,17 +84,25 @@ bool is_unknown_model(const ErrorWords& words) {
            || words.type == "not_found_error";
 }
 
+// Anthropic has no other word for it than a sentence, beside a 400. It begins
+// the message: further on there may be what the client has said.
 bool is_quota(const ErrorWords& words) {
     return is_one_of(words.code, {"insufficient_quota",
                                   "billing_hard_limit_reached"})
-           || is_one_of(words.type, {"insufficient_quota", "billing_error"});
+           || is_one_of(words.type, {"insufficient_quota", "billing_error"})
+           || words.message.starts_with("Your credit balance is too low")
+           || words.message.starts_with(
+               "You have reached your specified API usage limits");
 }
 
-// One request of more tokens than the account may send in a minute (OpenAI)
-// can be asked of another model; those that are smaller are well here.
+// One request of more tokens than the account may send in a minute (OpenAI),
+// or at all (Anthropic), can be asked of another model; those that are smaller
+// are well here.
 Fault fault_of_limit(const ErrorWords& words) {
-    return contains(words.message, {"request too large"}) ? Fault::kModel
-                                                          : Fault::kRateLimit;
+    bool large = contains(words.message,
+                          {"request too large",
+                           "extra usage is required for long context"});
+    return large ? Fault::kModel : Fault::kRateLimit;
 }
 
 // What the words say by themselves; kNone when they say nothing.
@@ -157,6 +165,9 @@ Fault classify_client_error(int status, const ErrorWords& words) {
     if (is_content_filter(words)) {
         return Fault::kContentFilter;
     }
+    if (is_quota(words)) {
+        return Fault::kQuota;
+    }
     switch (status) {
     case 401:
         return Fault::kAuth;
@@ -173,7 +184,7 @@ Fault classify_client_error(int status, const ErrorWords& words) {
     case 408:
         return Fault::kTimeout;
     case 429:
-        return is_quota(words) ? Fault::kQuota : fault_of_limit(words);
+        return fault_of_limit(words);
     default:
         return Fault::kRequest;
     }

@@ -88,8 +88,12 @@ FallbackOn bit_of(const Attempt& attempt) {
         break;
     }
     bool good_status = attempt.status >= 200 && attempt.status < 300;
-    return good_status ? FallbackOn{kErrorIn200}
-                       : bit_of_status(attempt.status);
+    if (good_status) {
+        return kErrorIn200;
+    }
+    // Anthropic and OpenAI have a 400 for a purse that is empty, too.
+    bool spent = attempt.fault == Fault::kQuota && attempt.status == 400;
+    return bit_of_status(spent ? 402 : attempt.status);
 }
 
 bool is_of_credential(Fault fault) {

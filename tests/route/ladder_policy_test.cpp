@@ -313,6 +313,31 @@ TEST(Fault, OfErrorsInA200) {
                  R"("type":"BadRequestError"})"), Fault::kRequest);
 }
 
+// 41: a 400 that is of the account, not of the request.
+TEST(Fault, Case41OfAnEmptyPurse) {
+    auto of = [](int status, Bytes members) {
+        return name_of(classify(
+            status, read_error_words(R"({"error":{"type":)"
+                                     R"("invalid_request_error",)"
+                                     + std::string(members) + "}}")));
+    };
+    constexpr Bytes kSpent =
+        R"("message":"Your credit balance is too low to access the API.")";
+    EXPECT_EQ(of(400, kSpent), "quota");
+    EXPECT_EQ(of(200, kSpent), "quota");
+    EXPECT_EQ(of(400, R"("message":"You have reached your specified API )"
+                      R"(usage limits. You will regain access on x")"),
+              "quota");
+    EXPECT_EQ(of(400, R"("code":"billing_hard_limit_reached")"), "quota");
+    EXPECT_EQ(of(400, R"("message":"wrong input 'Your credit balance is )"
+                      R"(too low'")"),
+              "request");
+    Case c;
+    EXPECT_EQ(c.step(400, Fault::kQuota), LadderStep::kRung);
+    c.state.on = *parse_fallback_on("error");
+    EXPECT_EQ(c.step(400, Fault::kQuota), LadderStep::kGiveUp);
+}
+
 // What one client says must not have all others turned away: that of an
 // account would.
 TEST(Fault, OfOneRequestIsNotOfTheAccount) {
@@ -334,6 +359,10 @@ TEST(Fault, OfOneRequestIsNotOfTheAccount) {
         R"("code":"rate_limit_exceeded"}})";
     EXPECT_EQ(of(429, kLarge), "model");
     EXPECT_EQ(of(200, kLarge), "model");
+    EXPECT_EQ(of(429, R"({"error":{"type":"rate_limit_error","message":)"
+                      R"("Extra usage is required for long context )"
+                      R"(requests."}})"),
+              "model");
     EXPECT_EQ(of(429, R"({"error":{"message":"Rate limit reached for m"}})"),
               "rate_limit");
 }
