@@ -73,6 +73,8 @@ my %refused = (
         . '"code":"rate_limit_exceeded"}}'],
     spent => [400, '{"type":"error","error":{"type":"invalid_request_error",'
         . '"message":"Your credit balance is too low to access the API."}}'],
+    google => [400, '[{"error":{"code":400,"message":"API key not valid. '
+        . 'Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]'],
 );
 $t->upstream(picky => sub {
     my ($c, undef, $body) = @_;
@@ -100,6 +102,8 @@ $t->start($t->fill($t->head . $providers . <<'END'));
     llm_provider picky { api openai; models xai router large;
         url http://127.0.0.1:%%PORT:picky%%/v1; }
     llm_provider spent { api openai; models spent;
+        url http://127.0.0.1:%%PORT:picky%%/v1; }
+    llm_provider google { api openai; models google;
         url http://127.0.0.1:%%PORT:picky%%/v1; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
@@ -171,14 +175,16 @@ for my $name (qw(large router xai)) {
     is $r->status, 200, "$name: the next one is answered";
 }
 
-# ---- a purse that is empty --------------------------------------------------------
+# ---- a 400 that is of the account ---------------------------------------------------
 
-($r, $log) = $t->ask(chat => '', in => '/spent', model => 'spent');
-is $r->status, 200, '41: no credit: answered';
-is $log->{upstream}, '400 : 200', '41: by the next rung';
-($r, $log) = $t->ask(chat => '', model => 'spent');
-is $log->{upstream}, '', '41: and nobody is asked until it is looked after';
-unlike $r->body, qr/credit/, '41: which is no matter of the client';
+for my $name (qw(spent google)) {
+    ($r, $log) = $t->ask(chat => '', in => '/spent', model => $name);
+    is $r->status, 200, "41: $name: answered";
+    is $log->{upstream}, '400 : 200', "41: $name: by the next rung";
+    ($r, $log) = $t->ask(chat => '', model => $name);
+    is $log->{upstream}, '', "41: $name: left alone until it is looked after";
+    unlike $r->body, qr/credit|key/, "41: $name: no matter of the client's";
+}
 
 $t->finish;
 done_testing;

@@ -22,6 +22,17 @@ std::string word(const json::Document& doc, json::NodeId node) {
     return {};
 }
 
+// Google's endpoint for OpenAI's clients puts an error into an array of one.
+Bytes without_array(Bytes json) {
+    constexpr Bytes kBlank = " \t\r\n";
+    size_t first = json.find_first_not_of(kBlank);
+    size_t last = json.find_last_not_of(kBlank);
+    if (first == last || json[first] != '[' || json[last] != ']') {
+        return json;
+    }
+    return json.substr(first + 1, last - first - 1);
+}
+
 bool contains(Bytes text, std::initializer_list<Bytes> any) {
     std::string lower(text);
     for (char& c : lower) {
@@ -105,6 +116,11 @@ Fault fault_of_limit(const ErrorWords& words) {
     return large ? Fault::kModel : Fault::kRateLimit;
 }
 
+// Google's word for a key that it does not know, beside a 400.
+bool is_wrong_key(const ErrorWords& words) {
+    return words.message.starts_with("API key not valid");
+}
+
 // What the words say by themselves; kNone when they say nothing.
 Fault fault_of_words(const ErrorWords& words) {
     if (is_quota(words)) {
@@ -167,6 +183,9 @@ Fault classify_client_error(int status, const ErrorWords& words) {
     }
     if (is_quota(words)) {
         return Fault::kQuota;
+    }
+    if (is_wrong_key(words)) {
+        return Fault::kAuth;
     }
     switch (status) {
     case 401:
@@ -233,6 +252,7 @@ Bytes name_of(Fault fault) {
 ErrorWords read_error_words(Bytes json) {
     json::Document doc;
     std::string loose;
+    json = without_array(json);
     if (json.size() > kMaxErrorBody
         || api::read_event_json(json, doc, loose) == api::EventJson::kNone) {
         return {};

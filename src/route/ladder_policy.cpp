@@ -68,6 +68,10 @@ FallbackOn bit_of_status(int status) {
     }
 }
 
+bool is_of_credential(Fault fault) {
+    return fault == Fault::kAuth || fault == Fault::kQuota;
+}
+
 // The word that asks for another try; 0: none does.
 FallbackOn bit_of(const Attempt& attempt) {
     switch (attempt.fault) {
@@ -91,13 +95,12 @@ FallbackOn bit_of(const Attempt& attempt) {
     if (good_status) {
         return kErrorIn200;
     }
-    // Anthropic and OpenAI have a 400 for a purse that is empty, too.
-    bool spent = attempt.fault == Fault::kQuota && attempt.status == 400;
-    return bit_of_status(spent ? 402 : attempt.status);
-}
-
-bool is_of_credential(Fault fault) {
-    return fault == Fault::kAuth || fault == Fault::kQuota;
+    // Some have a 400 for what is of the account, too.
+    int status = attempt.status;
+    if (status == 400 && is_of_credential(attempt.fault)) {
+        status = attempt.fault == Fault::kQuota ? 402 : 401;
+    }
+    return bit_of_status(status);
 }
 
 std::optional<size_t> next_rung(const LadderState& state) {

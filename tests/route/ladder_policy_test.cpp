@@ -338,6 +338,29 @@ TEST(Fault, Case41OfAnEmptyPurse) {
     EXPECT_EQ(c.step(400, Fault::kQuota), LadderStep::kGiveUp);
 }
 
+TEST(Fault, Case41OfGoogle) {
+    auto of = [](int status, Bytes error) {
+        return name_of(classify(
+            status, read_error_words("[{\n\"error\": " + std::string(error)
+                                     + "\n}\n]\n")));
+    };
+    EXPECT_EQ(of(400, R"({"code":400,"message":"API key not valid. Please )"
+                      R"(pass a valid API key.","status":"INVALID"})"),
+              "auth");
+    EXPECT_EQ(of(400, R"({"code":400,"message":"The input token count (9) )"
+                      R"(exceeds the maximum number of tokens allowed (8)."})"),
+              "context_length");
+    EXPECT_EQ(of(400, R"({"code":400,"message":"x"})"), "request");
+    EXPECT_EQ(of(200, R"({"code":503,"message":"x"})"), "overloaded");
+    for (Bytes odd : {"[", "[]", "[ ]", "[1]", "[{},{}]", "]", " ", ""}) {
+        EXPECT_TRUE(read_error_words(odd).empty()) << odd;
+    }
+    Case c;
+    EXPECT_EQ(c.step(400, Fault::kAuth), LadderStep::kRung);
+    c.state.on = *parse_fallback_on("http_402");
+    EXPECT_EQ(c.step(400, Fault::kAuth), LadderStep::kGiveUp);
+}
+
 // What one client says must not have all others turned away: that of an
 // account would.
 TEST(Fault, OfOneRequestIsNotOfTheAccount) {
