@@ -29,6 +29,16 @@ const char* end_of_word(const char* p, Bytes word, const char* end) {
                : nullptr;
 }
 
+// Of a key that stands elsewhere, or at the text's end.
+uint64_t slow_prefix(Bytes key) {
+    uint64_t prefix = 0;
+    for (size_t i = 0; i < std::min<size_t>(8, key.size()); i++) {
+        prefix |= uint64_t{static_cast<unsigned char>(key[i])}
+                  << (56 - 8 * i);
+    }
+    return prefix;
+}
+
 }  // namespace
 
 bool Builder::fail(const char* what, size_t where) {
@@ -247,32 +257,29 @@ bool Builder::open(Node& node, char closing) {
     return true;
 }
 
-Builder::Member Builder::member(NodeId id) const {
-    Bytes key = doc_.key(id);
-    uint64_t prefix = 0;
-    if (key.data() >= text_ && key.data() + 8 <= text_ + size_) {
-        std::memcpy(&prefix, key.data(), 8);
-        if constexpr (std::endian::native == std::endian::little) {
-            prefix = __builtin_bswap64(prefix);
-        }
-        if (key.size() < 8) {
-            uint64_t rest = ~uint64_t{0} >> 8 * key.size();
-            prefix &= ~rest;
-        }
-    } else {
-        for (size_t i = 0; i < std::min<size_t>(8, key.size()); i++) {
-            auto c = static_cast<unsigned char>(key[i]);
-            prefix |= uint64_t{c} << (56 - 8 * i);
-        }
+[[gnu::always_inline]] inline Builder::Member
+Builder::member(NodeId id) const {
+    const Node& node = nodes_[id];
+    if ((node.flags & kKeyUnescaped) != 0 || node.key_begin + 8 > size_) {
+        return {slow_prefix(doc_.key(id)), id};
+    }
+    uint64_t prefix;
+    std::memcpy(&prefix, text_ + node.key_begin, 8);
+    if constexpr (std::endian::native == std::endian::little) {
+        prefix = __builtin_bswap64(prefix);
+    }
+    if (node.key_size < 8) {
+        prefix &= ~(~uint64_t{0} >> 8 * node.key_size);
     }
     return {prefix, id};
 }
 
-bool Builder::less(const Member& a, const Member& b) const {
+[[gnu::always_inline]] inline int
+Builder::compare(const Member& a, const Member& b) const {
     if (a.prefix != b.prefix) {
-        return a.prefix < b.prefix;
+        return a.prefix < b.prefix ? -1 : 1;
     }
-    return doc_.key(a.node) < doc_.key(b.node);
+    return doc_.key(a.node).compare(doc_.key(b.node));
 }
 
 bool Builder::sort_members(Node& object) {
@@ -285,16 +292,29 @@ bool Builder::sort_members(Node& object) {
         return sort_many(object);
     }
     Member few[kFew];
-    size_t count = 0;
-    for (; child != object.next; child = nodes_[child].next) {
+    few[0] = member(child);
+    size_t count = 1;
+    for (child = nodes_[child].next; child != object.next;
+         child = nodes_[child].next) {
         Member added = member(child);
         size_t place = count++;
-        for (; place > 0 && less(added, few[place - 1]); place--) {
+        for (; place > 0; place--) {
+            int order = compare(added, few[place - 1]);
+            if (order == 0) {
+                return fail_double(child);
+            }
+            if (order > 0) {
+                break;
+            }
             few[place] = few[place - 1];
         }
         few[place] = added;
     }
-    return link_members(object, few);
+    object.first_sorted = few[0].node;
+    for (size_t i = 1; i < count; i++) {
+        nodes_[few[i - 1].node].next_sorted = few[i].node;
+    }
+    return true;
 }
 
 bool Builder::sort_many(Node& object) {
@@ -311,17 +331,6 @@ bool Builder::sort_many(Node& object) {
             return fail_double(keys[i].node);
         }
         nodes_[keys[i - 1].node].next_sorted = keys[i].node;
-    }
-    return true;
-}
-
-bool Builder::link_members(Node& object, const Member* members) {
-    object.first_sorted = members[0].node;
-    for (size_t i = 1; i < object.count; i++) {
-        if (!less(members[i - 1], members[i])) {
-            return fail_double(members[i].node);
-        }
-        nodes_[members[i - 1].node].next_sorted = members[i].node;
     }
     return true;
 }

@@ -47,9 +47,8 @@ private:
     const char* backslash_from(const char* p);
     bool sort_members(Node& object);
     bool sort_many(Node& object);
-    bool link_members(Node& object, const Member* members);
     bool fail_double(NodeId member);
-    bool less(const Member& a, const Member& b) const;
+    int compare(const Member& a, const Member& b) const;
     Member member(NodeId id) const;
 
     Document& doc_;

@@ -19,6 +19,7 @@ public:
     explicit StringSink(std::string& out) : out_(out) {}
     void put(char c) { out_ += c; }
     void write(Bytes bytes) { out_.append(bytes); }
+    void write_part(Bytes bytes, const char*) { out_.append(bytes); }
 
 private:
     std::string& out_;
@@ -29,7 +30,8 @@ template <typename Sink>
 class Walker {
 public:
     Walker(const Document& doc, const CanonicalRules& rules, Sink& out)
-        : doc_(doc), rules_(rules), out_(out) {}
+        : doc_(doc), rules_(rules), out_(out),
+          text_(doc.text().data()), end_(text_ + doc.text().size()) {}
 
     void run() {
         NodeId id = kRoot;
@@ -66,7 +68,7 @@ private:
             if ((node.flags & kRewritten) != 0) {
                 rewrite(doc_.raw(id));
             } else {
-                out_.write(doc_.raw(id));
+                write_text(node.begin, node.end - node.begin);
             }
         }
     }
@@ -98,6 +100,10 @@ private:
         return kNoNode;
     }
 
+    void write_text(size_t begin, size_t size) {
+        out_.write_part({text_ + begin, size}, end_);
+    }
+
     bool is_omitted(NodeId member) const {
         return contains(rules_.omit, doc_.key(member))
                || contains(rules_.omit_nodes, member);
@@ -106,8 +112,7 @@ private:
     void write_key(const Node& node) {
         if ((node.flags & kKeyUnescaped) == 0) {
             // Nothing is escaped in it, so its quotes stand round it.
-            out_.write(doc_.text().substr(node.key_begin - 1,
-                                          node.key_size + 2));
+            write_text(node.key_begin - 1, node.key_size + 2);
         } else {
             std::string quoted;
             append_json_string(quoted,
@@ -160,6 +165,8 @@ private:
     const Document& doc_;
     const CanonicalRules& rules_;
     Sink& out_;
+    const char* text_;
+    const char* end_;
     size_t depth_ = 0;
     Open open_[Document::kMaxDepth];
 };
@@ -175,7 +182,7 @@ void HashSink::flush() {
 
 void HashSink::write_large(Bytes bytes) {
     flush();
-    if (bytes.size() > sizeof(buffer_) / 2) {
+    if (bytes.size() > kSize / 2) {
         hasher_.update(bytes);
         return;
     }

@@ -15,6 +15,7 @@
 // the placeholder is the single byte FF, which no JSON text contains.
 #pragma once
 
+#include <cstring>
 #include <span>
 #include <string>
 
@@ -40,27 +41,40 @@ public:
     HashSink& operator=(const HashSink&) = delete;
 
     void put(char c) {
-        if (used_ == sizeof(buffer_)) {
+        if (used_ == kSize) {
             flush();
         }
         buffer_[used_++] = c;
     }
     void write(Bytes bytes) {
-        if (bytes.size() > sizeof(buffer_) - used_) {
+        if (bytes.size() > kSize - used_) {
             return write_large(bytes);
         }
         bytes.copy(buffer_ + used_, bytes.size());
+        used_ += bytes.size();
+    }
+    // Bytes of a text that can be read up to `end`. Most are few: they are
+    // copied with what stands behind them, which a call would cost more than.
+    void write_part(Bytes bytes, const char* end) {
+        if (bytes.size() > kFew || bytes.size() > kSize - used_
+            || static_cast<size_t>(end - bytes.data()) < kFew) {
+            return write(bytes);
+        }
+        std::memcpy(buffer_ + used_, bytes.data(), kFew);
         used_ += bytes.size();
     }
     // Everything written so far is in the hasher after this.
     void flush();
 
 private:
+    static constexpr size_t kSize = 2048;
+    static constexpr size_t kFew = 32;
+
     void write_large(Bytes bytes);
 
     Hasher& hasher_;
     size_t used_ = 0;
-    char buffer_[2048];
+    char buffer_[kSize + kFew];
 };
 
 // Neither needs the sink flushed before; the caller flushes it after.

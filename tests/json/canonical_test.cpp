@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <random>
 
 namespace llm::json {
@@ -34,6 +35,22 @@ TEST(Canonical, SortsMembersAndDropsWhiteSpace) {
     EXPECT_EQ(canonical("{}"), "{}");
     EXPECT_EQ(canonical("[[],{},[[]]]"), "[[],{},[[]]]");
     EXPECT_EQ(canonical(" true "), "true");
+}
+
+// Pieces of every size before and behind the end of the sink's buffer, and at
+// the end of a text behind which nothing may be read.
+TEST(Canonical, PiecesOfEverySize) {
+    for (size_t before = 1980; before < 2060; before++) {
+        for (size_t size : {0, 1, 7, 8, 15, 16, 29, 30, 31, 32, 33, 70}) {
+            std::string a(before, 'x');
+            std::string b(size, 'y');
+            std::string text = "{\"a\":\"" + a + "\",\"b" + b + "\":\"" + b
+                               + "\"}";
+            auto exact = std::make_unique<char[]>(text.size());
+            text.copy(exact.get(), text.size());
+            ASSERT_EQ(canonical({exact.get(), text.size()}), text);
+        }
+    }
 }
 
 TEST(Canonical, SortsByBytesOfTheUnescapedKey) {
