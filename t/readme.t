@@ -90,6 +90,7 @@ my $lookup  = code('src/exchange/lookup.cpp', 'src/exchange/exchange.cpp',
     'src/exchange/near.cpp');
 my $settle  = code('src/exchange/settle.cpp', 'src/exchange/keep.cpp',
     'src/exchange/record.cpp');
+my $response = code('src/exchange/response.cpp');
 my %reason;
 $reason{$_} = 1 for
     grep({ !/:$/ } map { /"([^"]+)"/g } $lookup =~ /reason_ = ([^;]*);/g),
@@ -98,6 +99,7 @@ $reason{$_} = 1 for
 $reason{"no_store:$_"} = 1 for
     map { /"([a-z_]+)"/g }
     body_of($settle, 'why_not_stored') =~ /(return [^;]*;)/g,
+    body_of($response, 'why_not_stored') =~ /(return [^;]*;)/g,
     body_of($settle, 'refusal_reason') =~ /(return [^;]*;)/g,
     body_of($settle, 'Exchange::put')  =~ /(return [^;]*;)/g;
 $reason{"gate:$_"} = 1 for

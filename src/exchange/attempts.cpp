@@ -193,17 +193,11 @@ Bytes Exchange::upstream_model() const {
 
 // What the end of an answer says about who gave it.
 void Exchange::judge_provider(End how, Now now) {
-    std::optional<api::ApiError> said;
-    if (reader_) {
-        said = reader_->answer().error;
-    } else if (summary_) {
-        said = summary_->error;
-    }
     switch (how) {
     case End::kUpstreamCut: rungs_.broke(route::Fault::kCut, now); break;
     case End::kTimeout: rungs_.broke(route::Fault::kTimeout, now); break;
     case End::kUpstreamError:
-        rungs_.broke(fault_of(said), now);
+        rungs_.broke(fault_of(response_.error()), now);
         break;
     default: rungs_.leave(); break;
     }

@@ -23,14 +23,6 @@ api::ApiError too_many_values() {
     return error;
 }
 
-// A document that has grown large is not kept: four of them would stay for
-// good. After an error its size is not known.
-constexpr size_t kKeptValues = size_t{1} << 16;
-
-bool is_worth_keeping(const json::Document& document) {
-    return document.node_count() > 0 && document.node_count() <= kKeptValues;
-}
-
 }  // namespace
 
 Exchange::Exchange(Services& services, api::Endpoint endpoint, bool observe,
@@ -40,7 +32,8 @@ Exchange::Exchange(Services& services, api::Endpoint endpoint, bool observe,
       observe_(observe),
       event_max_size_(event_max_size),
       start_(start),
-      rungs_(services) {
+      rungs_(services),
+      response_(endpoint) {
     request_.endpoint = endpoint;
     request_.family = api::family_of(endpoint);
 }
@@ -115,10 +108,18 @@ const route::Edits& Exchange::forward() {
 void Exchange::release() {
     bytes_ = {};
     reading_ = nullptr;
-    if (document_ && is_worth_keeping(*document_)) {
-        services_.documents.give_back(std::move(document_));
-    }
+    give_back(std::move(document_));
     document_.reset();
+}
+
+// One that has grown large is not kept: four of them would stay for good.
+// After an error its size is not known.
+void Exchange::give_back(std::unique_ptr<json::Document> document) {
+    constexpr size_t kKeptValues = size_t{1} << 16;
+    size_t values = document ? document->node_count() : 0;
+    if (values > 0 && values <= kKeptValues) {
+        services_.documents.give_back(std::move(document));
+    }
 }
 
 void Exchange::reroute() {
@@ -126,23 +127,12 @@ void Exchange::reroute() {
 }
 
 Bytes Exchange::finish_reason() const {
-    if (served_from_memory()) {
-        return entry_.finish_reason;
-    }
-    if (reader_) {
-        return reader_->answer().finish_reason();
-    }
-    return summary_ ? Bytes(summary_->finish_reason) : Bytes{};
+    return served_from_memory() ? Bytes(entry_.finish_reason)
+                                : response_.finish_reason();
 }
 
 Bytes Exchange::served_model() const {
-    if (served_from_memory()) {
-        return entry_.model;
-    }
-    if (reader_) {
-        return reader_->answer().model;
-    }
-    return summary_ ? Bytes(summary_->model) : Bytes{};
+    return served_from_memory() ? Bytes(entry_.model) : response_.model();
 }
 
 }  // namespace llm::exchange

@@ -27,17 +27,15 @@
 #include <string>
 #include <vector>
 
-#include "src/api/reader.hpp"
 #include "src/api/request.hpp"
-#include "src/api/summary.hpp"
 #include "src/base/clock.hpp"
-#include "src/base/inflate.hpp"
 #include "src/cache/entry.hpp"
 #include "src/cache/fingerprint.hpp"
 #include "src/exchange/audit.hpp"
 #include "src/exchange/near.hpp"
 #include "src/exchange/policy.hpp"
 #include "src/exchange/readings.hpp"
+#include "src/exchange/response.hpp"
 #include "src/exchange/rungs.hpp"
 #include "src/exchange/services.hpp"
 #include "src/exchange/spending.hpp"
@@ -69,22 +67,6 @@ struct Reply {
     int64_t ttl_s = 0;
     std::string entry_id;
     Bytes detail;  // of Cache-Status: SEMANTIC, NORMALIZED or ""
-};
-
-struct ResponseHead {
-    int status = 0;
-    Bytes content_type;
-    Bytes content_encoding;  // "" or identity: plain
-    int64_t content_length = -1;  // -1: it is not said
-    bool bought_before = false;   // kept by nginx: no provider has made it now
-    bool own_page = false;        // nginx's own, in an error's place
-};
-
-// What the bytes that come back are to us.
-enum class Form : uint8_t {
-    kIgnored,  // not an answer that we can read: passes
-    kJson,     // one body; passes, is read at its end
-    kStream,   // events; pass one by one
 };
 
 class Exchange {
@@ -192,18 +174,18 @@ public:
     void reroute();
 
     void on_head(const ResponseHead& head, Now now);
-    Form form() const { return form_; }
+    Form form() const { return response_.form(); }
     // True when on_stream() may send other bytes than it is given.
     bool edits_stream() const {
         // Who did not ask for a stream could not read what we would add.
-        return form_ == Form::kStream && request_.stream && !observe_
-               && !inflater_ && !odd_type_;
+        return form() == Form::kStream && request_.stream && !observe_
+               && response_.is_plain();
     }
 
     // True when a JSON answer gets another model's name.
     bool renames_json() const {
-        return form_ == Form::kJson && answer_model_ && !observe_
-               && !inflater_ && !odd_type_;
+        return form() == Form::kJson && answer_model_ && !observe_
+               && response_.is_plain();
     }
     // Before on_head(): the upstream was asked with this credential, which
     // must not be seen in an error of its.
@@ -216,7 +198,7 @@ public:
     const std::vector<Bytes>& edit_body(Bytes bytes, bool last);
     // A line of an error's head, masked in place.
     void mask_line(char* text, size_t size) const {
-        if (mask_ && !is_answer(response_status_)) {
+        if (mask_ && !response_.is_answer()) {
             (void) mask_->mask(text, size);
         }
     }
@@ -224,14 +206,12 @@ public:
     void on_json(Bytes bytes, Now now);
     // So many bytes of an answer that is not read.
     void on_unread(uint64_t size, Now now) {
-        received_ += size;
+        response_.receive(size);
         keep(now);
     }
     // All that came of the answer: more than was handed in where nginx brought
     // to its end what it keeps, after the client had left.
-    void came_in_all(uint64_t size) {
-        unseen_ = size > received_ ? size - received_ : 0;
-    }
+    void came_in_all(uint64_t size) { response_.receive_in_all(size); }
     // The upstream is at work: what is held for this stays held. Of itself
     // whenever bytes are handed in.
     void keep(Now now) {
@@ -281,11 +261,9 @@ public:
     bool observe() const { return observe_; }
 
 private:
-    // What is read of an answer at the most when nothing is to be stored.
-    static constexpr size_t kAnswerMax = size_t{16} << 20;
-
     // exchange.cpp
     std::optional<api::ApiError> parse();
+    void give_back(std::unique_ptr<json::Document> document);
 
     // lookup.cpp
     bool gate(const Policy& policy);
@@ -347,13 +325,11 @@ private:
 
     // follow.cpp
     bool masks_body() const {
-        bool judged = form_ != Form::kIgnored || !is_answer(response_status_);
-        return mask_ && judged && !edits_stream() && !inflater_;
+        bool judged = form() != Form::kIgnored || !response_.is_answer();
+        return mask_ && judged && !edits_stream() && !response_.is_encoded();
     }
     route::SecretMask::Verdict verdict() const;
     void rewrite(const sse::Event& event, bool answer, sse::Edit& edit);
-    void guess_form(Bytes content_type);
-    Bytes decode(Bytes bytes);
     void first_token(Now now);
     void on_event(const sse::Event& event, sse::Edit& edit, Now now);
     void break_stream(End how);
@@ -371,8 +347,6 @@ private:
     void report_limits();
 
     // settle.cpp
-    // Successes that may have an answer in them.
-    static bool is_answer(int status) { return status >= 200 && status < 204; }
     bool served_from_memory() const {
         return (status_ == CacheStatus::kHit
                 || status_ == CacheStatus::kSemantic)
@@ -380,17 +354,20 @@ private:
     }
     bool is_held() const { return spending_ && spending_->reserved(); }
     // Nobody has to pay for it.
-    bool is_free() const { return served_from_memory() || bought_before_; }
+    bool is_free() const {
+        return served_from_memory() || response_.bought_before();
+    }
+    bool is_no_answer() const {
+        return response_.is_no_answer() && !malformed_ && !rerouted_;
+    }
     TextSize prompt_size() const;
     int64_t tokens_taken_out() const;
-    TextSize completion_size() const;
-    uint64_t unseen_text() const;
+    TextSize completion_size() const {
+        return response_.generated(is_held());
+    }
     const tokens::Estimator& estimator() const;
     int64_t prompt_tokens() const;
     int64_t completion_tokens() const;
-    bool is_unread() const;
-    bool is_no_answer() const;
-    Bytes json_answer() const { return whole_.empty() ? body_ : whole_; }
     void read_json_answer();
     void settle_usage(End how);
     void learn();
@@ -477,30 +454,10 @@ private:
     bool cut_ = false;               // ended by us at the ceiling
 
     // the answer
-    int response_status_ = 0;
-    bool bought_before_ = false;
-    bool own_page_ = false;
-    Form form_ = Form::kIgnored;
-    bool odd_type_ = false;  // neither JSON's nor a stream's: form_ is a guess
-    bool heard_ = false;     // an event of a stream that was understood
-    bool came_whole_ = false;  // the upstream ended as its protocol says
-    std::unique_ptr<Inflater> inflater_;
-    std::string decoded_;
-    bool unreadable_ = false;   // an encoding that we do not read
-    int64_t content_length_ = -1;
-    Bytes whole_;               // a JSON answer that came in one piece, while
-                                // it is looked at
-    std::string body_;          // one that came in several
-    bool overflow_ = false;
-    std::unique_ptr<api::StreamReader> reader_;
+    Response response_;
     std::unique_ptr<sse::Editor> editor_;
-    std::optional<api::Summary> summary_;  // of a whole JSON answer
     std::string last_words_;    // what on_eof() sends
-    uint64_t received_ = 0;     // bytes of the answer
-    uint64_t unseen_ = 0;       // and those that went past us
     std::vector<Bytes> pieces_;  // when the editor's are not all
-    bool terminal_ = false;
-    bool failed_ = false;       // an error inside a 200
     bool broken_ = false;
     bool eof_ = false;
 

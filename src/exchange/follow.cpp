@@ -1,15 +1,9 @@
 // The stops behind the upstream: its bytes are followed as they pass.
-#include <algorithm>
-
 #include "src/api/responses_progress.hpp"
 #include "src/exchange/exchange.hpp"
-#include "src/exchange/media_type.hpp"
 
 namespace llm::exchange {
 namespace {
-
-// A length is believed up to here, beyond it memory comes with the bytes.
-constexpr size_t kMostReserved = size_t{256} << 10;
 
 constexpr int kOk = 200;
 
@@ -35,89 +29,35 @@ api::ApiError cut_error(End how) {
     return error;
 }
 
-// Every choice says why it ended: the text is whole even if the stream's own
-// end is missing.
-bool all_finished(const api::Answer& answer) {
-    if (answer.complete) {
-        return true;
-    }
-    for (const api::Choice& choice : answer.choices) {
-        if (choice.finish_reason.empty()) {
-            return false;
-        }
-    }
-    return !answer.choices.empty();
-}
-
 }  // namespace
 
-// What can be read is read, whatever it is called: it has been paid for. Only
-// what is called by its name is stored and edited.
-void Exchange::guess_form(Bytes content_type) {
-    bool events = is_event_stream(content_type);
-    bool json = is_json(content_type);
-    odd_type_ = !events && !json;
-    form_ = events || (odd_type_ && request_.stream) ? Form::kStream
-                                                     : Form::kJson;
-    if (store_wanted_ && (odd_type_ || response_status_ != kOk)) {
-        store_wanted_ = false;
-        reason_ = odd_type_ ? "no_store:content_type" : "no_store:status";
-    }
-}
-
 void Exchange::on_head(const ResponseHead& head, Now now) {
-    response_status_ = head.status;
-    bought_before_ = head.bought_before;
-    own_page_ = head.own_page;
-    if (bought_before_ && spending_) {
+    size_t max_size =
+        storing_.max_size > 0 ? storing_.max_size : Response::kMostRead;
+    response_.begin(head, !malformed_, request_.stream, max_size);
+    if (response_.bought_before() && spending_) {
         spending_->release(now);
     }
-    if (head.status >= 200 && head.status < 300 && !bought_before_
-        && !own_page_) {
+    if (head.status >= 200 && head.status < 300 && !head.bought_before
+        && !head.own_page) {
         rungs_.answered(now);
     }
-    form_ = Form::kIgnored;
-    if (!is_answer(head.status) || malformed_) {
+    if (form() == Form::kIgnored) {
         return;
     }
-    bool encoded = !head.content_encoding.empty()
-                   && !equals_ignore_case(head.content_encoding, "identity");
-    if (encoded) {
-        std::optional<Coding> coding = coding_of(head.content_encoding);
-        if (!coding) {
-            unreadable_ = true;
-            return;
-        }
-        inflater_ = std::make_unique<Inflater>(*coding, InflateLimits{});
+    // Only what is called by its name is stored.
+    if (store_wanted_ && (response_.has_odd_type() || head.status != kOk)) {
+        store_wanted_ = false;
+        reason_ = response_.has_odd_type() ? "no_store:content_type"
+                                           : "no_store:status";
     }
-    size_t max_size = storing_.max_size > 0 ? storing_.max_size : kAnswerMax;
-    guess_form(head.content_type);
-    if (form_ == Form::kStream) {
-        reader_ = api::make_stream_reader(endpoint_, max_size);
-        if (!reader_) {
-            form_ = Form::kIgnored;
-            return;
-        }
+    if (form() == Form::kStream) {
         auto mode = edits_stream() ? sse::Editor::Mode::kEdit
                                    : sse::Editor::Mode::kWatch;
         editor_ = std::make_unique<sse::Editor>(mode, event_max_size_);
-    } else {
-        content_length_ = head.content_length;
-        if (answer_model_) {
-            body_model_.emplace(answer_name_);
-        }
+    } else if (answer_model_) {
+        body_model_.emplace(answer_name_);
     }
-}
-
-Bytes Exchange::decode(Bytes bytes) {
-    if (!inflater_) {
-        return bytes;
-    }
-    decoded_.clear();
-    if (!inflater_->feed(bytes, decoded_).ok()) {
-        unreadable_ = true;
-    }
-    return decoded_;
 }
 
 void Exchange::first_token(Now now) {
@@ -129,41 +69,27 @@ void Exchange::first_token(Now now) {
 
 // Most answers come in one piece: that is looked at where it stands.
 void Exchange::on_json(Bytes bytes, Now now) {
-    if (form_ != Form::kJson || ended_) {
+    if (form() != Form::kJson || ended_) {
         return;
     }
     keep(now);
     first_token(now);
-    Bytes plain = decode(bytes);
-    received_ += plain.size();
-    if (overflow_ || body_.size() + plain.size() > kAnswerMax) {
-        overflow_ = true;
-        return;
-    }
-    auto length = static_cast<size_t>(std::max<int64_t>(content_length_, 0));
-    if (!inflater_ && body_.empty() && plain.size() == length && length > 0) {
-        whole_ = plain;
+    if (response_.add_json(response_.decode(bytes))) {
         (void) on_eof(true, End::kComplete, now);
-        whole_ = {};
-        return;
+        response_.forget_piece();
     }
-    if (!inflater_) {
-        body_.reserve(std::min(length, kMostReserved));
-    }
-    body_.append(plain);
 }
 
 // What the answer has turned out to be: only the whole of a body tells.
 route::SecretMask::Verdict Exchange::verdict() const {
     using Verdict = route::SecretMask::Verdict;
-    if (!is_answer(response_status_) || failed_) {
+    if (!response_.is_answer() || response_.has_failed()) {
         return Verdict::kError;
     }
     if (!ended_) {
         return Verdict::kUnknown;
     }
-    bool read = form_ == Form::kJson ? summary_ || overflow_ : heard_;
-    return read ? Verdict::kGood : Verdict::kError;
+    return response_.is_understood() ? Verdict::kGood : Verdict::kError;
 }
 
 const std::vector<Bytes>& Exchange::edit_body(Bytes bytes, bool last) {
@@ -203,35 +129,34 @@ void Exchange::rewrite(const sse::Event& event, bool answer,
 }
 
 void Exchange::on_event(const sse::Event& event, sse::Edit& edit, Now now) {
-    if (!event.has_data && !terminal_) {
+    bool after_end = response_.is_terminal();
+    if (!event.has_data && !after_end) {
         rewrite(event, false, edit);
         return;  // comments pass
     }
-    api::EventInfo info = reader_->on_event(event);
-    heard_ = heard_ || !info.malformed || info.error;
+    api::EventInfo info = response_.on_event(event);
     if (info.content) {
         first_token(now);
     }
-    failed_ = failed_ || info.error;
     // The SDKs would show what comes after the terminal event as text.
-    if (terminal_ || (info.usage_only && usage_injected_)) {
+    if (after_end || (info.usage_only && usage_injected_)) {
         edit.drop();
     } else if (info.malformed && !info.error) {
         edit.drop();  // the SDKs would end the stream with it
     } else {
         rewrite(event, !info.error, edit);
     }
-    terminal_ = terminal_ || info.terminal;
-    if (info.content && spending_ && !terminal_) {
+    if (info.content && spending_ && !response_.is_terminal()) {
         check_ceiling(event, edit, now);
     }
 }
 
 const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
-    received_ += bytes.size();
+    response_.receive(bytes.size());
     keep(now);
     Result<void> fed = editor_->feed(
-        decode(bytes), [this, now](const sse::Event& event, sse::Edit& edit) {
+        response_.decode(bytes),
+        [this, now](const sse::Event& event, sse::Edit& edit) {
             on_event(event, edit, now);
         });
     if (!fed.ok() && edits_stream() && !broken_) {
@@ -245,8 +170,9 @@ const std::vector<Bytes>& Exchange::on_stream(Bytes bytes, Now now) {
         end(End::kCeiling, now);
         return editor_->pieces();
     }
-    if (terminal_ && reader_->answer().usage.known()) {
-        end(failed_ ? End::kUpstreamError : End::kComplete, now);
+    if (response_.is_terminal() && response_.reader()->answer().usage.known()) {
+        end(response_.has_failed() ? End::kUpstreamError : End::kComplete,
+            now);
     }
     return editor_->pieces();
 }
@@ -272,7 +198,7 @@ std::string Exchange::named(Bytes events) {
 
 void Exchange::break_stream(End how) {
     broken_ = true;
-    const api::ResponsesProgress* progress = reader_->progress();
+    const api::ResponsesProgress* progress = response_.reader()->progress();
     last_words_ = api::error_event(
         endpoint_, cut_error(how),
         progress == nullptr ? 0 : progress->next_sequence());
@@ -283,17 +209,15 @@ Bytes Exchange::on_eof(bool clean, End how, Now now) {
         return {};
     }
     eof_ = true;
-    came_whole_ = clean;
-    if (form_ == Form::kJson) {
+    response_.finish(clean);
+    if (form() == Form::kJson) {
         end(clean ? End::kComplete : how, now);
         return {};
     }
-    if (form_ != Form::kStream) {
+    if (form() != Form::kStream) {
         return {};
     }
-    // An encoding has an end of its own, whatever the connection's looks
-    // like. Where we have lost the thread ourselves nothing is known.
-    if (clean && inflater_ && !unreadable_ && !inflater_->finish().ok()) {
+    if (clean && response_.ends_within_encoding()) {
         clean = false;
         how = End::kUpstreamCut;
         broken_ = !observe_;
@@ -313,12 +237,13 @@ Bytes Exchange::on_eof(bool clean, End how, Now now) {
             (void) mask_->mask(tail);
         }
     }
+    bool failed = response_.has_failed();
     bool whole =
-        terminal_ || failed_
-        || (clean && (is_no_answer() || all_finished(reader_->answer())));
+        response_.is_terminal() || failed
+        || (clean && (is_no_answer() || response_.all_finished()));
     if (whole) {
         last_words_ = std::move(tail);
-        end(failed_ ? End::kUpstreamError : End::kComplete, now);
+        end(failed ? End::kUpstreamError : End::kComplete, now);
         return edits_stream() ? Bytes(last_words_) : Bytes{};
     }
     End cause = clean ? End::kUpstreamCut : how;

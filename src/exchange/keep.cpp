@@ -55,33 +55,7 @@ Bytes Exchange::why_not_stored(End how) const {
     case End::kUpstreamCut:
     case End::kTimeout: return "truncated";
     }
-    if (response_status_ != 200) {
-        return "status";
-    }
-    if (unreadable_) {
-        return "encoding";
-    }
-    if (overflow_ || (reader_ && reader_->overflow())
-        || json_answer().size() > storing_.max_size) {
-        return "size";
-    }
-    if (failed_) {
-        return "error";
-    }
-    if (reader_) {
-        const api::Answer& answer = reader_->answer();
-        if (answer.error) {
-            return "error";
-        }
-        if (!answer.complete) {
-            return terminal_ ? "malformed" : "truncated";
-        }
-        return answer.finished_well() ? "" : "finish";
-    }
-    if (!summary_) {
-        return "malformed";
-    }
-    return summary_->finished_well ? "" : "finish";
+    return response_.why_not_stored(storing_.max_size);
 }
 
 void Exchange::store(End how, Now now) {
@@ -100,13 +74,14 @@ void Exchange::store(End how, Now now) {
 }
 
 Bytes Exchange::put(Now now) {
+    const api::StreamReader* reader = response_.reader();
     std::string content;
-    if (reader_) {
-        api::write_json(reader_->answer(), content);
+    if (reader != nullptr) {
+        api::write_json(reader->answer(), content);
     }
     cache::Entry entry;
     entry.endpoint = endpoint_;
-    entry.answer_id = reader_ ? reader_->answer().id : summary_->id;
+    entry.answer_id = response_.id();
     entry.model = served_model();
     entry.requested_model = storing_.requested_model;
     entry.finish_reason = finish_reason();
@@ -115,7 +90,7 @@ Bytes Exchange::put(Now now) {
     entry.created_wall_s = now.wall_s();
     entry.tenant_scoped = storing_.tenant_scoped;
     entry.tags.assign(storing_.tags.begin(), storing_.tags.end());
-    entry.content = reader_ ? Bytes(content) : json_answer();
+    entry.content = reader != nullptr ? Bytes(content) : response_.json();
     if (near_) {
         entry.prompt = near_->text;
     }

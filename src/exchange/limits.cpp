@@ -190,7 +190,8 @@ void Exchange::report_limits() {
 // two tokens at the most, so nothing has to be worked out for most events.
 void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
                              Now now) {
-    size_t bytes = reader_->content_bytes();
+    const api::StreamReader& reader = *response_.reader();
+    size_t bytes = reader.content_bytes();
     if (bytes < next_ceiling_check_ || !spending_->reserved()) {
         return;
     }
@@ -204,10 +205,10 @@ void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
             limit = tolerated(spending_->output());
         } else if (edits_stream()) {
             std::string last;
-            api::Usage usage = reader_->answer().usage;
+            api::Usage usage = reader.answer().usage;
             complete_usage(usage);
-            api::write_cut(*reader_, event, usage,
-                           request_.include_usage, last);
+            api::write_cut(reader, event, usage, request_.include_usage,
+                           last);
             edit.cut(named(last));
             cut_ = true;
             return;

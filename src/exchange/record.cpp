@@ -74,10 +74,10 @@ void Exchange::count(End how, Now now) {
     if (status_ != CacheStatus::kNone) {
         count_outcome(reason_label(reason_));
     }
-    if (form_ == Form::kStream && !is_no_answer()) {
+    if (form() == Form::kStream && !is_no_answer()) {
         table.counter(metrics::kStreamEnds, {name_of(how)}).add();
     }
-    Bytes kind = error_kind(how, response_status_);
+    Bytes kind = error_kind(how, response_.status());
     if (!kind.empty()) {
         table.counter(metrics::kErrors, {kind}).add();
     }
@@ -160,7 +160,7 @@ void Exchange::count_upstream(Bytes kind, Now now) {
     count_type(metrics::kCachedInput, usage_.cached_input);
     count_type(metrics::kCacheWrite, usage_.cache_write);
     count_type(metrics::kReasoning, usage_.reasoning);
-    if (form_ != Form::kStream || ttft_ns_ < 0) {
+    if (form() != Form::kStream || ttft_ns_ < 0) {
         return;
     }
     observe(kept.first_token, metrics::kTimeToFirstToken, {variant},

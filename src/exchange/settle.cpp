@@ -2,9 +2,7 @@
 // (keep.cpp) and counted (record.cpp).
 #include <algorithm>
 
-#include "src/api/loose_json.hpp"
 #include "src/exchange/exchange.hpp"
-#include "src/json/doubles.hpp"
 #include "src/metrics/families.hpp"
 
 namespace llm::exchange {
@@ -47,10 +45,10 @@ int64_t Exchange::tokens_taken_out() const {
 // say. Never zero for an answer that was generated.
 void Exchange::settle_usage(End how) {
     // No answer, but the model may have had the prompt.
-    bool early = response_status_ == 0
+    bool early = response_.status() == 0
                  && (how == End::kClientAbort || how == End::kTimeout);
     if (served_from_memory() || how == End::kRefused
-        || (!is_answer(response_status_) && !early)) {
+        || (!response_.is_answer() && !early)) {
         return;
     }
     // A page of somebody's, or an answer that nobody can read: who holds
@@ -59,22 +57,18 @@ void Exchange::settle_usage(End how) {
         || (how == End::kUpstreamInvalid && !is_held())) {
         return;
     }
-    if (reader_) {
-        usage_ = reader_->answer().usage;
-    } else if (summary_) {
-        usage_ = summary_->usage;
-    }
-    if (bought_before_ || (own_page_ && !usage_.known())) {
+    usage_ = response_.usage();
+    if (response_.bought_before()
+        || (response_.own_page() && !usage_.known())) {
         return;
     }
-    bool errored = failed_ || (reader_ && reader_->answer().error)
-                   || (summary_ && summary_->error);
+    bool errored = response_.has_failed() || response_.error();
     bool cut_short = how != End::kComplete && how != End::kUpstreamError;
     if (errored && !usage_.known() && completion_size().empty()) {
         usage_ = {};
         return;
     }
-    if (usage_.known() && (!cut_short || terminal_)) {
+    if (usage_.known() && (!cut_short || response_.is_terminal())) {
         learn();
         return;
     }
@@ -124,14 +118,14 @@ void Exchange::complete_usage(api::Usage& usage) const {
     }
     int64_t made = completion_tokens();
     // Its size says little: more than was asked for it is not.
-    bool guess = is_unread() || unseen_ > 0;
+    bool guess = response_.is_unread() || response_.has_unseen();
     if (guess && is_held()) {
         made = std::min(made, spending_->output());
     }
     // A stream's first report of output is provisional.
     usage.output = std::max(usage.output, made);
     // It goes on where nobody sees it: as much as it may be.
-    if (request_.background && !terminal_ && spending_) {
+    if (request_.background && !response_.is_terminal() && spending_) {
         usage.output = std::max(usage.output, spending_->output());
     }
 }
@@ -160,13 +154,14 @@ int64_t Exchange::prompt_tokens() const {
 
 int64_t Exchange::completion_tokens() const {
     uint64_t model = tokens::model_hash(upstream_model());
+    const api::StreamReader* reader = response_.reader();
+    bool has_all = reader != nullptr && !reader->overflow()
+                   && !response_.has_unseen();
     const tokens::Counter* counter =
-        reader_ && !reader_->overflow() && unseen_ == 0
-            ? services_.counting.find(upstream_model())
-            : nullptr;
+        has_all ? services_.counting.find(upstream_model()) : nullptr;
     if (counter != nullptr) {
         tokens::TextCount count =
-            services_.counting.answer(*counter, reader_->answer());
+            services_.counting.answer(*counter, reader->answer());
         if (count.tokens > 0) {
             return static_cast<int64_t>(
                 count.tokens + estimator().completion(model, count.rest));
@@ -176,89 +171,17 @@ int64_t Exchange::completion_tokens() const {
         estimator().completion(model, completion_size()));
 }
 
-// What was generated: its text where we have it, otherwise its bytes.
-TextSize Exchange::completion_size() const {
-    TextSize size;
-    if (endpoint_ == api::Endpoint::kEmbeddings) {
-        return size;
-    }
-    if (summary_) {
-        return summary_->text;
-    }
-    if (is_unread()) {
-        // Who begins to send a whole answer has made it.
-        auto length = static_cast<uint64_t>(
-            std::max<int64_t>(content_length_, 0));
-        size.ascii_bytes = std::max(received_ + unseen_, length);
-        return size;
-    }
-    if (!reader_->overflow()) {
-        for (const api::Choice& choice : reader_->answer().choices) {
-            for (const api::Block& block : choice.blocks) {
-                size += TextSize::of(block.text);
-                size += TextSize::of(block.name);
-            }
-        }
-    }
-    if (size.empty()) {
-        size.ascii_bytes = reader_->content_bytes();
-    }
-    size.ascii_bytes += unseen_text();
-    return size;
-}
-
-// As much of what went past us is text as of what was seen. Where that was
-// none nothing is known, but who holds money for it cannot know either.
-uint64_t Exchange::unseen_text() const {
-    size_t seen = reader_->content_bytes();
-    if (seen == 0 || received_ == 0) {
-        return is_held() ? unseen_ : 0;
-    }
-    return static_cast<uint64_t>(static_cast<double>(unseen_)
-                                 / static_cast<double>(received_)
-                                 * static_cast<double>(seen));
-}
-
-// Nothing of what came was understood. Of a stream that is cut nothing may
-// have come yet.
-bool Exchange::is_unread() const {
-    return reader_ ? !heard_ && (odd_type_ || came_whole_) : !summary_;
-}
-
-// A success of another type, of a captive portal's for instance: no model has
-// made it.
-bool Exchange::is_no_answer() const {
-    bool unread = form_ == Form::kIgnored || (odd_type_ && is_unread());
-    return is_answer(response_status_) && unread && !unreadable_
-           && !malformed_ && !rerouted_;
-}
-
 void Exchange::read_json_answer() {
-    if (form_ != Form::kJson || overflow_ || unreadable_
-        || (inflater_ && !inflater_->finish().ok())) {
+    if (form() != Form::kJson) {
         return;
     }
     std::unique_ptr<json::Document> document = services_.documents.take();
-    std::string loose;
-    bool strict = document->parse_as_written(json_answer()).ok();
-    if (strict || api::read_loosely(json_answer(), *document, loose)) {
-        Result<api::Summary> summary = api::summarize(endpoint_, *document);
-        if (summary.ok()) {
-            summary_ = std::move(summary).value();
-            if (store_wanted_ && (!strict || json::has_doubles(*document))) {
-                // No stream could be written from it.
-                store_wanted_ = false;
-                reason_ = "no_store:malformed";
-            }
-            failed_ = failed_ || summary_->error.has_value();
-        }
+    response_.read_json(*document, store_wanted_);
+    if (store_wanted_ && !response_.is_writable()) {
+        store_wanted_ = false;
+        reason_ = "no_store:malformed";
     }
-    // As large as that, or of a size that is not known, it is not kept.
-    constexpr size_t kKeptValues = size_t{1} << 16;
-    size_t values = document->node_count();
-    if (values > 0 && values <= kKeptValues) {
-        services_.documents.give_back(std::move(document));
-    }
+    give_back(std::move(document));
 }
 
 void Exchange::end(End how, Now now) {
@@ -269,14 +192,14 @@ void Exchange::end(End how, Now now) {
     if (how == End::kComplete) {
         read_json_answer();
     }
-    if (failed_ && how == End::kComplete) {
+    if (response_.has_failed() && how == End::kComplete) {
         how = End::kUpstreamError;
     }
     if (how == End::kComplete && is_no_answer()) {
         how = End::kUpstreamInvalid;
     }
     refused_ = how == End::kRefused;
-    judge_provider(bought_before_ ? End::kComplete : how, now);
+    judge_provider(response_.bought_before() ? End::kComplete : how, now);
     settle_usage(how);
     if (usage_.service == api::Service::kUnsaid) {
         usage_.service = request_.service;
