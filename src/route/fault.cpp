@@ -86,8 +86,8 @@ bool is_content_filter(const ErrorWords& words) {
 // it, and the account is well.
 bool is_refused_content(const ErrorWords& words) {
     return contains(words.message,
-                    {"content violates", "usage guidelines",
-                     "requires moderation", "input was flagged"});
+                    {"content violates", "requires moderation",
+                     "input was flagged"});
 }
 
 bool is_unknown_model(const ErrorWords& words) {
@@ -116,9 +116,10 @@ Fault fault_of_limit(const ErrorWords& words) {
     return large ? Fault::kModel : Fault::kRateLimit;
 }
 
-// Google's word for a key that it does not know, beside a 400.
+// What Google and xAI say of a key that they do not know, beside a 400.
 bool is_wrong_key(const ErrorWords& words) {
-    return words.message.starts_with("API key not valid");
+    return words.message.starts_with("API key not valid")
+           || words.message.starts_with("Incorrect API key provided");
 }
 
 // What the words say by themselves; kNone when they say nothing.

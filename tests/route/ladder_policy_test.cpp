@@ -338,7 +338,7 @@ TEST(Fault, Case41OfAnEmptyPurse) {
     EXPECT_EQ(c.step(400, Fault::kQuota), LadderStep::kGiveUp);
 }
 
-TEST(Fault, Case41OfGoogle) {
+TEST(Fault, Case41OfGoogleAndXai) {
     auto of = [](int status, Bytes error) {
         return name_of(classify(
             status, read_error_words("[{\n\"error\": " + std::string(error)
@@ -350,6 +350,11 @@ TEST(Fault, Case41OfGoogle) {
     EXPECT_EQ(of(400, R"({"code":400,"message":"The input token count (9) )"
                       R"(exceeds the maximum number of tokens allowed (8)."})"),
               "context_length");
+    EXPECT_EQ(name_of(classify(400, read_error_words(
+                  R"({"code":"Client specified an invalid argument",)"
+                  R"("error":"Incorrect API key provided: ab***yz."})"))),
+              "auth")
+        << "xAI";
     EXPECT_EQ(of(400, R"({"code":400,"message":"x"})"), "request");
     EXPECT_EQ(of(200, R"({"code":503,"message":"x"})"), "overloaded");
     for (Bytes odd : {"[", "[]", "[ ]", "[1]", "[{},{}]", "]", " ", ""}) {
@@ -375,6 +380,9 @@ TEST(Fault, OfOneRequestIsNotOfTheAccount) {
                       R"(moderation. Your input was flagged for \"x\"."}})"),
               "content_filter");
     EXPECT_EQ(of(403, R"({"error":{"message":"Country not supported"}})"),
+              "auth");
+    EXPECT_EQ(of(403, R"({"error":{"message":"Your account is closed, see )"
+                      R"(our usage guidelines"}})"),
               "auth");
     constexpr Bytes kLarge =
         R"({"error":{"message":"Request too large for m on tokens per min: )"
