@@ -39,7 +39,9 @@ Bytes next_directive(Bytes& rest) {
     bool quoted = false;
     size_t i = 0;
     for (; i < rest.size() && (quoted || rest[i] != ','); i++) {
-        if (rest[i] == '"') {
+        if (quoted && rest[i] == '\\') {
+            i++;  // whatever it is, it ends nothing
+        } else if (rest[i] == '"') {
             quoted = !quoted;
         }
     }

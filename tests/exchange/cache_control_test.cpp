@@ -42,6 +42,12 @@ TEST(CacheControl, NonsenseIsSkipped) {
     EXPECT_FALSE(control.no_cache);
 }
 
+TEST(CacheControl, EscapedQuotesEndNothing) {
+    EXPECT_TRUE(parse(R"(x="a\"b", no-store)").no_store);
+    EXPECT_FALSE(parse(R"(x="a\", no-store")").no_store);
+    EXPECT_TRUE(parse(R"(x="a\\", no-store)").no_store);
+}
+
 TEST(CacheControl, OverflowIsVeryLong) {
     EXPECT_EQ(parse("max-age=99999999999999999999999").max_age_s,
               int64_t{1} << 31);
