@@ -147,14 +147,14 @@ bool Accumulator::merge(Value& into, const Document& doc, NodeId id,
         return true;
     }
     if (type == Type::kObject ||
-        (type == Type::kArray && mode == Merge::kDelta)) {
+        (type == Type::kArray && mode != Merge::kLast)) {
         if (fresh || !into.tree) {
             assign(into, {});
             into.tree = true;
         }
         return type == Type::kObject
                    ? merge_object(into, doc, id, mode, depth + 1)
-                   : merge_array(into, doc, id, depth + 1);
+                   : merge_array(into, doc, id, mode, depth + 1);
     }
     if (type == Type::kString && mode == Merge::kDelta && !fresh) {
         into.raw.pop_back();
@@ -181,9 +181,10 @@ bool Accumulator::merge_object(Value& into, const Document& doc, NodeId id,
 }
 
 bool Accumulator::merge_array(Value& into, const Document& doc, NodeId id,
-                              size_t depth) {
+                              Merge mode, size_t depth) {
     for (const NodeId child : doc.children(id)) {
-        const int64_t index = index_of(doc, child);
+        const int64_t index =
+            mode == Merge::kDelta ? index_of(doc, child) : -1;
         Value* place = nullptr;
         if (index >= 0) {
             const NodeId type = doc.find(child, "type");

@@ -8,6 +8,9 @@
 //           merged, objects merge by key, anything else: the last one wins;
 //           so do members that name something and are repeated rather than
 //           continued (type, id, format, role, name, status, …).
+//   kJoin   (what is said token by token) arrays are joined, objects merge by
+//           key, anything else: the last one wins. No name of a member means
+//           anything: it may be a token.
 //
 // null replaces nothing but null. Time is linear in the input.
 // Bounds: kMaxParts members of one object and indexed elements of one array;
@@ -24,7 +27,7 @@
 
 namespace llm::api {
 
-enum class Merge : uint8_t { kLast, kDelta };
+enum class Merge : uint8_t { kLast, kDelta, kJoin };
 
 class Accumulator {
 public:
@@ -57,7 +60,7 @@ private:
     bool merge(Value& into, const json::Document& doc, json::NodeId id,
                Merge mode, size_t depth);
     bool merge_array(Value& into, const json::Document& doc, json::NodeId id,
-                     size_t depth);
+                     Merge mode, size_t depth);
     bool merge_object(Value& into, const json::Document& doc,
                       json::NodeId id, Merge mode, size_t depth);
     void assign(Value& into, Bytes raw);

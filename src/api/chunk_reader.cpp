@@ -231,7 +231,7 @@ void ChunkReader::read_choice(NodeId node) {
         } else {
             const bool grows = key == "logprobs" || key == "token_ids";
             add(state(at).extra, key, member,
-                grows ? Merge::kDelta : Merge::kLast);
+                grows ? Merge::kJoin : Merge::kLast);
         }
     }
 }
@@ -286,7 +286,8 @@ void ChunkReader::add(Accumulator& extras, Bytes key, NodeId value,
         return;
     }
     const size_t before = extras.bytes();
-    if (!extras.add(key, doc_, value, mode)) {
+    // In a body everything is said once and whole.
+    if (!extras.add(key, doc_, value, whole_body_ ? Merge::kLast : mode)) {
         lossy_ = true;
     }
     kept_ -= std::min(before, kept_);

@@ -72,6 +72,14 @@ TEST(Accumulate, ElementsWithAnIndexMerge) {
               R"({"text":"f"},{"index":"0"},{"index":-1}])");
 }
 
+TEST(Accumulate, JoinedElementsNeverMerge) {
+    EXPECT_EQ(merged(Merge::kJoin, {R"({"a":[{"index":0,"x":-1}],"b":"c"})",
+                                    R"({"a":[{"index":0,"x":-2}],"b":"c"})",
+                                    "null", R"({"a":null})"}),
+              R"({"a":[{"index":0,"x":-1},{"index":0,"x":-2}],"b":"c"})");
+    EXPECT_EQ(merged(Merge::kJoin, {"[1]", "[2,3]"}), "[1,2,3]");
+}
+
 TEST(Accumulate, OrderAndErase) {
     Accumulator all;
     json::Document doc;

@@ -89,6 +89,22 @@ TEST(ChatBody, SurvivesBothForms) {
     expect_body_survives(Endpoint::kChat, kFull);
 }
 
+// Fragments are joined in a stream alone: of a body each element is whole.
+TEST(ChatBody, ElementsOfOneIndexStayApart) {
+    const std::string details =
+        R"([{"type":"t","index":0,"text":"a"},{"type":"t","index":0,"text":)"
+        R"("b"}])";
+    const std::string body =
+        R"({"choices":[{"index":0,"message":{"role":"assistant",)"
+        R"("content":"x","reasoning_details":)" + details +
+        R"(},"finish_reason":"stop"}]})";
+    auto answer = read_json(Endpoint::kChat, body);
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(value_of(json_of(*answer)), value_of(body));
+    EXPECT_NE(sse_of(*answer).find(details), std::string::npos)
+        << sse_of(*answer);
+}
+
 TEST(ChatBody, NumbersKeepTheirText) {
     auto answer = read_json(Endpoint::kChat, kFull);
     ASSERT_TRUE(answer.ok());

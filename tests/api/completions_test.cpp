@@ -64,6 +64,27 @@ TEST(Completions, Stream) {
     expect_stream_survives(Endpoint::kCompletions, kStream);
 }
 
+// A token may be called "index", and its probability be 1: what is said of two
+// tokens is never one element.
+TEST(Completions, TokensCalledIndexStayApart) {
+    const std::string stream = stream_of({
+        R"({"choices":[{"text":"a","index":0,"logprobs":{"tokens":["index"],
+            "token_logprobs":[0],"top_logprobs":[{"index":0,"the":-9}]}}]})",
+        R"({"choices":[{"text":"b","index":0,"logprobs":{"tokens":["index"],
+            "token_logprobs":[0],"top_logprobs":[{"index":0,"a":-8}]},
+            "finish_reason":"stop"}]})",
+    });
+    Followed got = follow(Endpoint::kCompletions, stream);
+    const char* const wanted =
+        R"({"choices":[{"text":"ab","index":0,"logprobs":{
+            "tokens":["index","index"],"token_logprobs":[0,0],
+            "top_logprobs":[{"index":0,"the":-9},{"index":0,"a":-8}]},
+            "finish_reason":"stop"}]})";
+    EXPECT_EQ(value_of(json_of(got.answer())), value_of(wanted));
+    expect_stream_survives(Endpoint::kCompletions, stream);
+    expect_body_survives(Endpoint::kCompletions, wanted);
+}
+
 TEST(Completions, ReplayHasNoRoleAndEndsWithItsReason) {
     auto answer = read_json(Endpoint::kCompletions, kBody);
     ASSERT_TRUE(answer.ok());
