@@ -2,8 +2,8 @@
 // best one is chosen at run time. All take rows of floats or bytes whose
 // width is a multiple of kLane, with zeros behind what the model has.
 //
-// The integer products are exact and equal for all kernels: bytes are
-// widened where vpmaddubsw would saturate. Floats differ in the last bits.
+// The integer products are exact and equal for all kernels, by signs and
+// magnitudes where vpmaddubsw would saturate. Floats differ in the last bits.
 //
 // Threads: functions without state. Memory: 64-byte aligned rows.
 #pragma once
@@ -30,7 +30,8 @@ struct ByteRows {
 };
 
 // Weights in panels of kLane outputs. In a panel, int8: for each 4 inputs,
-// each output's 4 bytes; float: for each input, each output's number.
+// each output's 4 bytes, -127 to 127; float: for each input, each output's
+// number.
 struct Weights {
     const int8_t* bytes;    // either these
     const float* floats;    // or these

@@ -64,79 +64,125 @@ struct Simd {
 
 #include "src/semantic/vector_math.hpp"
 
-// One vector holds 4 outputs as pairs of sums: bytes are widened to 16 bits
-// and vpmaddwd adds two neighbours, which cannot overflow.
-constexpr size_t kVectors = 2;
-constexpr size_t kStep = kVectors * 4;  // outputs
+constexpr size_t kRows = 4;     // of a block, at the most
+constexpr size_t kVectors = 2;  // of a block's outputs
+constexpr size_t kStep = kVectors * 8;
+constexpr int32_t kMiddle = 128;
 
 template <size_t R>
-LLM_INLINE inline void finish(const __m256i (&sums)[R][kVectors],
-                              const ByteRows& rows, size_t row,
-                              const Weights& w, size_t column, float* out) {
-    __m256i sum = _mm256_loadu_si256(
-        reinterpret_cast<const __m256i*>(w.sum + column));
-    __m256 scale = _mm256_loadu_ps(w.scale + column);
-    __m256 bias = _mm256_loadu_ps(w.bias + column);
-    for (size_t r = 0; r < R; r++) {
-        // [0 1 4 5 | 2 3 6 7] after adding the pairs
-        __m256i all = _mm256_permute4x64_epi64(
-            _mm256_hadd_epi32(sums[r][0], sums[r][1]), 0xd8);
-        __m256i zero = _mm256_set1_epi32(rows.zero[row + r]);
-        __m256i exact =
-            _mm256_sub_epi32(all, _mm256_mullo_epi32(zero, sum));
-        __m256 factor =
-            _mm256_mul_ps(scale, _mm256_set1_ps(rows.scale[row + r]));
-        _mm256_storeu_ps(
-            out + (row + r) * w.outputs + column,
-            _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), factor, bias));
-    }
+using Sums = __m256i[R][kVectors];
+
+LLM_INLINE inline __m256i load_bytes(const void* at) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(at));
+}
+
+// Four inputs of a row in each lane, as signed bytes: less kMiddle.
+LLM_INLINE inline __m256i four_inputs(const uint8_t* at) {
+    int32_t four;
+    std::memcpy(&four, at, sizeof(four));
+    return _mm256_xor_si256(_mm256_set1_epi32(four),
+                            _mm256_set1_epi8(-kMiddle));
+}
+
+// sum += the four products of each lane. Magnitudes times weights with the
+// input's sign: 2 * 128 * 127 is within 16 bits, where plain bytes up to 255
+// would saturate. The addition is _mm256_add_epi32; with the intrinsic, or in
+// another order, gcc 12 moves sums through more registers and the stack.
+LLM_INLINE inline void add_products(__m256i& sum, __m256i inputs,
+                                    __m256i magnitudes, __m256i weights) {
+    __m256i pairs = _mm256_maddubs_epi16(
+        magnitudes, _mm256_sign_epi8(weights, inputs));
+    __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    asm volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(fours));
 }
 
 template <size_t R>
+LLM_INLINE inline void finish(const Sums<R>& sums, const ByteRows& rows,
+                              size_t row, const Weights& w, size_t column,
+                              float* out) {
+    each<kVectors>([&](auto n) LLM_INLINE {
+        size_t at = column + n * 8;
+        __m256i sum = load_bytes(w.sum + at);
+        __m256 scale = _mm256_loadu_ps(w.scale + at);
+        __m256 bias = _mm256_loadu_ps(w.bias + at);
+        each<R>([&](auto r) LLM_INLINE {
+            __m256i zero = _mm256_set1_epi32(rows.zero[row + r] - kMiddle);
+            __m256i exact =
+                _mm256_sub_epi32(sums[r][n], _mm256_mullo_epi32(zero, sum));
+            __m256 factor =
+                _mm256_mul_ps(scale, _mm256_set1_ps(rows.scale[row + r]));
+            _mm256_storeu_ps(
+                out + (row + r) * w.outputs + at,
+                _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), factor, bias));
+        });
+    });
+}
+
+// What a block fetches on its way, of the panel that comes next: `step`
+// bytes with each four inputs, a line of memory at the most.
+struct Ahead {
+    const char* at;
+    size_t step;
+};
+
+// R rows times kStep outputs.
+template <size_t R>
 void byte_block(const ByteRows& rows, size_t row, const Weights& w,
-                size_t column, float* out) {
-    const int8_t* panel = w.bytes + column / kLane * kLane * w.inputs
-                          + column % kLane * 4;
-    const uint8_t* from = rows.data + row * w.inputs;
-    __m256i sums[R][kVectors];
-    LLM_UNROLL
-    for (size_t r = 0; r < R; r++) {
-        LLM_UNROLL
-        for (size_t n = 0; n < kVectors; n++) {
+                size_t column, Ahead ahead, float* out) {
+    const int8_t* at = w.bytes + column / kLane * kLane * w.inputs
+                       + column % kLane * 4;
+    size_t inputs = w.inputs;
+    const uint8_t* from = rows.data + row * inputs;
+    Sums<R> sums;
+    each<R>([&](auto r) LLM_INLINE {
+        each<kVectors>([&](auto n) LLM_INLINE {
             sums[r][n] = _mm256_setzero_si256();
-        }
-    }
-    for (size_t k = 0; k < w.inputs; k += 4) {
-        const int8_t* at = panel + k * kLane;
+        });
+    });
+    for (const uint8_t* end = from + inputs; from < end; from += 4) {
+        _mm_prefetch(ahead.at, _MM_HINT_T0);
         __m256i b[kVectors];
-        LLM_UNROLL
-        for (size_t n = 0; n < kVectors; n++) {
-            b[n] = _mm256_cvtepi8_epi16(_mm_loadu_si128(
-                reinterpret_cast<const __m128i*>(at + n * 16)));
-        }
-        LLM_UNROLL
-        for (size_t r = 0; r < R; r++) {
-            int32_t four;
-            std::memcpy(&four, from + r * w.inputs + k, sizeof(four));
-            __m256i a = _mm256_cvtepu8_epi16(_mm_set1_epi32(four));
-            LLM_UNROLL
-            for (size_t n = 0; n < kVectors; n++) {
-                sums[r][n] = _mm256_add_epi32(sums[r][n],
-                                              _mm256_madd_epi16(a, b[n]));
-            }
-        }
+        each<kVectors>([&](auto n) LLM_INLINE {
+            b[n] = load_bytes(at + n * 32);
+        });
+        each<R>([&](auto r) LLM_INLINE {
+            __m256i a = four_inputs(from + r * inputs);
+            __m256i magnitudes = _mm256_abs_epi8(a);
+            each<kVectors>([&](auto n) LLM_INLINE {
+                add_products(sums[r][n], a, magnitudes, b[n]);
+            });
+        });
+        at += 4 * kLane;
+        ahead.at += ahead.step;
     }
     finish<R>(sums, rows, row, w, column, out);
 }
 
+using Block = void (*)(const ByteRows&, size_t, const Weights&, size_t,
+                       Ahead, float*);
+constexpr Block kBlocks[] = {nullptr, byte_block<1>, byte_block<2>,
+                             byte_block<3>, byte_block<kRows>};
+
 void product_bytes(const ByteRows& rows, const Weights& w, float* out) {
+    if (rows.rows == 0) {
+        return;
+    }
+    // Blocks of nearly one size: a single row would use each weight that it
+    // loads once. All blocks of a panel together fetch the next one, in the
+    // order in which it lies in memory.
+    size_t blocks = (rows.rows + kRows - 1) / kRows;
+    size_t step = kStep * 4 / blocks;
     for (size_t column = 0; column < w.outputs; column += kStep) {
+        size_t panel = column / kLane * kLane;
+        size_t next = panel + kLane < w.outputs ? panel + kLane : panel;
+        auto ahead = reinterpret_cast<const char*>(w.bytes + next * w.inputs)
+                     + (column - panel) * w.inputs;
         size_t row = 0;
-        for (; row + 4 <= rows.rows; row += 4) {
-            byte_block<4>(rows, row, w, column, out);
-        }
-        for (; row < rows.rows; row++) {
-            byte_block<1>(rows, row, w, column, out);
+        for (size_t i = 0; i < blocks; i++) {
+            size_t size = (rows.rows - row) / (blocks - i);
+            kBlocks[size](rows, row, w, column, {ahead, step}, out);
+            row += size;
+            ahead += step * (w.inputs / 4);
         }
     }
 }

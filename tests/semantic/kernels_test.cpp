@@ -41,7 +41,8 @@ DenseLayer random_layer(size_t outputs, size_t inputs) {
     return layer;
 }
 
-// The greatest sums there are: every byte 255, every weight 127 or -127.
+// The greatest sums there are: a row's bytes all 255 or all 0, every weight
+// 127 or -127.
 TEST_P(EachKernel, ByteProductsDoNotSaturate) {
     constexpr size_t kInputs = 1536;
     DenseLayer layer(kLane, kInputs);
@@ -52,17 +53,19 @@ TEST_P(EachKernel, ByteProductsDoNotSaturate) {
         }
     }
     Matrix matrix(layer, Precision::kInt8);
-    std::vector<uint8_t> bytes(3 * kInputs, 255);
-    float scale[3] = {1, 1, 1};
-    int32_t zero[3] = {0, 255, 100};
-    std::vector<float> out(3 * kLane);
-    GetParam()->product_bytes({bytes.data(), scale, zero, 3, kInputs},
+    std::vector<uint8_t> bytes(4 * kInputs, 255);
+    std::fill(bytes.begin() + 3 * kInputs, bytes.end(), uint8_t{0});
+    float scale[4] = {1, 1, 1, 1};
+    int32_t zero[4] = {0, 255, 100, 255};
+    std::vector<float> out(4 * kLane);
+    GetParam()->product_bytes({bytes.data(), scale, zero, 4, kInputs},
                               matrix.view(), out.data());
-    for (size_t row = 0; row < 3; row++) {
+    for (size_t row = 0; row < 4; row++) {
         for (size_t n = 0; n < kLane; n++) {
             double weight = n % 2 == 1 ? -127 : n % 4 == 2 ? 0 : 127;
             EXPECT_EQ(out[row * kLane + n],
-                      weight * kInputs * (255 - zero[row]));
+                      weight * kInputs
+                          * (bytes[row * kInputs] - zero[row]));
         }
     }
 }
