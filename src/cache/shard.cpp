@@ -234,12 +234,17 @@ void Shard::into_bucket(uint32_t chunk) {
 
 void Shard::off_bucket(uint32_t chunk) {
     Bucket& from = bucket(hash(slot(chunk).digest));
-    uint32_t* link = &from.first;
-    while (*link != chunk && *link != kNoChunk) {
-        link = &slot(*link).next_in_bucket;
-    }
-    if (*link == chunk) {
-        *link = slot(chunk).next_in_bucket;
+    uint32_t next = slot(chunk).next_in_bucket;
+    if (from.first == chunk) {
+        from.first = next;
+    } else {
+        uint32_t before = from.first;
+        while (before != kNoChunk && slot(before).next_in_bucket != chunk) {
+            before = slot(before).next_in_bucket;
+        }
+        if (before != kNoChunk) {
+            slot(before).next_in_bucket = next;
+        }
     }
     if (from.first == kNoChunk) {
         from.marks = 0;

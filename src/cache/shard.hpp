@@ -52,7 +52,9 @@ struct KeyHash {
     uint32_t shard;
     uint32_t bucket;
 
-    uint32_t mark() const { return 1u << (bucket & 31); }
+    uint16_t mark() const {
+        return static_cast<uint16_t>(1u << (bucket & 15));
+    }
 };
 struct HashKey {
     uint64_t mask;

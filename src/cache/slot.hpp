@@ -85,10 +85,12 @@ static_assert(std::is_trivially_copyable_v<Slot>);
 // A chain of entries by Slot::next_in_bucket, and a filter over it: a key whose
 // mark is not set has no entry here, so that most look-ups that find nothing
 // touch no slot. A mark may outlive its entry until the bucket is empty.
-struct Bucket {
+struct [[gnu::packed]] Bucket {
     uint32_t first;  // head chunk or kNoChunk
-    uint32_t marks;  // one of 32 for each entry that came, KeyHash::mark()
+    uint16_t marks;  // one of 16 for each entry that came, KeyHash::mark()
 };
+
+static_assert(sizeof(Bucket) == 6);
 
 inline constexpr Bucket kEmptyBucket = {kNoChunk, 0};
 

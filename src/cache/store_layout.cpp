@@ -55,8 +55,12 @@ Geometry geometry(uint64_t region, uint64_t max_entry) {
         shards /= 2;
     }
     uint64_t size = (region - head) / shards / shm::kAlign * shm::kAlign;
-    // A chunk with its link and its share of a bucket is 133 bytes.
-    uint64_t chunks = std::min<uint64_t>(size / 133, kNoChunk - 64);
+    // Each with its link and its share of a bucket.
+    constexpr uint64_t kOneBucketsBytes =
+        kChunksPerBucket * (kChunkSize + 4) + sizeof(Bucket);
+    uint64_t chunks = std::min<uint64_t>(
+        size / kOneBucketsBytes * kChunksPerBucket + kChunksPerBucket,
+        kNoChunk - 64);
     while (shard_size(chunks) > size) {
         chunks--;
     }

@@ -113,7 +113,8 @@ public:
         double slot = sizeof(cache::Slot);
         double slack = chunks * cache::kChunkSize / n - stored - slot;
         double links = chunks * sizeof(uint32_t) / n;
-        double buckets = links / cache::kChunksPerBucket;
+        double buckets =
+            chunks * sizeof(cache::Bucket) / cache::kChunksPerBucket / n;
         double vector = static_cast<double>(index.bytes_used) / n;
         // Buckets and marks of the index's own units.
         double units = static_cast<double>(index.bytes_used / kUnitSize)
