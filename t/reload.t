@@ -180,8 +180,13 @@ sub load {
     ok $made->{good} > 100, "$made->{good} answers while workers were killed";
     my $lost = $made->{all} - $made->{good};
     ok $lost <= 12 * 3, "$lost requests died with them";
-    my $counted = total($t, 'llm_requests_total');
-    # A worker can die between an answer's last byte and its count.
+    # A worker can die between an answer's last byte and its count; one that
+    # lives may not have come to it when another one is asked here.
+    my $counted;
+    wait_until {
+        $counted = total($t, 'llm_requests_total');
+        $counted >= $made->{good} - 12;
+    };
     ok $counted >= $made->{good} - 12 && $counted <= $made->{all},
         "counted once: $counted of $made->{good} to $made->{all}";
     is total($t, 'llm_cache_corrupt_total'), 0, 'nothing corrupt';
@@ -195,8 +200,10 @@ sub load {
     is_deeply \%seen, { hit => 200 }, 'no lock is lost: all is stored and found';
     # The last request is counted once it is logged, maybe by another worker
     # than the one that is asked here.
-    wait_until { total($t, 'llm_requests_total') == $counted + 400 };
-    is total($t, 'llm_requests_total'), $counted + 400, 'counters go on';
+    wait_until { total($t, 'llm_requests_total') >= $counted + 400 };
+    my $now = total($t, 'llm_requests_total');
+    ok $now >= $counted + 400 && $now <= $made->{all} + 400,
+        "counters go on: $now";
 }
 
 # ---- an upgrade of the binary (fault case 66) -------------------------------
