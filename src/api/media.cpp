@@ -4,23 +4,23 @@ namespace llm::api {
 namespace {
 
 struct Known {
-    Bytes type;  // as it is written
+    Bytes type;
     Media media;
 };
 
 constexpr Known kKnown[] = {
-    {"\"image_url\"", Media::kImage},
-    {"\"input_image\"", Media::kImage},
-    {"\"image\"", Media::kImage},
-    {"\"computer_screenshot\"", Media::kImage},
-    {"\"input_audio\"", Media::kSound},
-    {"\"audio\"", Media::kSound},
-    {"\"audio_url\"", Media::kSound},
-    {"\"file\"", Media::kFile},
-    {"\"input_file\"", Media::kFile},
-    {"\"document\"", Media::kFile},
-    {"\"video_url\"", Media::kFile},
-    {"\"video\"", Media::kFile},
+    {"image_url", Media::kImage},
+    {"input_image", Media::kImage},
+    {"image", Media::kImage},
+    {"computer_screenshot", Media::kImage},
+    {"input_audio", Media::kSound},
+    {"audio", Media::kSound},
+    {"audio_url", Media::kSound},
+    {"file", Media::kFile},
+    {"input_file", Media::kFile},
+    {"document", Media::kFile},
+    {"video_url", Media::kFile},
+    {"video", Media::kFile},
 };
 
 }  // namespace
@@ -30,9 +30,11 @@ Media media_of(const json::Document& doc, json::NodeId part) {
     if (!doc.is(type, json::Type::kString)) {
         return Media::kNone;
     }
-    Bytes raw = doc.raw(type);
+    // An upstream reads escapes too.
+    std::string scratch;
+    Bytes name = doc.string(type, scratch);
     for (const Known& known : kKnown) {
-        if (known.type == raw) {
+        if (known.type == name) {
             return known.media;
         }
     }

@@ -295,8 +295,10 @@ bool Reader::read_service_tier(NodeId) {
 }
 
 bool Reader::read_modalities(NodeId value) {
+    std::string scratch;
     for (NodeId one : doc_.children(value)) {
-        request.speaks = request.speaks || doc_.raw(one) == "\"audio\"";
+        request.speaks =
+            request.speaks || doc_.string(one, scratch) == "audio";
     }
     return true;
 }

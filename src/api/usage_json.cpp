@@ -105,8 +105,14 @@ void clamp(int64_t& part, int64_t whole, bool& absurd) {
 
 Service read_service(const Document& doc, NodeId object) {
     const NodeId member = doc.find(object, "service_tier");
-    return doc.is(member, Type::kString) ? service_of(doc.raw(member))
-                                         : Service::kUnsaid;
+    if (!doc.is(member, Type::kString)) {
+        return Service::kUnsaid;
+    }
+    std::string scratch;
+    std::string raw = "\"";
+    raw += doc.string(member, scratch);
+    raw += '"';
+    return service_of(raw);
 }
 
 Service service_of(Bytes raw) {

@@ -24,6 +24,22 @@ int64_t output_of(int64_t each, int64_t choices) {
     return each > kMostOutput / choices ? kMostOutput : each * choices;
 }
 
+// The JSON text has an escape for one of the signs that "cache_control" and
+// "1h" are made of. Those of other signs are common ("<", umlauts).
+bool escapes_mark(Bytes text) {
+    constexpr Bytes kEscape = "\\u00";
+    for (size_t at = text.find(kEscape); at != Bytes::npos;
+         at = text.find(kEscape, at)) {
+        at += kEscape.size();
+        Bytes digits = text.substr(at, 2);
+        if (digits == "31" || digits.starts_with('5')
+            || digits.starts_with('6') || digits.starts_with('7')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<api::ApiError> Exchange::admit(Now now) {
@@ -71,6 +87,9 @@ price::Rate Exchange::cache_write(
     if (price == nullptr || !has_document()
         || std::none_of(price->tiers.begin(), price->tiers.end(), dearer)) {
         return price::kInput;
+    }
+    if (escapes_mark(bytes_)) {
+        return price::kCacheWrite1h;
     }
     if (bytes_.find("\"cache_control\"") == Bytes::npos) {
         bool ours = plan_.provider_cache

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/api/media.hpp"
+
 namespace llm::tokens {
 namespace {
 
@@ -18,11 +20,6 @@ constexpr uint64_t kPerRole = 1;  // where the request does not spell it
 constexpr uint64_t kPerAnswer = 3;
 
 constexpr Bytes kTextTypes[] = {"text", "input_text", "output_text"};
-constexpr Bytes kMediaTypes[] = {
-    "image_url", "input_image", "image", "input_audio", "audio",
-    "audio_url", "file", "input_file", "document", "video_url", "video",
-    "computer_screenshot",
-};
 // Members that say what something is and not what it says.
 constexpr Bytes kLabels[] = {
     "type", "id", "tool_call_id", "tool_use_id", "call_id", "status",
@@ -83,7 +80,7 @@ void Walk::part(NodeId value) {
     NodeId said = doc_.find(value, "text");
     if (is_one_of(kind, kTextTypes) && doc_.is(said, Type::kString)) {
         text(said);
-    } else if (!is_one_of(kind, kMediaTypes)) {
+    } else if (api::media_of(doc_, value) == api::Media::kNone) {
         leave(value);
     }
 }

@@ -28,6 +28,8 @@ TEST(MediaTokens, OfEachKind) {
     EXPECT_EQ(of(image + "," + low, "claude-x"), 2u * 4784);
     EXPECT_EQ(of(low, "gpt-4.1-nano"), 3779u);
     EXPECT_EQ(of(image + "," + high, "gpt-5.4"), 14400u + 3779);
+    EXPECT_EQ(of(R"({"type":"image\u005furl","image_url":{"url":"u"}})"),
+              85u + 8 * 170);
     EXPECT_EQ(of(R"({"type":"file","file":{"file_id":"f"}})"), 8192u);
     EXPECT_EQ(of(R"({"type":"tool_result","content":[)"
                  R"({"type":"image","source":{"data":"A"}}]})",
