@@ -10,6 +10,15 @@ constexpr Bytes kGood[] = {"stop",     "tool_calls",    "function_call",
                            "end_turn", "stop_sequence", "tool_use",
                            "completed"};
 
+bool has_message(const Choice& choice) {
+    return !choice.role.empty() || choice.content_null ||
+           !choice.message_extra.empty() ||
+           std::any_of(choice.blocks.begin(), choice.blocks.end(),
+                       [](const Block& block) {
+                           return block.type != "text";
+                       });
+}
+
 }  // namespace
 
 bool ends_well(Bytes finish_reason) {
@@ -24,6 +33,13 @@ Bytes Answer::finish_reason() const {
         }
     }
     return choices.empty() ? Bytes() : Bytes(choices.front().finish_reason);
+}
+
+bool Answer::has_messages() const {
+    if (endpoint != Endpoint::kCompletions) {
+        return endpoint == Endpoint::kChat;
+    }
+    return std::any_of(choices.begin(), choices.end(), has_message);
 }
 
 bool Answer::finished_well() const {

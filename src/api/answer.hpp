@@ -92,6 +92,8 @@ struct Answer {
 
     // The first choice's reason, the worst one where choices differ.
     Bytes finish_reason() const;
+    // Chat, and completions whose choices are messages as chat's.
+    bool has_messages() const;
     // Every choice ends_well(); embeddings: has data.
     bool finished_well() const;
 };

@@ -1,12 +1,7 @@
-// Reads OpenAI chat completions, body and stream.
-//
-// One block for each member of the message that is text (reasoning_content,
-// reasoning, content, refusal) and one for each tool call, in this order
-// whatever the order of the bytes was: a body has no other, so that a body
-// and a stream of the same answer give the same blocks.
+#include "src/api/chat_reader.hpp"
+
 #include <algorithm>
 
-#include "src/api/chunk_reader.hpp"
 #include "src/api/protocols.hpp"
 
 namespace llm::api {
@@ -18,39 +13,9 @@ namespace {
 
 constexpr size_t kMaxTools = 1024;
 
-class ChatReader final : public ChunkReader {
-public:
-    explicit ChatReader(size_t max_bytes)
-        : ChunkReader(Endpoint::kChat, max_bytes) {}
+}  // namespace
 
-protected:
-    bool read_part(size_t choice, Bytes key, NodeId value) override;
-    Bytes object_name(Bytes name) const override {
-        return name == "chat.completion.chunk" ? "chat.completion" : name;
-    }
-    void finish(Choice& choice) const override;
-
-private:
-    void read_delta(size_t at, Bytes key, NodeId value);
-    void read_text(size_t at, Block::Kind kind, Bytes key, NodeId value);
-    void read_tools(size_t at, NodeId calls);
-    void read_tool(size_t at, NodeId call, size_t position);
-    int64_t tool_index(size_t at, NodeId call, size_t position);
-    // The member says what neither the position nor the order does.
-    bool is_sparse(int64_t index, size_t position, NodeId member) const {
-        uint64_t said = 0;
-        return index != static_cast<int64_t>(position) &&
-               parse_decimal(doc_.raw(member), said) &&
-               said == static_cast<uint64_t>(index);
-    }
-    Block* tool_at(size_t at, int64_t index, size_t& rank);
-    void read_function(Block& block, Tool& tool, NodeId function);
-    Block* legacy_at(size_t at);
-    void read_legacy_call(size_t at, NodeId call);
-    void add_fragment(std::string& text, NodeId value);
-};
-
-bool ChatReader::read_part(size_t at, Bytes key, NodeId value) {
+bool ChatReader::read_part(size_t at, NodeId, Bytes key, NodeId value) {
     if (key != (whole_body() ? Bytes("message") : Bytes("delta"))) {
         // A whole message inside a stream has no place in a body.
         lossy_ |= key == "message" && !doc_.is(value, Type::kNull);
@@ -310,8 +275,6 @@ void ChatReader::finish(Choice& choice) const {
                          return rank(one) < rank(other);
                      });
 }
-
-}  // namespace
 
 Result<Answer> read_json_chat(Bytes body) {
     ChatReader reader(SIZE_MAX);

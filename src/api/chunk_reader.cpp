@@ -223,7 +223,7 @@ void ChunkReader::read_choice(NodeId node) {
     }
     for (const NodeId member : doc_.children(node)) {
         const Bytes key = doc_.key(member);
-        if (key == "index" || read_part(at, key, member)) {
+        if (key == "index" || read_part(at, node, key, member)) {
             continue;
         }
         if (key == "finish_reason") {

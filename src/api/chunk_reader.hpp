@@ -57,8 +57,10 @@ protected:
     ChunkReader(Endpoint endpoint, size_t max_bytes)
         : StreamReader(endpoint, max_bytes) {}
 
-    // One member of a choice; false when it is not the protocol's own.
-    virtual bool read_part(size_t choice, Bytes key, json::NodeId value) = 0;
+    // One member of the choice `node`, the answer's one at `at`; false when it
+    // is not the protocol's own.
+    virtual bool read_part(size_t at, json::NodeId node, Bytes key,
+                           json::NodeId value) = 0;
     // `object` as a body has it: a chunk's own word ends in ".chunk".
     virtual Bytes object_name(Bytes name) const = 0;
     // The choice is whole and its extras are written.

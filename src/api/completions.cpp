@@ -1,7 +1,9 @@
-// OpenAI completions, body and stream: choices of text.
+// OpenAI completions, body and stream: choices of text. Endpoints that fill in
+// the middle of code (/v1/fim/completions) answer with chat's messages: those
+// are read and written as chat's are.
 #include <utility>
 
-#include "src/api/chunk_reader.hpp"
+#include "src/api/chat_reader.hpp"
 #include "src/api/chunk_writer.hpp"
 #include "src/api/protocols.hpp"
 
@@ -12,27 +14,34 @@ using json::Type;
 
 namespace {
 
-class CompletionsReader final : public ChunkReader {
+class CompletionsReader final : public ChatReader {
 public:
     explicit CompletionsReader(size_t max_bytes)
-        : ChunkReader(Endpoint::kCompletions, max_bytes) {}
+        : ChatReader(Endpoint::kCompletions, max_bytes) {}
 
 protected:
-    bool read_part(size_t at, Bytes key, NodeId value) override {
-        if (key != "text") {
-            return false;
+    bool read_part(size_t at, NodeId node, Bytes key,
+                   NodeId value) override {
+        if (key == "text") {
+            return read_plain_text(at, value);
         }
+        // Beside a text that says the same a message is no part of ours.
+        bool has_text = doc_.is(doc_.find(node, "text"), Type::kString);
+        return !has_text && ChatReader::read_part(at, node, key, value);
+    }
+
+private:
+    bool read_plain_text(size_t at, NodeId value) {
         const bool seen =
-            find_block(at, Block::Kind::kText, key) != nullptr;
+            find_block(at, Block::Kind::kText, "text") != nullptr;
         if (doc_.is(value, Type::kString)) {
-            state(at).extra.erase(key);
-            append(at, Block::Kind::kText, key, value);
+            state(at).extra.erase("text");
+            append(at, Block::Kind::kText, "text", value);
             return true;
         }
         lossy_ |= seen && !doc_.is(value, Type::kNull);
         return seen;
     }
-    Bytes object_name(Bytes name) const override { return name; }
 };
 
 Bytes text_of(const Choice& choice) {
@@ -104,11 +113,19 @@ std::unique_ptr<StreamReader> make_completions_reader(size_t max_bytes) {
 }
 
 void write_json_completions(const Answer& answer, std::string& out) {
+    if (answer.has_messages()) {
+        write_json_chat(answer, out);
+        return;
+    }
     write_body(answer, write_choice, out);
 }
 
 void write_sse_completions(const Answer& answer,
                            const StreamOptions& options, std::string& out) {
+    if (answer.has_messages()) {
+        write_sse_chat(answer, options, out);
+        return;
+    }
     ChunkWriter chunks(answer, answer.object, options, out);
     for (const Choice& choice : answer.choices) {
         stream_choice(chunks, choice);

@@ -28,7 +28,7 @@ std::string chunk_head(const Answer& answer) {
     append_text(head, "id", answer.id);
     head += ',';
     append_text(head, "object",
-                answer.endpoint == Endpoint::kChat
+                answer.has_messages()
                     ? Bytes("chat.completion.chunk")
                     : Bytes("text_completion"));
     head += ',';
@@ -38,11 +38,10 @@ std::string chunk_head(const Answer& answer) {
     return head;
 }
 
-void append_choice(std::string& out, Endpoint endpoint, int64_t index) {
+void append_choice(std::string& out, bool messages, int64_t index) {
     out += '{';
     append_count(out, "index", index);
-    out += endpoint == Endpoint::kChat ? R"(,"delta":{})"
-                                       : R"(,"text":"","logprobs":null)";
+    out += messages ? R"(,"delta":{})" : R"(,"text":"","logprobs":null)";
     out += R"(,"finish_reason":"length"})";
 }
 
@@ -54,7 +53,7 @@ void cut_chunks(const Answer& answer, const Usage& usage, bool include_usage,
             continue;
         }
         std::string chunk = head + ",\"choices\":[";
-        append_choice(chunk, answer.endpoint, choice.index);
+        append_choice(chunk, answer.has_messages(), choice.index);
         chunk += include_usage ? "],\"usage\":null}" : "]}";
         sse::append_event(out, "", chunk);
     }

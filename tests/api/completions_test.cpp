@@ -119,6 +119,45 @@ TEST(Completions, OddShapes) {
     EXPECT_TRUE(error->error.has_value());
 }
 
+// /v1/fim/completions answers with chat's messages.
+const std::string kMiddle = stream_of({
+    delta(R"("role":"assistant","content":"")"),
+    delta(R"("content":"def ")"),
+    delta(R"("content":"f():")"),
+    delta(R"("content":" pass")", R"("stop")"),
+});
+
+TEST(Completions, MessagesAreReadAndWrittenAsChats) {
+    Followed got = follow(Endpoint::kCompletions, kMiddle);
+    EXPECT_EQ(got.count(&EventInfo::content), 3);
+    const std::string body =
+        R"({"id":"c1","object":"chat.completion","created":5,"model":"m",
+            "choices":[{"index":0,"message":{"role":"assistant",
+            "content":"def f(): pass"},"finish_reason":"stop"}]})";
+    EXPECT_EQ(value_of(json_of(got.answer())), value_of(body));
+    expect_stream_survives(Endpoint::kCompletions, kMiddle);
+    expect_body_survives(Endpoint::kCompletions, body);
+    auto answer = read_json(Endpoint::kCompletions, body);
+    ASSERT_TRUE(answer.ok());
+    auto as_chat = read_json(Endpoint::kChat, body);
+    EXPECT_EQ(sse_of(*answer), sse_of(*as_chat));
+}
+
+// Some servers say the same in a text and in a delta.
+TEST(Completions, TextComesBeforeADelta) {
+    const std::string stream = stream_of({
+        R"({"choices":[{"index":0,"delta":{"content":"a"},"text":"a"}]})",
+        R"({"choices":[{"index":0,"text":"b","delta":{"content":"b"},
+            "finish_reason":"stop"}]})",
+    });
+    Followed got = follow(Endpoint::kCompletions, stream);
+    EXPECT_TRUE(got.answer().complete);
+    EXPECT_FALSE(got.answer().has_messages());
+    ASSERT_EQ(got.answer().choices.at(0).blocks.size(), 1u);
+    EXPECT_EQ(got.answer().choices[0].blocks[0].text, "ab");
+    EXPECT_EQ(got.count(&EventInfo::content), 2);
+}
+
 TEST(Completions, MalformedEventIsLossy) {
     Followed got = follow(
         Endpoint::kCompletions,

@@ -143,6 +143,21 @@ TEST(StreamCut, Completions) {
     EXPECT_EQ(cuts, 3);
 }
 
+// An endpoint under /completions that answers with chat's messages.
+TEST(StreamCut, CompletionsOfMessages) {
+    std::string stream =
+        chunk(R"({"index":0,"delta":{"role":"assistant","content":"a"},)"
+              R"("finish_reason":null})")
+        + chunk(R"({"index":0,"delta":{"content":"b"},"finish_reason":null})");
+    int cuts = cut_everywhere(
+        Endpoint::kCompletions, stream, [](const Answer& answer, Bytes text) {
+            EXPECT_EQ(answer.choices.back().finish_reason, "length");
+            EXPECT_EQ(answer.object, "chat.completion");
+            EXPECT_EQ(text.find("\"text\""), Bytes::npos) << text;
+        });
+    EXPECT_EQ(cuts, 2);
+}
+
 std::string block_start(int index, const std::string& block) {
     return typed("content_block_start", ",\"index\":" + std::to_string(index)
                                             + ",\"content_block\":" + block);
