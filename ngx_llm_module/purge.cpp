@@ -249,6 +249,12 @@ ngx_int_t purge(ngx_http_request_t* r,
         return complain_to_client(
             r, "say what to purge: id, tag, tenant, model or all");
     }
+    // All or nothing: who is told of an error has purged nothing.
+    for (const Command& command : *commands) {
+        if (command.value.empty()) {
+            return complain_to_client(r, "what to purge is empty");
+        }
+    }
     Job* job = make_job(r);
     if (job == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
