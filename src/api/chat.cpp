@@ -1,6 +1,7 @@
 #include "src/api/chat_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/api/protocols.hpp"
 
@@ -59,9 +60,21 @@ void ChatReader::read_delta(size_t at, Bytes key, NodeId value) {
         }
     } else {
         if (key == "audio" && doc_.is(value, Type::kObject)) {
-            count_content(doc_.raw(value).size());
+            read_sound(at, value);
         }
         add(extra, key, value, Merge::kDelta);
+    }
+}
+
+void ChatReader::read_sound(size_t at, NodeId audio) {
+    count_content(doc_.raw(audio).size());
+    const NodeId data = doc_.find(audio, "data");
+    const Bytes base64 = doc_.is(data, Type::kString)
+                             ? doc_.string(data, scratch_)
+                             : Bytes();
+    if (!base64.empty()) {
+        // What comes behind the padding no decoder reads.
+        lossy_ |= std::exchange(state(at).padded, base64.ends_with('='));
     }
 }
 

@@ -31,6 +31,7 @@ protected:
 
 private:
     void read_delta(size_t at, Bytes key, json::NodeId value);
+    void read_sound(size_t at, json::NodeId audio);
     void read_text(size_t at, Block::Kind kind, Bytes key, json::NodeId value);
     void read_tools(size_t at, json::NodeId calls);
     void read_tool(size_t at, json::NodeId call, size_t position);

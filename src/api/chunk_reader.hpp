@@ -52,6 +52,7 @@ protected:
         Accumulator message_extra;
         std::vector<Tool> tools;  // of the tool calls, in their order
         size_t first_tool = 0;    // their place in blocks
+        bool padded = false;      // sound came whose base64 has ended
     };
 
     ChunkReader(Endpoint endpoint, size_t max_bytes)

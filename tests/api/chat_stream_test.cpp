@@ -515,6 +515,23 @@ TEST(ChatStream, RepeatedMembersDoNotOverflow) {
     EXPECT_TRUE(got.answer().complete);
 }
 
+// Pieces of base64 that end in padding each are not one text together.
+TEST(ChatStream, SoundIsJoinedOnlyWhereItCanBe) {
+    auto complete = [](std::initializer_list<const char*> pieces) {
+        std::vector<std::string> chunks;
+        for (const char* piece : pieces) {
+            chunks.push_back(delta(R"("audio":{"id":"a","data":")" +
+                                   std::string(piece) + "\"}"));
+        }
+        chunks.push_back(delta(R"("audio":{"expires_at":1})", R"("stop")"));
+        return follow(Endpoint::kChat, stream_of(chunks)).answer().complete;
+    };
+    EXPECT_TRUE(complete({"QUJD", "REVG"}));
+    EXPECT_TRUE(complete({"QUJD", "RA==", ""}));
+    EXPECT_FALSE(complete({"QQ==", "Qg=="}));
+    EXPECT_FALSE(complete({"QUI=", "", "QUJD"}));
+}
+
 TEST(ChatStream, LinearInTheNumberOfEvents) {
     const auto begin = std::chrono::steady_clock::now();
     const std::string chunk =
