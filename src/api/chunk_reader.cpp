@@ -38,6 +38,16 @@ void seal_function(const Accumulator& members, Extras& extras) {
     }
 }
 
+// How the members of a choice go on that are no part of its protocol. Some
+// servers say in the other one's word what they say in their own.
+Merge merge_of(Bytes key) {
+    if (key == "text" || key == "delta") {
+        return Merge::kDelta;
+    }
+    return key == "logprobs" || key == "token_ids" ? Merge::kJoin
+                                                   : Merge::kLast;
+}
+
 void compact(Extras& extras) {
     for (Extra& extra : extras) {
         extra.raw = raw::compact(extra.raw);
@@ -229,9 +239,7 @@ void ChunkReader::read_choice(NodeId node) {
         if (key == "finish_reason") {
             take_text(choice(at).finish_reason, state(at).extra, key, member);
         } else {
-            const bool grows = key == "logprobs" || key == "token_ids";
-            add(state(at).extra, key, member,
-                grows ? Merge::kJoin : Merge::kLast);
+            add(state(at).extra, key, member, merge_of(key));
         }
     }
 }

@@ -515,6 +515,19 @@ TEST(ChatStream, RepeatedMembersDoNotOverflow) {
     EXPECT_TRUE(got.answer().complete);
 }
 
+// Some servers say each piece a second time beside its delta.
+TEST(ChatStream, TextBesideDeltasIsJoined) {
+    Followed got = follow(Endpoint::kChat, stream_of({
+        R"({"choices":[{"index":0,"text":"a","delta":{"content":"a"}}]})",
+        R"({"choices":[{"index":0,"text":"b","delta":{"content":"b"}}]})",
+        R"({"choices":[{"index":0,"text":"","delta":{},
+            "finish_reason":"stop"}]})",
+    }));
+    EXPECT_EQ(value_of(json_of(got.answer())), value_of(
+        R"({"choices":[{"index":0,"message":{"content":"ab"},
+            "finish_reason":"stop","text":"ab"}]})"));
+}
+
 // Pieces of base64 that end in padding each are not one text together.
 TEST(ChatStream, SoundIsJoinedOnlyWhereItCanBe) {
     auto complete = [](std::initializer_list<const char*> pieces) {

@@ -156,6 +156,9 @@ TEST(Completions, TextComesBeforeADelta) {
     ASSERT_EQ(got.answer().choices.at(0).blocks.size(), 1u);
     EXPECT_EQ(got.answer().choices[0].blocks[0].text, "ab");
     EXPECT_EQ(got.count(&EventInfo::content), 2);
+    // Who reads the deltas gets all of it, too.
+    EXPECT_NE(sse_of(got.answer()).find(R"("delta":{"content":"ab"})"),
+              std::string::npos);
 }
 
 TEST(Completions, MalformedEventIsLossy) {
