@@ -59,6 +59,43 @@ is_dear('speech', chat => 'audio', model => 'speaking',
 is_dear('priority', chat => 'priority', model => 'fast',
     service_tier => 'priority');
 
+# What is no message, and is read or charged all the same.
+my @long = (description => 'property of the thing ' x 2000);
+my %beside = (
+    chat => {
+        response_format => { type => 'json_schema', json_schema => {
+            name => 'a', schema => { type => 'object', @long } } },
+        prediction => { type => 'content', content => "@long" },
+        documents => [{ text => "@long" }],
+        data_sources => [{ type => 'azure_search', parameters => {
+            role_information => "@long" } }],
+        chat_template => "@long",
+    },
+    responses => {
+        text => { format => { type => 'json_schema', name => 'a',
+            schema => { type => 'object', @long } } },
+        prompt => { id => 'p', variables => { word => "@long" } },
+    },
+    messages => {
+        output_config => { format => { type => 'json_schema',
+            schema => { type => 'object', @long } } },
+        output_format => { type => 'json_schema',
+            schema => { type => 'object', @long } },
+        mcp_servers => [{ type => 'url', name => "@long", url => 'u' }],
+    },
+);
+for my $api (sort keys %beside) {
+    my $maximum = $api eq 'responses' ? 'max_output_tokens' : 'max_tokens';
+    for my $member (sort keys %{ $beside{$api} }) {
+        my %body = (model => 'm', $maximum => 16);
+        $body{$api eq 'responses' ? 'input' : 'messages'} =
+            [{ role => 'user', content => 'w' }];
+        is status_of($api => to_json(\%body)), 200, "$api";
+        $body{$member} = $beside{$api}{$member};
+        is status_of($api => to_json(\%body)), 429, "$api: $member";
+    }
+}
+
 $t->stop;
 is_deeply [$t->complaints], [], 'the error log is clean';
 done_testing;

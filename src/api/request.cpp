@@ -103,6 +103,7 @@ private:
     bool read_modalities(NodeId value);
     bool read_store(NodeId value);
     bool read_tools(NodeId value);
+    bool read_beside(NodeId value);
     bool read_messages(NodeId value);
     bool read_prompt(NodeId value);
     bool read_input(NodeId value);
@@ -132,6 +133,15 @@ const Reader::Known Reader::kKnown[] = {
     {"best_of", kCompletions, &Reader::read_count},
     {"tools", kText, &Reader::read_tools},
     {"functions", kChat, &Reader::read_tools},
+    {"response_format", kChats, &Reader::read_beside},
+    {"prediction", kChat, &Reader::read_beside},
+    {"documents", kChat, &Reader::read_beside},
+    {"data_sources", kChat, &Reader::read_beside},
+    {"chat_template", kChat, &Reader::read_beside},
+    {"chat_template_kwargs", kChat, &Reader::read_beside},
+    {"text", kResponses, &Reader::read_beside},
+    {"output_config", kMessages, &Reader::read_beside},
+    {"output_format", kMessages, &Reader::read_beside},
     {"system", kMessages, &Reader::read_content},
     {"instructions", kResponses, &Reader::read_content},
     {"suffix", kCompletions, &Reader::read_content},
@@ -342,6 +352,13 @@ bool Reader::read_tools(NodeId value) {
     return true;
 }
 
+bool Reader::read_beside(NodeId value) {
+    if (doc_.size(value) > 0 || doc_.is(value, Type::kString)) {
+        request.beside_bytes += doc_.raw(value).size();
+    }
+    return true;
+}
+
 bool Reader::read_messages(NodeId value) {
     if (!doc_.is(value, Type::kArray)) {
         return refuse_type(value, "an array");
@@ -398,6 +415,7 @@ bool Reader::read_effect(NodeId value) {
         return true;
     }
     Bytes key = doc_.key(value);
+    (void) read_beside(value);
     request.background |= key == "background";
     flag(effect_of(request.endpoint, key));
     has_prompt_ |= key == "prompt";

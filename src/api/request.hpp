@@ -76,6 +76,8 @@ struct Request {
     uint64_t other_bytes = 0;    // of UTF-8 sequences beyond ASCII
     uint64_t media_bytes = 0;    // images, audio, files, by value or address
     uint64_t tools_bytes = 0;    // definitions of tools
+    uint64_t beside_bytes = 0;   // schemas of answers, predictions, documents,
+                                 // variables of a stored prompt
     uint64_t input_tokens = 0;   // given as token numbers (prompt, input)
     uint32_t messages = 0;       // or input items, or prompts
 

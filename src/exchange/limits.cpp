@@ -63,6 +63,7 @@ void Exchange::count_prompt() {
     if (counter != counter_) {
         prompt_count_ =
             services_.counting.prompt(*counter, endpoint_, document());
+        prompt_count_.rest.ascii_bytes += request_.beside_bytes;
     }
     counter_ = counter;
 }

@@ -23,7 +23,8 @@ Bytes estimate_reason(End how, const api::Usage& usage) {
 
 TextSize Exchange::prompt_size() const {
     TextSize size;
-    size.ascii_bytes = request_.ascii_bytes + request_.tools_bytes;
+    size.ascii_bytes = request_.ascii_bytes + request_.tools_bytes
+                       + request_.beside_bytes;
     size.other_bytes = request_.other_bytes;
     size += put_in_;
     size.ascii_bytes -= std::min(size.ascii_bytes, taken_out_.ascii_bytes);

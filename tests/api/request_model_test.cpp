@@ -44,5 +44,26 @@ TEST(Request, AModelMayBeMissingWhereItIsKnown) {
     EXPECT_EQ(missing_model().param, "model");
 }
 
+TEST(Request, WhatStandsBesideTheMessagesCounts) {
+    auto beside = [](Endpoint endpoint, Bytes member) {
+        std::string body = R"({"model":"m","messages":[],"input":[],)";
+        body.append(member).append("}");
+        json::Document doc;
+        EXPECT_TRUE(doc.parse(body).ok()) << member;
+        auto request = parse_request(endpoint, doc);
+        EXPECT_TRUE(request.ok()) << member;
+        return request->beside_bytes;
+    };
+    EXPECT_EQ(beside(Endpoint::kChat, R"("response_format":{"type":"a"})"),
+              12u);
+    EXPECT_EQ(beside(Endpoint::kChat, R"("response_format":null)"), 0u);
+    EXPECT_EQ(beside(Endpoint::kResponses, R"("response_format":{"a":1})"),
+              0u);
+    EXPECT_EQ(beside(Endpoint::kResponses, R"("text":{"format":1})"), 12u);
+    EXPECT_EQ(beside(Endpoint::kResponses, R"("background":true)"), 0u);
+    EXPECT_EQ(beside(Endpoint::kResponses, R"("prompt":{"id":"p"})"), 10u);
+    EXPECT_EQ(beside(Endpoint::kMessages, R"("mcp_servers":[1])"), 3u);
+}
+
 }  // namespace
 }  // namespace llm::api

@@ -89,6 +89,7 @@ TEST(Request, ReadsAChat) {
     EXPECT_EQ(r.other_bytes, 4u);
     EXPECT_EQ(r.media_bytes, 0u);
     EXPECT_EQ(r.tools_bytes, 45u);
+    EXPECT_EQ(r.beside_bytes, 0u);
     EXPECT_EQ(p.last_text(), "a\né");
     EXPECT_TRUE(r.ends_with_user);
     EXPECT_EQ(p.at(r.model_span), "\"gpt-4o\"");
