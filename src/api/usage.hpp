@@ -32,6 +32,8 @@ struct Usage {
     int64_t reasoning = 0;        // of output
     int64_t audio_input = 0;      // of input
     int64_t audio_output = 0;     // of output
+    int64_t image_input = 0;      // of input
+    int64_t image_output = 0;     // of output
     Service service = Service::kUnsaid;
     bool absurd = false;          // a number was rejected
     bool estimated = false;       // filled in by us, not by the provider

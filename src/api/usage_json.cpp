@@ -87,10 +87,12 @@ void merge_details(const Document& doc, const Found& found, Usage& into) {
     read_count(doc, doc.find(in, "cache_write_tokens"), into.cache_write,
                absurd);
     read_count(doc, doc.find(in, "audio_tokens"), into.audio_input, absurd);
+    read_count(doc, doc.find(in, "image_tokens"), into.image_input, absurd);
     const NodeId out = found.either(kCompletionDetails, kOutputDetails);
     read_count(doc, doc.find(out, "reasoning_tokens"), into.reasoning,
                absurd);
     read_count(doc, doc.find(out, "audio_tokens"), into.audio_output, absurd);
+    read_count(doc, doc.find(out, "image_tokens"), into.image_output, absurd);
 }
 
 // A part that is larger than its whole would make the rest negative.
@@ -146,6 +148,8 @@ void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     clamp(into.audio_input, into.input, absurd);
     clamp(into.reasoning, into.output, absurd);
     clamp(into.audio_output, into.output, absurd);
+    clamp(into.image_input, into.input, absurd);
+    clamp(into.image_output, into.output, absurd);
 }
 
 }  // namespace llm::api

@@ -42,6 +42,10 @@ constexpr Number kNumbers[] = {
     &api::Usage::cache_write_1h, &api::Usage::reasoning,
     &api::Usage::audio_input,    &api::Usage::audio_output};
 constexpr uint32_t kUsageSize = std::size(kNumbers) + 1;
+// Behind the flags; older writers have none.
+constexpr Number kImages[] = {&api::Usage::image_input,
+                              &api::Usage::image_output};
+constexpr uint32_t kWithImages = kUsageSize + std::size(kImages);
 constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
 constexpr int kService = 2;  // where its two bits begin
@@ -58,7 +62,7 @@ constexpr float kMillion = 1000000;
 
 void pack_usage(Packer& to, const api::Usage& usage) {
     to.number(kUsage);
-    to.array(kUsageSize);
+    to.array(kWithImages);
     for (Number number : kNumbers) {
         to.number(usage.*number);
     }
@@ -66,6 +70,9 @@ void pack_usage(Packer& to, const api::Usage& usage) {
                                    | (usage.estimated ? kEstimated : 0)
                                    | static_cast<uint64_t>(usage.service)
                                          << kService));
+    for (Number number : kImages) {
+        to.number(usage.*number);
+    }
 }
 
 Error corrupt() { return {Errc::kCorrupt, "stored entry is damaged"}; }
@@ -77,15 +84,18 @@ bool read_endpoint(Unpacker& from, api::Endpoint& to) {
            && number <= static_cast<int64_t>(api::Endpoint::kMessages);
 }
 
+bool read_number(Unpacker& from, int64_t& to) {
+    to = from.integer();
+    return to <= api::Usage::kMax && to >= api::Usage::kUnknown;
+}
+
 bool read_usage(Unpacker& from, api::Usage& to) {
     uint32_t size = from.array();
     if (size < kUsageSize) {
         return false;
     }
     for (Number number : kNumbers) {
-        to.*number = from.integer();
-        if (to.*number > api::Usage::kMax
-            || to.*number < api::Usage::kUnknown) {
+        if (!read_number(from, to.*number)) {
             return false;
         }
     }
@@ -93,6 +103,14 @@ bool read_usage(Unpacker& from, api::Usage& to) {
     to.absurd = (flags & kAbsurd) != 0;
     to.estimated = (flags & kEstimated) != 0;
     to.service = static_cast<api::Service>(flags >> kService & 3);
+    if (size >= kWithImages) {
+        for (Number number : kImages) {
+            if (!read_number(from, to.*number)) {
+                return false;
+            }
+        }
+        size -= std::size(kImages);
+    }
     for (uint32_t i = kUsageSize; i < size; i++) {
         from.skip();  // of a newer writer
     }

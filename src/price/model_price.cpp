@@ -10,8 +10,9 @@ using Wide = __int128;
 constexpr int64_t kPicoPerNano = 1000;
 
 // Which rate stands in for one that is not named.
-constexpr Rate kStandIn[kRates] = {kInput, kOutput,     kInput, kInput,
-                                   kCacheWrite, kOutput, kInput, kOutput};
+constexpr Rate kStandIn[kRates] = {kInput,      kOutput, kInput, kInput,
+                                   kCacheWrite, kOutput, kInput, kOutput,
+                                   kInput,      kOutput};
 
 // Parts of a whole, each taking from what is left of it.
 class Rest {
@@ -38,9 +39,11 @@ Counts counts_of(const api::Usage& usage) {
     n[kCacheWrite1h] = written.take(usage.cache_write_1h);
     n[kCacheWrite] = written.left();
     n[kAudioInput] = input.take(usage.audio_input);
+    n[kImageInput] = input.take(usage.image_input);
     n[kInput] = input.left();
     Rest output(usage.output);
     n[kAudioOutput] = output.take(usage.audio_output);
+    n[kImageOutput] = output.take(usage.image_output);
     n[kReasoning] = output.take(usage.reasoning);
     n[kOutput] = output.left();
     return n;
@@ -176,6 +179,7 @@ std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
     int64_t sound = std::clamp<int64_t>(asked.sound, 0, input);
     int64_t out = std::max<int64_t>(
         {tier->rates[kOutput], tier->rates[kReasoning],
+         tier->rates[kImageOutput],
          asked.speaks ? tier->rates[kAudioOutput] : 0});
     return Dearest{Wide{input - sound} * text + Wide{sound} * heard, out};
 }

@@ -9,8 +9,8 @@
 // request is charged by that tier, as the providers do it ("prompts > 200k").
 //
 // Which rate a token takes when the table does not name one: cache reads and
-// writes and audio that of input, 1 h writes that of other writes, reasoning
-// and audio that of output. A tier takes the base's own rate before that.
+// writes, audio and images that of input, 1 h writes that of other writes,
+// reasoning, audio and images that of output. A tier takes the base's own rate before that.
 //
 // A plain value; const use from any thread.
 #pragma once
@@ -33,6 +33,8 @@ enum Rate : uint8_t {
     kReasoning,
     kAudioInput,
     kAudioOutput,
+    kImageInput,
+    kImageOutput,
     kRates,
 };
 
@@ -80,9 +82,9 @@ struct Asked {
 };
 
 // The most that `input` prompt tokens and `output` tokens may cost: the
-// prompt at its own rate or at that of writing, the output at its own or at
-// that of reasoning, each at that of sound where it may be, whichever are
-// dearer. Nothing as above.
+// prompt at its own rate or at that of writing, the output at its own, at that
+// of reasoning or of images, each at that of sound where it may be, whichever
+// are dearer. Nothing as above.
 std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
                                  int64_t output, const Asked& asked = {});
 

@@ -33,6 +33,8 @@ constexpr Name kNames[] = {
     {"output_cost_per_reasoning_token", kReasoning},
     {"input_cost_per_audio_token", kAudioInput},
     {"output_cost_per_audio_token", kAudioOutput},
+    {"input_cost_per_image_token", kImageInput},
+    {"output_cost_per_image_token", kImageOutput},
 };
 
 // Takes the service off the end of a member's name: "", "_priority", "_flex".

@@ -23,12 +23,14 @@ TEST(OpenaiUsage, BothSpellings) {
     for (const char* object : {
              R"({"prompt_tokens":20,"completion_tokens":10,"total_tokens":30,
                  "prompt_tokens_details":{"cached_tokens":8,"audio_tokens":1,
-                 "cache_write_tokens":3},"completion_tokens_details":
-                 {"reasoning_tokens":4,"audio_tokens":2}})",
+                 "cache_write_tokens":3,"image_tokens":5},
+                 "completion_tokens_details":{"reasoning_tokens":4,
+                 "audio_tokens":2,"image_tokens":3}})",
              R"({"input_tokens":20,"output_tokens":10,"total_tokens":30,
                  "input_tokens_details":{"cached_tokens":8,"audio_tokens":1,
-                 "cache_write_tokens":3},"output_tokens_details":
-                 {"reasoning_tokens":4,"audio_tokens":2}})",
+                 "cache_write_tokens":3,"image_tokens":5},
+                 "output_tokens_details":{"reasoning_tokens":4,
+                 "audio_tokens":2,"image_tokens":3}})",
          }) {
         const Usage usage = merged({object});
         EXPECT_EQ(usage.input, 20);
@@ -38,6 +40,8 @@ TEST(OpenaiUsage, BothSpellings) {
         EXPECT_EQ(usage.reasoning, 4);
         EXPECT_EQ(usage.audio_input, 1);
         EXPECT_EQ(usage.audio_output, 2);
+        EXPECT_EQ(usage.image_input, 5);
+        EXPECT_EQ(usage.image_output, 3);
         EXPECT_FALSE(usage.absurd);
         EXPECT_TRUE(usage.known());
     }

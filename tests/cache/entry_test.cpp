@@ -21,6 +21,8 @@ Entry sample() {
     entry.usage.reasoning = 17;
     entry.usage.audio_input = 1;
     entry.usage.audio_output = api::Usage::kMax;
+    entry.usage.image_input = 2;
+    entry.usage.image_output = 3;
     entry.usage.absurd = true;
     entry.usage.service = api::Service::kFlex;
     entry.created_wall_s = 1753357200;
@@ -53,6 +55,8 @@ void expect_equal(const Entry& a, const Entry& b) {
     EXPECT_EQ(a.usage.reasoning, b.usage.reasoning);
     EXPECT_EQ(a.usage.audio_input, b.usage.audio_input);
     EXPECT_EQ(a.usage.audio_output, b.usage.audio_output);
+    EXPECT_EQ(a.usage.image_input, b.usage.image_input);
+    EXPECT_EQ(a.usage.image_output, b.usage.image_output);
     EXPECT_EQ(a.usage.absurd, b.usage.absurd);
     EXPECT_EQ(a.usage.service, b.usage.service);
     EXPECT_EQ(a.usage.estimated, b.usage.estimated);

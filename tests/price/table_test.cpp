@@ -89,6 +89,19 @@ TEST(Table, ChargesEachKindAtItsRate) {
     EXPECT_EQ(*cost_nano(price, usage(200001, 0)), 200001 * int64_t{6000});
 }
 
+TEST(Table, ImagesHaveAPriceOfTheirOwn) {
+    Table table = table_of(R"({"m": {"input_cost_per_token": 1e-6,
+        "output_cost_per_token": 2e-6, "input_cost_per_image_token": 3e-6,
+        "output_cost_per_image_token": 3e-5}})");
+    const ModelPrice& price = *table.find("m");
+    api::Usage u = usage(100, 1300);
+    u.image_input = 40;
+    u.image_output = 1290;
+    EXPECT_EQ(*cost_nano(price, u),
+              60 * 1000 + 40 * 3000 + 10 * 2000 + 1290 * 30000);
+    EXPECT_EQ(*most_nano(price, 0, 100), 100 * 30000);
+}
+
 TEST(Table, PartsNeverExceedTheWhole) {
     const Table table = table_of(kClaude);
     const ModelPrice& price = *table.find("claude");
