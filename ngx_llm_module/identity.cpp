@@ -56,6 +56,29 @@ Credentials credentials(ngx_http_request_t* r) {
     return found;
 }
 
+// "Basic dTpw": whom it names is no matter of ours.
+bool is_of_other_scheme(Bytes authorization) {
+    return token_of(authorization) == authorization
+           && authorization.find(' ') != Bytes::npos;
+}
+
+// The virtual key: of the first header that may have one. Where none has,
+// what stands there is unknown.
+Bytes virtual_key(ngx_http_request_t* r, Bytes otherwise) {
+    Bytes key;
+    auto take = [&key](Bytes value) {
+        key = key.empty() && !is_of_other_scheme(value) ? token_of(value)
+                                                        : key;
+    };
+    each_request_header(r, "authorization", take);
+    for (Bytes name : {"x-api-key", "api-key"}) {
+        each_request_header(r, name, [&key](Bytes value) {
+            key = key.empty() ? value : key;
+        });
+    }
+    return key.empty() ? otherwise : key;
+}
+
 // What tells an upstream or a gateway before it who asks, although it is no
 // credential of the protocols that we speak.
 constexpr Bytes kOtherIdentities[] = {
@@ -150,7 +173,7 @@ std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx) {
         identify_by_credential(r, ctx, found);
         return std::nullopt;
     }
-    Bytes credential = found.first;
+    Bytes credential = virtual_key(r, found.first);
     if (conf.credential != nullptr) {
         ngx_str_t text = ngx_null_string;
         if (ngx_http_complex_value(r, conf.credential, &text) == NGX_OK) {

@@ -91,6 +91,8 @@ subtest 'who is let in' => sub {
         ['api-key',    'api-key' => 'good'],
         ['an empty Bearer beside it', Authorization => 'Bearer ',
             'x-api-key' => 'good'],
+        ['another scheme beside it', Authorization => 'Basic dTpw',
+            'x-api-key' => 'good'],
         ['a later end', Authorization => 'Bearer later'],
     ) {
         my ($name, @headers) = @$case;
