@@ -16,6 +16,37 @@ bool may_use(const Context& ctx, Bytes routed) {
            || (!routed.empty() && key->allows(routed));
 }
 
+// OpenRouter goes on with these where the first one fails, LiteLLM with
+// those: neither the key nor the price of the model says anything of them.
+bool names_further_models(const json::Document& doc) {
+    for (Bytes name : {"models", "fallbacks"}) {
+        json::NodeId member = doc.find(json::kRoot, name);
+        bool nothing = member == json::kNoNode
+                       || doc.is(member, json::Type::kNull)
+                       || (doc.is(member, json::Type::kArray)
+                           && doc.size(member) == 0);
+        if (!nothing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool depends_on_model(Context& ctx) {
+    exchange::Spending* spending = ctx.exchange.spending();
+    return (ctx.key != nullptr && !ctx.key->any_model)
+           || (spending != nullptr && spending->has_budgets());
+}
+
+api::ApiError further_models() {
+    api::ApiError error;
+    error.message = "'models' and 'fallbacks' have no place here: what this "
+                    "request may use and cost depends on 'model'.";
+    error.param = "models";
+    error.code = "further_models";
+    return error;
+}
+
 // Once: a budget that degrades does not change sides.
 ngx_int_t judge_variant(ngx_http_request_t* r, Context& ctx) {
     if (ctx.route.judged) {
@@ -64,6 +95,10 @@ std::optional<api::ApiError> plan_route(ngx_http_request_t* r, Context& ctx,
     }
     if (!exchange.observe() && !may_use(ctx, chosen)) {
         return no_such_model();
+    }
+    if (!exchange.observe() && depends_on_model(ctx)
+        && names_further_models(exchange.document())) {
+        return further_models();
     }
     exchange.plan() = std::move(plan);
     bool renamed = loc_conf(r).route.model_response == kModelRequested;

@@ -273,6 +273,21 @@ subtest 'dry_run, observe, hits, nodes, zones' => sub {
     is $log->{left}, '0.990000000', 'a window of another time zone';
 };
 
+subtest 'models to go on with' => sub {
+    for my $more ([models => ['free', 'whole']], [fallbacks => ['whole']],
+            ["mod\\u0065ls" => ['whole']]) {
+        my $body = $t->body_of('chat', model => 'cheap', max_tokens => 16,
+            more => $more->[1]) =~ s/"more"/"$more->[0]"/r;
+        my ($r) = $t->send_body('chat', $body, '', in => '/last',
+            headers => ['X-Key' => someone]);
+        is $r->status, 400, "$more->[0]: they have other prices";
+        ($r) = $t->send_body('chat', $body, '', in => '/tagged');
+        is $r->status, 200, "$more->[0]: without a budget nobody minds";
+    }
+    my ($r) = one(last => someone, models => [], max_tokens => 16);
+    is $r->status, 200, 'none is none';
+};
+
 subtest 'unknown models' => sub {
     my $before = $t->mock_count;
     my ($r) = one(last => someone, model => 'mystery');

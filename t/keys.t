@@ -25,6 +25,8 @@ my @keys = (
         expires => '2020-01-01T00:00:00Z' },
     { key_sha256 => sha256_hex('later'), name => 'l', tenant => 'acme',
         expires => '2999-01-01T00:00:00+02:00' },
+    { key_sha256 => sha256_hex('some'), name => 's', tenant => 'acme',
+        models => ['gpt*'] },
     { key_sha256 => sha256_hex('off'), name => 'd', tenant => 'acme',
         disabled => JSON::PP::true() },
 );
@@ -99,6 +101,17 @@ subtest 'who is let in' => sub {
         my ($r, $seen) = asked(chat => @headers);
         is $r->status, 200, $name;
         is $seen, 1, "$name goes upstream";
+    }
+};
+
+subtest 'models to go on with' => sub {
+    for my $case ([some => 400, 'another'], [good => 200, 'any'],
+            [some => 200]) {
+        my ($key, $status, @further) = @$case;
+        my $r = $t->post($t->path('chat'), $t->body_of('chat',
+            model => 'gpt-4o', models => \@further),
+            Authorization => "Bearer $key");
+        is $r->status, $status, "$key @further";
     }
 };
 
