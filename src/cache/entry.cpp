@@ -42,7 +42,7 @@ constexpr Number kNumbers[] = {
     &api::Usage::cache_write_1h, &api::Usage::reasoning,
     &api::Usage::audio_input,    &api::Usage::audio_output};
 constexpr uint32_t kUsageSize = std::size(kNumbers) + 1;
-// Behind the flags; older writers have none.
+// Behind the flags, where there were any; older writers have none.
 constexpr Number kImages[] = {&api::Usage::image_input,
                               &api::Usage::image_output};
 constexpr uint32_t kWithImages = kUsageSize + std::size(kImages);
@@ -61,8 +61,9 @@ constexpr size_t kUnpacks = 2048;
 constexpr float kMillion = 1000000;
 
 void pack_usage(Packer& to, const api::Usage& usage) {
+    bool images = usage.image_input != 0 || usage.image_output != 0;
     to.number(kUsage);
-    to.array(kWithImages);
+    to.array(images ? kWithImages : kUsageSize);
     for (Number number : kNumbers) {
         to.number(usage.*number);
     }
@@ -70,8 +71,10 @@ void pack_usage(Packer& to, const api::Usage& usage) {
                                    | (usage.estimated ? kEstimated : 0)
                                    | static_cast<uint64_t>(usage.service)
                                          << kService));
-    for (Number number : kImages) {
-        to.number(usage.*number);
+    if (images) {
+        for (Number number : kImages) {
+            to.number(usage.*number);
+        }
     }
 }
 
