@@ -1,29 +1,11 @@
 #include "src/base/inflate.hpp"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
+
+#include "tests/deflate.hpp"
 
 namespace llm {
 namespace {
-
-constexpr int kGzipBits = 31;
-constexpr int kZlibBits = 15;
-constexpr int kRawBits = -15;
-
-std::string pack(Bytes text, int bits) {
-    z_stream z{};
-    EXPECT_EQ(Z_OK, deflateInit2(&z, 6, Z_DEFLATED, bits, 8,
-                                 Z_DEFAULT_STRATEGY));
-    std::string out(deflateBound(&z, text.size()) + 32, '\0');
-    z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-    z.avail_in = static_cast<uInt>(text.size());
-    z.next_out = reinterpret_cast<Bytef*>(out.data());
-    z.avail_out = static_cast<uInt>(out.size());
-    EXPECT_EQ(Z_STREAM_END, deflate(&z, Z_FINISH));
-    out.resize(z.total_out);
-    deflateEnd(&z);
-    return out;
-}
 
 std::string sample() {
     std::string text;
@@ -59,7 +41,7 @@ TEST(Inflate, EveryCodingAtEverySplit) {
                  {kZlibBits, Coding::kDeflate},
                  {kRawBits, Coding::kDeflate}};
     for (auto form : forms) {
-        std::string packed = pack(text, form.bits);
+        std::string packed = deflated(text, form.bits);
         for (size_t step : {1, 2, 3, 7, 100, 4096, 1000000}) {
             Unpacked got = unpack(packed, form.coding, step);
             EXPECT_TRUE(got.fed) << form.bits << " step " << step;
@@ -70,8 +52,8 @@ TEST(Inflate, EveryCodingAtEverySplit) {
 }
 
 TEST(Inflate, SeveralGzipMembersAreOneBody) {
-    std::string packed = pack("first ", kGzipBits) + pack("", kGzipBits)
-                         + pack("second", kGzipBits);
+    std::string packed = deflated("first ", kGzipBits) + deflated("", kGzipBits)
+                         + deflated("second", kGzipBits);
     for (size_t step : {1, 5, 1000}) {
         Unpacked got = unpack(packed, Coding::kGzip, step);
         EXPECT_TRUE(got.finished);
@@ -80,7 +62,7 @@ TEST(Inflate, SeveralGzipMembersAreOneBody) {
 }
 
 TEST(Inflate, EmptyTextIsABody) {
-    Unpacked got = unpack(pack("", kGzipBits), Coding::kGzip, 1);
+    Unpacked got = unpack(deflated("", kGzipBits), Coding::kGzip, 1);
     EXPECT_TRUE(got.finished);
     EXPECT_EQ("", got.text);
 }
@@ -97,7 +79,7 @@ TEST(Inflate, NothingAtAllIsCutShort) {
 }
 
 TEST(Inflate, EveryCutIsSeen) {
-    std::string packed = pack("a body that is cut somewhere", kGzipBits);
+    std::string packed = deflated("a body that is cut somewhere", kGzipBits);
     for (size_t size = 0; size < packed.size(); ++size) {
         Unpacked got = unpack(Bytes(packed).substr(0, size), Coding::kGzip, 9);
         EXPECT_TRUE(got.fed) << size;
@@ -108,7 +90,7 @@ TEST(Inflate, EveryCutIsSeen) {
 
 TEST(Inflate, FlippedBytesNeverPassAsTheText) {
     std::string text = sample();
-    std::string packed = pack(text, kGzipBits);
+    std::string packed = deflated(text, kGzipBits);
     for (size_t at = 10; at < packed.size(); at += 97) {
         std::string bad = packed;
         bad[at] = static_cast<char>(bad[at] ^ 0x40);
@@ -123,7 +105,7 @@ TEST(Inflate, GarbageIsCorruptAndStaysSo) {
     auto fed = inflater.feed("{\"not\":\"gzip\"}", out);
     ASSERT_FALSE(fed);
     EXPECT_EQ(Errc::kCorrupt, fed.error().code);
-    fed = inflater.feed(pack("good", kGzipBits), out);
+    fed = inflater.feed(deflated("good", kGzipBits), out);
     ASSERT_FALSE(fed);
     EXPECT_EQ(Errc::kCorrupt, fed.error().code);
     EXPECT_FALSE(inflater.finish());
@@ -133,7 +115,7 @@ TEST(Inflate, GarbageIsCorruptAndStaysSo) {
 TEST(Inflate, BytesAfterTheEndAreCorrupt) {
     for (int bits : {kGzipBits, kZlibBits, kRawBits}) {
         Coding coding = bits == kGzipBits ? Coding::kGzip : Coding::kDeflate;
-        Unpacked got = unpack(pack("text", bits) + "tail", coding, 1000);
+        Unpacked got = unpack(deflated("text", bits) + "tail", coding, 1000);
         ASSERT_FALSE(got.fed) << bits;
         EXPECT_EQ(Errc::kCorrupt, got.fed.error().code);
         EXPECT_EQ("text", got.text);
@@ -142,7 +124,7 @@ TEST(Inflate, BytesAfterTheEndAreCorrupt) {
 
 TEST(Inflate, OutputIsCapped) {
     std::string text = sample();
-    std::string packed = pack(text, kGzipBits);
+    std::string packed = deflated(text, kGzipBits);
     Unpacked exact = unpack(packed, Coding::kGzip, 64, {text.size(), 1000});
     EXPECT_TRUE(exact.finished);
     EXPECT_EQ(text, exact.text);
@@ -153,7 +135,7 @@ TEST(Inflate, OutputIsCapped) {
 }
 
 TEST(Inflate, BombIsStoppedEarly) {
-    std::string bomb = pack(std::string(size_t{64} << 20, 'a'), kGzipBits);
+    std::string bomb = deflated(std::string(size_t{64} << 20, 'a'), kGzipBits);
     Inflater inflater(Coding::kGzip, {size_t{1} << 30, 100});
     std::string out;
     auto fed = inflater.feed(Bytes(bomb).substr(0, 2000), out);
@@ -163,7 +145,7 @@ TEST(Inflate, BombIsStoppedEarly) {
 }
 
 TEST(Inflate, MovedInflaterGoesOn) {
-    std::string packed = pack(sample(), kZlibBits);
+    std::string packed = deflated(sample(), kZlibBits);
     std::string out;
     Inflater first(Coding::kDeflate, {});
     EXPECT_TRUE(first.feed(Bytes(packed).substr(0, 1000), out));

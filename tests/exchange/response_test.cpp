@@ -1,9 +1,9 @@
 #include "src/exchange/response.hpp"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "src/sse/parser.hpp"
+#include "tests/deflate.hpp"
 
 namespace llm::exchange {
 namespace {
@@ -16,27 +16,12 @@ constexpr Bytes kAnswer =
     R"("finish_reason":"stop"}],"usage":{"prompt_tokens":3,)"
     R"("completion_tokens":2,"total_tokens":5}})";
 constexpr Bytes kDelta =
-    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello\"}}]}\n\n";
+    "data: {\"choices\":[{\"index\":0,"
+    "\"delta\":{\"content\":\"Hello\"}}]}\n\n";
 constexpr Bytes kStop =
     "data: {\"choices\":[{\"index\":0,\"delta\":{},"
     "\"finish_reason\":\"stop\"}]}\n\n";
 constexpr Bytes kDone = "data: [DONE]\n\n";
-
-std::string gzip(Bytes text) {
-    z_stream z{};
-    EXPECT_EQ(Z_OK, deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8,
-                                 Z_DEFAULT_STRATEGY));
-    std::string out(deflateBound(&z, text.size()) + 32, '\0');
-    z.next_in =
-        reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-    z.avail_in = static_cast<uInt>(text.size());
-    z.next_out = reinterpret_cast<Bytef*>(out.data());
-    z.avail_out = static_cast<uInt>(out.size());
-    EXPECT_EQ(Z_STREAM_END, deflate(&z, Z_FINISH));
-    out.resize(z.total_out);
-    deflateEnd(&z);
-    return out;
-}
 
 ResponseHead head_of(Bytes type, int status = 200) {
     ResponseHead head;
@@ -103,12 +88,16 @@ TEST(Response, JsonInPieces) {
     expect_answer(response);
 }
 
-TEST(Response, EncodedJsonIsReadButNotPlain) {
+Response begun_in_gzip(const std::string& sent) {
     ResponseHead head = head_of("application/json");
     head.content_encoding = "gzip";
-    std::string sent = gzip(kAnswer);
     head.content_length = static_cast<int64_t>(sent.size());
-    Response response = begun(head);
+    return begun(head);
+}
+
+TEST(Response, EncodedJsonIsReadButNotPlain) {
+    std::string sent = deflated(kAnswer, kGzipBits);
+    Response response = begun_in_gzip(sent);
     EXPECT_FALSE(response.is_plain());
     EXPECT_FALSE(response.add_json(response.decode(sent)));
     EXPECT_FALSE(response.ends_within_encoding());
@@ -117,11 +106,9 @@ TEST(Response, EncodedJsonIsReadButNotPlain) {
 }
 
 TEST(Response, EncodingThatIsCutIsNoAnswer) {
-    ResponseHead head = head_of("application/json");
-    head.content_encoding = "gzip";
-    std::string sent = gzip(kAnswer);
+    std::string sent = deflated(kAnswer, kGzipBits);
+    Response response = begun_in_gzip(sent);
     sent.resize(sent.size() - 9);
-    Response response = begun(head);
     (void) response.add_json(response.decode(sent));
     EXPECT_TRUE(response.ends_within_encoding());
     end_json(response);
