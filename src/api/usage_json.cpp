@@ -103,27 +103,29 @@ void clamp(int64_t& part, int64_t whole, bool& absurd) {
     }
 }
 
+Service service_of_word(Bytes word) {
+    if (word == "auto") {
+        return Service::kUnsaid;
+    }
+    return word == "priority" ? Service::kPriority
+           : word == "flex"   ? Service::kFlex
+                              : Service::kStandard;
+}
+
 }  // namespace
 
 Service read_service(const Document& doc, NodeId object) {
     const NodeId member = doc.find(object, "service_tier");
-    if (!doc.is(member, Type::kString)) {
-        return Service::kUnsaid;
-    }
     std::string scratch;
-    std::string raw = "\"";
-    raw += doc.string(member, scratch);
-    raw += '"';
-    return service_of(raw);
+    return doc.is(member, Type::kString)
+               ? service_of_word(doc.string(member, scratch))
+               : Service::kUnsaid;
 }
 
 Service service_of(Bytes raw) {
-    if (!raw.starts_with('"') || raw == "\"auto\"") {
-        return Service::kUnsaid;
-    }
-    return raw == "\"priority\"" ? Service::kPriority
-           : raw == "\"flex\""   ? Service::kFlex
-                                 : Service::kStandard;
+    return raw.starts_with('"')
+               ? service_of_word(raw.substr(1, raw.size() - 2))
+               : Service::kUnsaid;
 }
 
 void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {

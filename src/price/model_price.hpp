@@ -10,7 +10,8 @@
 //
 // Which rate a token takes when the table does not name one: cache reads and
 // writes, audio and images that of input, 1 h writes that of other writes,
-// reasoning, audio and images that of output. A tier takes the base's own rate before that.
+// reasoning, audio and images that of output. A tier takes the base's own rate
+// before that.
 //
 // A plain value; const use from any thread.
 #pragma once
