@@ -62,8 +62,8 @@ bool is_of_other_scheme(Bytes authorization) {
            && authorization.find(' ') != Bytes::npos;
 }
 
-// The virtual key: of the first header that may have one. Where none has,
-// what stands there is unknown.
+// The virtual key where another scheme stands first: of the first header that
+// may have one. Where none has, what stands there is unknown.
 Bytes virtual_key(ngx_http_request_t* r, Bytes otherwise) {
     Bytes key;
     auto take = [&key](Bytes value) {
@@ -173,7 +173,9 @@ std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx) {
         identify_by_credential(r, ctx, found);
         return std::nullopt;
     }
-    Bytes credential = virtual_key(r, found.first);
+    Bytes credential = is_of_other_scheme(found.first)
+                           ? virtual_key(r, found.first)
+                           : found.first;
     if (conf.credential != nullptr) {
         ngx_str_t text = ngx_null_string;
         if (ngx_http_complex_value(r, conf.credential, &text) == NGX_OK) {
