@@ -139,13 +139,14 @@ sub return_conf {
 }
 
 # What a routed request is asked for: three maps, of which two make edits and
-# the third one arms the ladder.
+# the third one arms the ladder. The cap stands above the longest answer: what
+# is cut is not stored.
 sub routing_maps {
     return <<'END';
     map $llm_model $routed {
         volatile; gpt-4o-mini gpt-5-mini; fast gpt-5-nano; default "";
     }
-    map $llm_stream $limit { volatile; 1 4000; default 1000; }
+    map $llm_stream $limit { volatile; 1 40000; default 30000; }
     map $llm_model $next   { volatile; gpt-4o-mini gpt-4o; default gpt-5; }
 END
 }
@@ -181,7 +182,8 @@ END
     return $conf;
 }
 
-# The same miss with a key, three limits and two nested budgets. A key file
+# The same miss with a key, three limits and two nested budgets. The ceiling
+# stands above the longest answer: what is cut is not stored. A key file
 # counts for all of nginx, so this one has an nginx of its own.
 sub limits_conf {
     my $price = '"input_cost_per_token": 1e-7, "output_cost_per_token": 1e-7';
@@ -200,7 +202,8 @@ sub limits_conf {
         location = /metrics { llm_metrics; }
         location / {
             llm on; llm_cache bench; llm_cache_scope "";
-            llm_limit key key=\$llm_key requests=900m/m tokens=900000m/m;
+            llm_limit key key=\$llm_key requests=900m/m tokens=900000m/m
+                      ceiling=100k;
             llm_limit plan key=\$llm_tenant requests=900m/m concurrency=10k;
             llm_limit route key=\$uri requests=900m/m;
             llm_budget team key=\$llm_key usd=900000/day;
