@@ -143,7 +143,7 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
     ask_for_plain_answer(r);
     forget_conditions(r);
     ngx_chain_t* client = body_of(r);
-    const route::Edits& edits = ctx.exchange.forward();
+    const route::Edits& edits = ctx.exchange.forward(now());
     if (!edits.empty() && replace_body(r, client, body, edits) != NGX_OK) {
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
@@ -452,6 +452,11 @@ int status_of(ngx_http_request_t* r) {
     return static_cast<int>(status);
 }
 
+// A client may have left while nginx still looked for an upstream.
+bool was_sent(ngx_http_request_t* r) {
+    return r->upstream == nullptr || r->upstream->request_sent;
+}
+
 // proxy_cache and proxy_store have nginx read on when the client has left,
 // and no filter sees it.
 void count_unseen(ngx_http_request_t* r, Context& ctx) {
@@ -472,6 +477,9 @@ ngx_int_t log(ngx_http_request_t* r) noexcept {
             ctx->wait.reset();
             if (!ctx->exchange.ended()) {
                 count_unseen(r, *ctx);
+                if (!was_sent(r)) {
+                    ctx->exchange.never_sent();
+                }
                 ctx->exchange.end(end_of(r, *ctx), now());
             }
             ctx->exchange.log(status_of(r));

@@ -140,9 +140,10 @@ sub end_one {
         . ($log->{estimated} ? ' estimated' : '');
     my $price = $price{ $log->{served} } or return;
     if ($log->{status} >= 400) {
-        # Who timed out, or was left by its client, may have had the prompt.
+        # Who timed out, or was left by its client, may have had the prompt,
+        # and be at work on the answer.
         my $early = $log->{status} =~ /^(?:499|504)$/;
-        my $most = $early ? 1000 * $price->[0] : 0;
+        my $most = $early ? 1000 * $price->[0] + 320 * $price->[1] : 0;
         ok $cost <= $most, "an error costs nothing: $said" if $cost > $most;
         return;
     }

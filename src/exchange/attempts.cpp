@@ -104,7 +104,7 @@ Result<const route::Edits*> Exchange::forward_again(Bytes body, Now now) {
         release();
         return Error{Errc::kNoSpace, "no further attempt is paid for"};
     }
-    (void) forward();
+    (void) forward(now);
     release();
     return &edits_;
 }

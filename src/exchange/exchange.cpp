@@ -92,7 +92,8 @@ const json::Document& Exchange::document() {
 
 // A hit is paid for by nobody, but what went upstream must be metered: the
 // usage chunk is asked for whether or not the client wants to see it.
-const route::Edits& Exchange::forward() {
+const route::Edits& Exchange::forward(Now now) {
+    asked_at_ = now;
     if (!observe_ && !malformed_) {
         build_edits();
     }

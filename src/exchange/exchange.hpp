@@ -154,7 +154,7 @@ public:
     }
 
     // The edits for the upstream; empty when the body passes as it is.
-    const route::Edits& forward();
+    const route::Edits& forward(Now now);
     void release();
 
     // An attempt failed before anything of its answer went on. kSameRung and
@@ -229,6 +229,8 @@ public:
     Bytes on_eof(bool clean, End how, Now now);
     bool broken() const { return broken_; }
 
+    // Before end(): no upstream was reached that could have had the prompt.
+    void never_sent() { unsent_ = true; }
     void end(End how, Now now);
     bool ended() const { return ended_; }
     // After end(), when the request is logged with this HTTP status.
@@ -369,9 +371,10 @@ private:
     int64_t prompt_tokens() const;
     int64_t completion_tokens() const;
     void read_json_answer();
-    void settle_usage(End how);
-    void learn();
-    void estimate(End how);
+    void settle_usage(End how, Now now);
+    void learn(Now now);
+    void estimate(End how, Now now);
+    int64_t made_unseen(Now now) const;
     void complete_usage(api::Usage& usage) const;
 
     // keep.cpp
@@ -454,6 +457,8 @@ private:
     bool cut_ = false;               // ended by us at the ceiling
 
     // the answer
+    std::optional<Now> asked_at_;  // when the attempt that stands went out
+    bool unsent_ = false;
     Response response_;
     std::unique_ptr<sse::Editor> editor_;
     std::string last_words_;    // what on_eof() sends

@@ -102,6 +102,8 @@ public:
 
     bool is_terminal() const { return terminal_; }  // its last event has come
     bool has_failed() const { return failed_; }     // an error inside a 200
+    // Its head says how long it is: it was made before it was sent.
+    bool has_length() const { return content_length_ >= 0; }
     // Something of it was understood, or is too large to be.
     bool is_understood() const {
         return form_ == Form::kJson ? summary_ || overflow_ : heard_;

@@ -44,9 +44,9 @@ int64_t Exchange::tokens_taken_out() const {
 
 // What the provider said; where it did not, or was cut off, what the bytes
 // say. Never zero for an answer that was generated.
-void Exchange::settle_usage(End how) {
+void Exchange::settle_usage(End how, Now now) {
     // No answer, but the model may have had the prompt.
-    bool early = response_.status() == 0
+    bool early = response_.status() == 0 && !unsent_
                  && (how == End::kClientAbort || how == End::kTimeout);
     if (served_from_memory() || how == End::kRefused
         || (!response_.is_answer() && !early)) {
@@ -70,13 +70,13 @@ void Exchange::settle_usage(End how) {
         return;
     }
     if (usage_.known() && (!cut_short || response_.is_terminal())) {
-        learn();
+        learn(now);
         return;
     }
-    estimate(how);
+    estimate(how, now);
 }
 
-void Exchange::learn() {
+void Exchange::learn(Now now) {
     if (services_.estimator == nullptr) {
         return;
     }
@@ -98,6 +98,11 @@ void Exchange::learn() {
                   model, prompt_size(), request_.messages,
                   static_cast<uint64_t>(usage_.input)));
     }
+    if (!request_.stream && asked_at_) {
+        services_.estimator->learn_pace(model,
+                                        now.mono_ns - asked_at_->mono_ns,
+                                        static_cast<uint64_t>(usage_.output));
+    }
     if (usage_.reasoning == 0) {
         count(kept.completion_error, metrics::kOutput,
               services_.estimator->learn_completion(
@@ -106,10 +111,27 @@ void Exchange::learn() {
     }
 }
 
-void Exchange::estimate(End how) {
+void Exchange::estimate(End how, Now now) {
     Bytes reason = estimate_reason(how, usage_);
     services_.metrics.counter(metrics::kUsageEstimated, {reason}).add();
     complete_usage(usage_);
+    if (how == End::kClientAbort || how == End::kTimeout) {
+        usage_.output = std::max(usage_.output, made_unseen(now));
+    }
+}
+
+// A whole answer is made long before its first byte: what the model has made
+// of it by now, as far as its pace tells.
+int64_t Exchange::made_unseen(Now now) const {
+    if (request_.stream || !asked_at_ || response_.has_length()
+        || response_.summary() || endpoint_ == api::Endpoint::kEmbeddings) {
+        return 0;
+    }
+    uint64_t made =
+        estimator().made_in(tokens::model_hash(upstream_model()),
+                            now.mono_ns - asked_at_->mono_ns);
+    int64_t most = is_held() ? spending_->output() : need().output;
+    return std::min(most, static_cast<int64_t>(made));
 }
 
 void Exchange::complete_usage(api::Usage& usage) const {
@@ -201,7 +223,7 @@ void Exchange::end(End how, Now now) {
     }
     refused_ = how == End::kRefused;
     judge_provider(response_.bought_before() ? End::kComplete : how, now);
-    settle_usage(how);
+    settle_usage(how, now);
     if (usage_.service == api::Service::kUnsaid) {
         usage_.service = request_.service;
     }

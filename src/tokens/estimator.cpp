@@ -31,6 +31,13 @@ constexpr uint64_t kQuartersPerMessage = 16;
 constexpr int64_t kLowest[kInputs] = {kOne / 4, kOne / 8, 0};
 constexpr int64_t kHighest[kInputs] = {kWeightMask, kOne * 4, kWeightMask};
 
+constexpr uint64_t kPaceTokens = uint64_t{1} << 16;
+constexpr int kPaceShift = 16;  // nanoseconds to the unit of its time
+constexpr int64_t kUsualPaceNs = 10'000'000;
+constexpr int64_t kQuickestNs = 100'000;
+constexpr int64_t kSlowestNs = 100'000'000;
+constexpr int64_t kLongestNs = int64_t{86400} * 1'000'000'000;
+
 constexpr int64_t kFirstShare = 4;
 constexpr int64_t kLastShare = 64;
 
@@ -55,6 +62,7 @@ struct Estimator::Entry {
     uint64_t key;
     uint64_t prompt;
     uint64_t completion;
+    uint64_t pace;
     uint64_t used;  // the header's tick when last learned
 };
 
@@ -134,6 +142,35 @@ struct Estimator::Weights {
     uint64_t count = 0;
 };
 
+struct Estimator::Pace {
+    static Pace unpack(uint64_t word) {
+        Pace pace;
+        if (word != 0) {
+            pace.time = std::max<uint64_t>(word >> 32, 1);
+            pace.tokens = word & UINT32_MAX;
+        }
+        return pace;
+    }
+
+    uint64_t pack() const { return time << 32 | tokens; }
+
+    void learn(int64_t elapsed_ns, uint64_t made) {
+        made = std::min(made, kPaceTokens);
+        auto count = static_cast<int64_t>(made);
+        int64_t bounded = std::clamp(elapsed_ns, count * kQuickestNs,
+                                     count * kSlowestNs);
+        time += static_cast<uint64_t>(bounded) >> kPaceShift;
+        tokens += made;
+        while (tokens > kPaceTokens) {
+            time /= 2;
+            tokens /= 2;
+        }
+    }
+
+    uint64_t time = uint64_t{256 * kUsualPaceNs} >> kPaceShift;
+    uint64_t tokens = 256;
+};
+
 uint64_t model_hash(Bytes model) { return hash64(model); }
 
 uint64_t Estimator::layout_hash() {
@@ -202,8 +239,17 @@ Estimator::Entry& Estimator::find_or_replace(uint64_t model) {
     // at the defaults instead of the new one with the old one's weights.
     atomic(oldest->prompt).store(0);
     atomic(oldest->completion).store(0);
+    atomic(oldest->pace).store(0);
     atomic(oldest->key).store(model, std::memory_order_release);
     return *oldest;
+}
+
+Estimator::Entry& Estimator::learned(uint64_t model) {
+    Entry& entry = find_or_replace(std::max(model, uint64_t{1}));
+    uint64_t tick =
+        atomic(header().tick).fetch_add(1, std::memory_order_relaxed) + 1;
+    atomic(entry.used).store(tick, std::memory_order_relaxed);
+    return entry;
 }
 
 uint64_t Estimator::estimate(uint64_t model, Word word,
@@ -233,10 +279,7 @@ std::optional<int64_t> Estimator::learn(uint64_t model, Word word,
     if (memory_ == nullptr) {
         return off;
     }
-    Entry& entry = find_or_replace(std::max(model, uint64_t{1}));
-    uint64_t tick =
-        atomic(header().tick).fetch_add(1, std::memory_order_relaxed) + 1;
-    atomic(entry.used).store(tick, std::memory_order_relaxed);
+    Entry& entry = learned(model);
     uint64_t seen = atomic(entry.*word).load(std::memory_order_relaxed);
     Weights weights = Weights::unpack(seen);
     weights.learn(input, tokens);
@@ -265,6 +308,34 @@ std::optional<int64_t> Estimator::learn_completion(uint64_t model,
                                                    TextSize text,
                                                    uint64_t tokens) {
     return learn(model, &Entry::completion, Input(text, 0), tokens);
+}
+
+uint64_t Estimator::made_in(uint64_t model, int64_t elapsed_ns) const {
+    if (elapsed_ns <= 0) {
+        return 0;
+    }
+    Pace pace;
+    Entry* entry =
+        memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
+    if (entry != nullptr) {
+        pace = Pace::unpack(atomic(entry->pace).load(std::memory_order_relaxed));
+    }
+    auto time = static_cast<uint64_t>(std::min(elapsed_ns, kLongestNs));
+    return (time >> kPaceShift) * pace.tokens / pace.time;
+}
+
+void Estimator::learn_pace(uint64_t model, int64_t elapsed_ns,
+                           uint64_t tokens) {
+    if (memory_ == nullptr || tokens == 0 || elapsed_ns <= 0) {
+        return;
+    }
+    Entry& entry = learned(model);
+    uint64_t seen = atomic(entry.pace).load(std::memory_order_relaxed);
+    Pace pace = Pace::unpack(seen);
+    pace.learn(elapsed_ns, tokens);
+    // As with the weights, the quicker worker's update stands.
+    atomic(entry.pace).compare_exchange_strong(seen, pace.pack(),
+                                               std::memory_order_relaxed);
 }
 
 size_t Estimator::models() const {

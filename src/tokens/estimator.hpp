@@ -1,6 +1,7 @@
 // Estimator: bytes -> tokens, a model at a time, learned on line from the
 // usage that providers report. For reservations before dispatch, and for
-// answers whose usage never came.
+// answers whose usage never came. Beside it how long models take for a token
+// of output, for answers of which nobody has seen anything.
 //
 //   tokens = a * ascii_bytes + b * other_bytes + c * messages
 //
@@ -12,12 +13,17 @@
 // so one odd report moves an estimate by an eighth at first and later by
 // less than one percent.
 //
-// Shared memory: Header, then kSets sets of kWays entries, 32 bytes each:
-//     key | prompt | completion | used
+// The pace of a model is the time of whole answers over their tokens, both
+// summed up and halved beyond 2^16 tokens. It begins as 256 tokens of 10 ms;
+// an answer counts for 0.1 to 100 ms a token.
+//
+// Shared memory: Header, then kSets sets of kWays entries, 40 bytes each:
+//     key | prompt | completion | pace | used
 // `key` is the model's hash, 0 is free; a model lives in the set that its
 // hash chooses, the least recently learned of the set makes room. `prompt`
 // and `completion` pack three weights (17 bits, 14 of them the fraction) and
-// a count (13 bits) into one word, 0 is "nothing learned". Words are read and
+// a count (13 bits) into one word, `pace` the sum of time (32 bits, of 2^16
+// ns) and of tokens (32 bits); 0 is "nothing learned". Words are read and
 // written atomically one by one: an update may be lost, and for an instant a
 // new model may see its predecessor's weights, but none is ever torn or out
 // of range. No locks; a killed worker leaves nothing behind.
@@ -41,10 +47,10 @@ uint64_t model_hash(Bytes model);
 
 class Estimator {
 public:
-    static constexpr uint32_t kVersion = 1;
+    static constexpr uint32_t kVersion = 2;
     static constexpr size_t kSets = 64;
     static constexpr size_t kWays = 8;
-    static constexpr size_t kSize = 64 + kSets * kWays * 32;
+    static constexpr size_t kSize = 64 + kSets * kWays * 40;
 
     static uint64_t layout_hash();
 
@@ -59,6 +65,9 @@ public:
     uint64_t prompt(uint64_t model, TextSize text, uint64_t messages) const;
     uint64_t completion(uint64_t model, TextSize text) const;
 
+    // Output that is made in that time, all choices together. 0 for none.
+    uint64_t made_in(uint64_t model, int64_t elapsed_ns) const;
+
     // True usage. Leave out what the text does not account for: requests
     // with images or audio, reasoning tokens that were not shown. Returns how
     // far off the estimate had been, in thousandths of `tokens`; nothing when
@@ -67,6 +76,8 @@ public:
                                         uint64_t messages, uint64_t tokens);
     std::optional<int64_t> learn_completion(uint64_t model, TextSize text,
                                             uint64_t tokens);
+    // What a whole answer took, from the question to its end.
+    void learn_pace(uint64_t model, int64_t elapsed_ns, uint64_t tokens);
 
     // Models known by now.
     size_t models() const;
@@ -76,12 +87,14 @@ private:
     struct Entry;
     struct Input;
     struct Weights;
+    struct Pace;
     using Word = uint64_t Entry::*;
 
     Header& header() const;
     Entry* set_of(uint64_t model) const;
     Entry* find(uint64_t model) const;
     Entry& find_or_replace(uint64_t model);
+    Entry& learned(uint64_t model);
     uint64_t estimate(uint64_t model, Word word, const Input& input) const;
     std::optional<int64_t> learn(uint64_t model, Word word,
                                  const Input& input, uint64_t tokens);

@@ -21,7 +21,7 @@ protected:
         auto exchange = std::make_unique<Exchange>(
             services_, api::Endpoint::kChat, false, kEventMax, Now{});
         EXPECT_FALSE(exchange->read(body));
-        exchange->forward();
+        exchange->forward(Now{});
         exchange->release();
         exchange->conceal(kSecret);
         return exchange;

@@ -1,143 +1,8 @@
-// One exchange, stop by stop, with a real store and without nginx.
-#include "src/exchange/exchange.hpp"
-
-#include <gtest/gtest.h>
-
-#include <deque>
-
-#include "src/metrics/families.hpp"
-#include "tests/cache/store_zone.hpp"
-#include "tests/metrics/region.hpp"
+// One exchange, stop by stop; see exchange_stops.hpp.
+#include "tests/exchange/exchange_stops.hpp"
 
 namespace llm::exchange {
 namespace {
-
-constexpr Bytes kHead =
-    R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"m-1")";
-constexpr Bytes kDone = "data: [DONE]\n\n";
-constexpr Bytes kUsage =
-    R"("usage":{"prompt_tokens":30,"completion_tokens":12,)"
-    R"("total_tokens":42})";
-
-std::string chunk(Bytes delta, Bytes finish = "null") {
-    std::string out = "data: ";
-    out += kHead;
-    out += R"(,"choices":[{"index":0,"delta":)";
-    out += delta;
-    out += R"(,"finish_reason":)";
-    out += finish;
-    return out += "}]}\n\n";
-}
-
-std::string usage_chunk() {
-    std::string out = "data: ";
-    out += kHead;
-    out += R"(,"choices":[],)";
-    out += kUsage;
-    return out += "}\n\n";
-}
-
-std::string json_answer(Bytes finish = "stop") {
-    std::string out = R"({"id":"c1","object":"chat.completion","created":1,)"
-                      R"("model":"m-1","choices":[{"index":0,"message":)"
-                      R"({"role":"assistant","content":"Hello"},)"
-                      R"("finish_reason":")";
-    out += finish;
-    out += R"("}],)";
-    out += kUsage;
-    return out += '}';
-}
-
-// One object names a member twice.
-std::string doubled_answer() {
-    std::string answer = json_answer();
-    return answer.insert(answer.find("\"role\""), R"("role":"assistant",)");
-}
-
-class ExchangeTest : public testing::Test {
-protected:
-    ExchangeTest() : zone_(4 << 20), region_(1 << 20) {
-        services_.store = &zone_.store();
-        services_.metrics = region_.fresh_table();
-        policy_.cache = true;
-        policy_.ttl_s = 60;
-        policy_.max_size = 32 << 10;
-    }
-
-    std::unique_ptr<Exchange> begin(bool stream, bool observe = false,
-                                    Bytes more = "") {
-        body_ = R"({"model":"m","messages":[{"role":"user",)"
-                R"("content":"Say hello, please"}])";
-        body_ += more;
-        body_ += stream ? R"(,"stream":true})" : "}";
-        auto exchange = std::make_unique<Exchange>(
-            services_, api::Endpoint::kChat, observe, kEventMax, at(1));
-        EXPECT_FALSE(exchange->read(body_));
-        step_ = exchange->look_up(policy_, at(1), allocator());
-        if (step_ == Step::kForward) {
-            edits_ = exchange->forward().size_after(body_.size())
-                     - body_.size();
-        }
-        exchange->release();
-        return exchange;
-    }
-
-    void head(Exchange& exchange, Bytes type, int status = 200) {
-        exchange.on_head({status, type, ""}, at(1.1));
-    }
-
-    std::string feed(Exchange& exchange, Bytes bytes) {
-        std::string out;
-        for (Bytes piece : exchange.on_stream(bytes, at(1.2))) {
-            out += piece;
-        }
-        return out;
-    }
-
-    // A stored answer for the usual request.
-    void store() {
-        auto exchange = begin(false);
-        head(*exchange, "application/json");
-        exchange->on_json(json_answer(), at(1.2));
-        exchange->on_eof(true, End::kComplete, at(1.3));
-        ASSERT_EQ(exchange->cache_reason(), "no_entry");
-    }
-
-    Allocator allocator() {
-        return {&memory_, [](void* context, size_t size) {
-                    auto& memory =
-                        *static_cast<std::deque<std::string>*>(context);
-                    return memory.emplace_back(size, '\0').data();
-                }};
-    }
-
-    uint64_t total(const metrics::Family& family) {
-        return metrics::total(services_.metrics, family);
-    }
-
-    uint64_t errors(Bytes kind) {
-        uint64_t count = 0;
-        services_.metrics.for_each([&](const metrics::SeriesView& series) {
-            if (series.family == metrics::kErrors.id
-                && series.values[0] == kind) {
-                count += series.cell(0);
-            }
-        });
-        return count;
-    }
-
-    static Now at(double seconds) { return cache::at(seconds); }
-
-    static constexpr size_t kEventMax = 4096;
-    cache::Zone zone_;
-    metrics::SharedMemory region_;
-    Services services_;
-    Policy policy_;
-    std::string body_;
-    std::deque<std::string> memory_;
-    Step step_ = Step::kRefuse;
-    size_t edits_ = 0;
-};
 
 TEST_F(ExchangeTest, JsonIsStoredAndComesBackInBothForms) {
     store();
@@ -342,7 +207,7 @@ TEST_F(ExchangeTest, TheErrorOfACutResponseHasTheNextNumber) {
                       at(1));
     ASSERT_FALSE(exchange.read(body));
     (void) exchange.look_up(policy_, at(1), allocator());
-    (void) exchange.forward();
+    (void) exchange.forward(at(1));
     exchange.release();
     head(exchange, "text/event-stream");
     feed(exchange, "event: response.created\ndata: {\"type\":"
@@ -457,29 +322,6 @@ TEST_F(ExchangeTest, ARerouteIsNotStored) {
     exchange->on_json(json_answer(), at(2));
     exchange->end(End::kComplete, at(2));
     EXPECT_EQ(exchange->cache_reason(), "no_store:rerouted");
-}
-
-TEST_F(ExchangeTest, AnAbortIsEstimatedOnce) {
-    auto early = begin(false);
-    early->end(End::kClientAbort, at(2));
-    early->end(End::kComplete, at(3));
-    EXPECT_TRUE(early->usage().estimated);
-    EXPECT_GT(early->usage().input, 0);
-    EXPECT_EQ(early->usage().output, 0);
-    EXPECT_EQ(total(metrics::kUsageEstimated), 1u);
-    EXPECT_EQ(total(metrics::kErrors), 1u);
-    EXPECT_EQ(total(metrics::kCacheRequests), 1u);
-    EXPECT_EQ(early->cache_reason(), "no_store:aborted");
-}
-
-TEST_F(ExchangeTest, WhatNeverReachedAModelCostsNothing) {
-    for (End how : {End::kUnreachable, End::kUpstreamInvalid}) {
-        auto exchange = begin(false);
-        exchange->end(how, at(2));
-        EXPECT_FALSE(exchange->usage().known());
-        EXPECT_EQ(exchange->cache_reason(), "no_store:error");
-    }
-    EXPECT_EQ(total(metrics::kUsageEstimated), 0u);
 }
 
 TEST_F(ExchangeTest, ARefusalIsCountedByWhoseFaultItWas) {

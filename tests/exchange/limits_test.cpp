@@ -69,7 +69,7 @@ protected:
         EXPECT_EQ(reserve(endpoint, std::move(body), std::move(texts)),
                   Step::kForward);
         held_ = kDollar - remaining();
-        edited_ = exchange_->forward().apply(body_);
+        edited_ = exchange_->forward(at(0)).apply(body_);
         exchange_->release();
         return *exchange_;
     }

@@ -17,6 +17,11 @@ protected:
     Estimator estimator_ =
         Estimator::attach(memory_.data(), Estimator::kSize, true).value();
     uint64_t model_ = model_hash("gpt-4o");
+
+    static constexpr int64_t kSecond = 1000000000;
+    double made_in_a_second() const {
+        return static_cast<double>(estimator_.made_in(model_, kSecond));
+    }
 };
 
 TEST_F(TokensEstimator, DefaultsBeforeAnythingIsLearned) {
@@ -161,18 +166,59 @@ TEST_F(TokensEstimator, AttachAgain) {
 
 TEST_F(TokensEstimator, ScribbledWordsStayInRange) {
     estimator_.learn_completion(model_, {4000, 0}, 1000);
-    for (size_t at = 8; at < memory_.size(); ++at) {
-        if (at % 4 != 0) {
-            memory_[at] = UINT64_MAX;
+    auto scribble = [&](uint64_t word) {
+        for (size_t at = 8; at < memory_.size(); ++at) {
+            if ((at - 8) % 5 != 0) {  // the keys stand
+                memory_[at] = word;
+            }
         }
-    }
+    };
+    scribble(UINT64_MAX);
     EXPECT_EQ(2000u, estimator_.completion(model_, {1000, 0}));
-    for (size_t at = 8; at < memory_.size(); ++at) {
-        if (at % 4 != 0) {
-            memory_[at] = 1;
-        }
-    }
+    EXPECT_LE(estimator_.made_in(model_, INT64_MAX), uint64_t{1} << 31);
+    scribble(1);
     EXPECT_EQ(63u, estimator_.completion(model_, {1000, 0}));
+    EXPECT_LE(estimator_.made_in(model_, kSecond), uint64_t{1} << 31);
+}
+
+TEST_F(TokensEstimator, APaceIsLearnedOfWholeAnswers) {
+    EXPECT_EQ(0u, estimator_.made_in(model_, 0));
+    EXPECT_EQ(0u, estimator_.made_in(model_, -1));
+    EXPECT_NEAR(100, made_in_a_second(), 1);  // as every model at first
+    for (int i = 0; i < 200; ++i) {
+        estimator_.learn_pace(model_, 20 * kSecond, 500);  // 25 a second
+    }
+    EXPECT_NEAR(25, made_in_a_second(), 1);
+    for (int i = 0; i < 600; ++i) {
+        estimator_.learn_pace(model_, 2 * kSecond, 500);  // it became faster
+    }
+    EXPECT_NEAR(250, made_in_a_second(), 8);
+    EXPECT_NEAR(100, estimator_.made_in(model_hash("another"), kSecond), 1);
+}
+
+// What took long for its few tokens says little of longer answers.
+TEST_F(TokensEstimator, ShortAnswersHardlyChangeAPace) {
+    for (int i = 0; i < 100; ++i) {
+        estimator_.learn_pace(model_, 5 * kSecond, 500);
+    }
+    for (int i = 0; i < 100; ++i) {
+        estimator_.learn_pace(model_, kSecond, 1);
+    }
+    EXPECT_NEAR(100, made_in_a_second(), 3);
+}
+
+TEST_F(TokensEstimator, OddTimesAreBounded) {
+    for (int i = 0; i < 300; ++i) {
+        estimator_.learn_pace(model_, INT64_MAX, 1000);
+    }
+    EXPECT_NEAR(10, made_in_a_second(), 1);
+    for (int i = 0; i < 300; ++i) {
+        estimator_.learn_pace(model_, 1, UINT64_MAX);
+    }
+    EXPECT_NEAR(10000, made_in_a_second(), 200);
+    estimator_.learn_pace(model_, 0, 100);
+    estimator_.learn_pace(model_, kSecond, 0);
+    EXPECT_NEAR(10000, made_in_a_second(), 200);
 }
 
 TEST_F(TokensEstimator, ThreadsNeverTearAWord) {
