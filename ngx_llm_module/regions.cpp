@@ -15,8 +15,10 @@ constexpr size_t kMetricsMin = 128 * 1024;
 constexpr size_t kMetricsMax = 8 * 1024 * 1024;
 constexpr size_t kMetricsShare = 32;  // one part of that many
 constexpr size_t kEntryShare = 8;     // no entry above that part of the zone
-// Bytes of the zone for each account and each reservation: together about
-// one part in fourteen.
+// Bytes of the zone for each account, of which there is a power of two, and
+// for each reservation: together about one part in fourteen of a zone of 16m,
+// 64m and so on. nginx has a few pages of those for itself, so that rounding
+// down would halve them.
 constexpr size_t kAccountShare = 4096;
 constexpr size_t kReservationShare = 8192;
 constexpr size_t kMinAccounts = 256;
@@ -57,7 +59,7 @@ bool is_no_room(const Result<void>& opened) {
 limit::LedgerOptions ledger_options(size_t zone_size) {
     limit::LedgerOptions options;
     options.accounts = static_cast<uint32_t>(
-        std::clamp(std::bit_floor(zone_size / kAccountShare), kMinAccounts,
+        std::clamp(std::bit_ceil(zone_size / kAccountShare), kMinAccounts,
                    kMaxAccounts));
     options.slots = static_cast<uint32_t>(
         std::clamp(zone_size / kReservationShare, kMinReservations,

@@ -28,7 +28,7 @@ sub spend {
     return $log->{left};
 }
 
-# 1m has 256 accounts, 4m have 512.
+# 1m has 256 accounts, 4m have 1024.
 $t->start(conf('4m'));
 my @keys = map { "key$_" } 1 .. 300;
 my %left = map { $_ => spend($_) } @keys;
@@ -41,6 +41,23 @@ is spend('key1'), '0.800000000', 'and it goes on as it was';
 ok $t->reload(conf('8m')), 'a larger one';
 is_deeply [grep { spend($_) ne ($_ eq 'key1' ? '0.700000000'
         : '0.800000000') } @keys], [], 'has it all';
+
+# A zone's size is a power of two more often than not; nginx's own pages in it
+# must not cost half of the counters.
+subtest 'a counter for each 5 KB' => sub {
+    my $t = LLM::Edge->new(workers => 1);
+    $t->mock;
+    $t->write_file('prices.json' => to_json({ m => {
+        input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
+    $t->start(conf('2m'));
+    my @refused = grep {
+        my ($r) = $t->send_body(chat => $t->body_of('chat',
+                max_tokens => 1), 'prompt=0,completion=1',
+            headers => ['X-Key' => "key$_"]);
+        $r->status != 200;
+    } 1 .. 410;
+    is_deeply \@refused, [], '2m have 512, and hardly any is lost';
+};
 
 subtest 'what is idle takes no place' => sub {
     my $t = LLM::Edge->new(workers => 1);

@@ -19,7 +19,7 @@ constexpr int64_t kKeepWindow = 172800;
 constexpr uint32_t kMaxPlaces = uint32_t{1} << 24;
 
 uint32_t places(uint32_t wanted) {
-    return std::bit_ceil(std::clamp(wanted, kProbe, kMaxPlaces));
+    return std::bit_ceil(std::clamp(wanted, kMinPlaces, kMaxPlaces));
 }
 
 uint64_t accounts_offset() { return shm::align_up(sizeof(Head)); }
@@ -54,7 +54,7 @@ Result<Ledger> Ledger::attach(const shm::Region& region,
         }
     }
     const Head& head = *ledger.parts_.head;
-    if (head.region_size != region.size || head.accounts < kProbe
+    if (head.region_size != region.size || head.accounts < kMinPlaces
         || head.accounts > kMaxPlaces || !std::has_single_bit(head.accounts)
         || head.slots == 0 || head.slots > kMaxPlaces
         || size_of(head.accounts, head.slots) > region.size) {

@@ -31,7 +31,10 @@
 
 namespace llm::limit {
 
-inline constexpr uint32_t kProbe = 32;
+// So far that the first key finds no place when five in six are taken in the
+// largest table, later in smaller ones.
+inline constexpr uint32_t kProbe = 256;
+inline constexpr uint32_t kMinPlaces = 32;
 inline constexpr uint32_t kNone = UINT32_MAX;
 
 enum Crossed : uint8_t { kCrossedSoft = 1, kCrossedHard = 2 };

@@ -439,6 +439,22 @@ TEST(Ledger, IdleAccountsMakeRoomLiveOnesStay) {
     expect_sound(zone.ledger);
 }
 
+TEST(Ledger, PlacesAreFoundUntilThereAreFew) {
+    constexpr uint32_t kPlaces = 16384;
+    Zone zone({kPlaces, 4, nullptr});
+    uint32_t count = 0;
+    while (true) {
+        Demand d = zone.budget(std::to_string(count), 1, 100);
+        auto reserved = zone.ledger.reserve({&d, 1}, kMe, kSecond, at(0));
+        if (!reserved.ok()) {
+            break;
+        }
+        settle(zone.ledger, reserved->reservation, {1}, at(0));
+        count++;
+    }
+    EXPECT_GT(count, kPlaces * 3 / 4);
+}
+
 TEST(Ledger, SlotsRunOutAndComeBack) {
     Zone zone({64, 4, nullptr});
     Demand d = zone.concurrency("k", 100);
