@@ -251,8 +251,8 @@ void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
     }
     if (snapshot->ignored_bytes > 0) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "llm: llm_snapshot: the last %uz bytes of \"%s\" are "
-                      "damaged and were ignored",
+                      "llm: llm_snapshot: %uz bytes of \"%s\" are damaged and "
+                      "were ignored: what stood there begins anew",
                       snapshot->ignored_bytes, path.c_str());
     }
 }

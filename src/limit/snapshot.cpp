@@ -256,15 +256,20 @@ Result<Snapshot> read_snapshot(Bytes file) {
     if (!head) {
         return head.error();
     }
-    size_t good = at;
     SavedAccount account;
-    while (out.accounts.size() < Snapshot::kMaxAccounts
-           && (payload = next_record(file, at))
-           && read_account(*payload, account)) {
-        out.accounts.push_back(account);
-        good = at;
+    while (at < file.size()
+           && out.accounts.size() < Snapshot::kMaxAccounts) {
+        size_t behind = at;
+        payload = next_record(file, behind);
+        if (payload && read_account(*payload, account)) {
+            out.accounts.push_back(account);
+            at = behind;
+        } else {
+            at++;
+            out.ignored_bytes++;
+        }
     }
-    out.ignored_bytes = file.size() - good;
+    out.ignored_bytes += file.size() - at;
     return out;
 }
 

@@ -9,10 +9,10 @@
 // key high, key low, level, fraction, held, rate units, rate period_ns, window
 // start_s, window end_s, crossed].
 //
-// Reading ends at the first record that is cut short, fails its CRC or is
-// not of this form; what stood before it counts, so a bad tail costs its
-// tail alone. kCorrupt when not even the head is good, kUnsupported when it
-// is of another version: then one starts empty.
+// A record that is cut short, fails its CRC or is not of this form is ignored
+// up to the next good one, so damage costs the accounts that it hit and no
+// others. kCorrupt when the head is not good, kUnsupported when it is of
+// another version: then one starts empty.
 //
 // The keys are secret to the same degree as the zone; the file's mode is the
 // caller's business.
@@ -34,7 +34,7 @@ struct Snapshot {
     LedgerKeys keys;
     Digest secret;
     std::vector<SavedAccount> accounts;
-    size_t ignored_bytes = 0;  // read_snapshot: of the bad tail
+    size_t ignored_bytes = 0;  // read_snapshot: of bad records
 };
 
 // Both append, so that a large ledger is written piece by piece.
