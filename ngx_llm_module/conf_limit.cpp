@@ -248,21 +248,12 @@ char* set_limit(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 
 char* set_usd(ngx_conf_t* cf, const ngx_str_t& argument, Bytes value,
               limit::BudgetRule& rule) {
-    size_t slash = value.find('/');
-    auto period = slash == Bytes::npos
-                      ? std::nullopt
-                      : limit::period_of(value.substr(slash + 1));
-    if (!period) {
-        return wrong(cf, argument,
-                     "must be an amount and a window: 50/day, of hour, day, "
-                     "week and month");
+    auto allowance = limit::parse_allowance(value);
+    if (!allowance.ok()) {
+        return wrong(cf, argument, allowance.error());
     }
-    auto nano = limit::parse_usd(value.substr(0, slash));
-    if (!nano.ok()) {
-        return wrong(cf, argument, nano.error());
-    }
-    rule.nano = *nano;
-    rule.period = *period;
+    rule.nano = allowance->nano;
+    rule.period = allowance->period;
     return NGX_CONF_OK;
 }
 
@@ -279,14 +270,11 @@ char* set_zone_name(ngx_conf_t* cf, const ngx_str_t& argument, Bytes value,
 
 char* set_soft(ngx_conf_t* cf, const ngx_str_t& argument, Bytes value,
                int64_t& percent) {
-    uint64_t number = 0;
-    bool good = value.ends_with('%')
-                && parse_decimal(value.substr(0, value.size() - 1), number)
-                && number >= 1 && number <= 100;
-    if (!good) {
-        return wrong(cf, argument, "must be 1% to 100%");
+    auto number = limit::parse_percent(value);
+    if (!number.ok()) {
+        return wrong(cf, argument, number.error());
     }
-    percent = static_cast<int64_t>(number);
+    percent = *number;
     return NGX_CONF_OK;
 }
 

@@ -78,4 +78,31 @@ Result<int64_t> parse_usd(Bytes text) {
     return nano;
 }
 
+Result<Allowance> parse_allowance(Bytes text) {
+    size_t slash = text.find('/');
+    std::optional<Period> period =
+        slash == Bytes::npos ? std::nullopt
+                             : period_of(text.substr(slash + 1));
+    if (!period) {
+        return wrong("must be an amount and a window: 50/day, of hour, day, "
+                     "week and month");
+    }
+    Result<int64_t> nano = parse_usd(text.substr(0, slash));
+    if (!nano) {
+        return nano.error();
+    }
+    return Allowance{*nano, *period};
+}
+
+Result<int64_t> parse_percent(Bytes text) {
+    uint64_t number = 0;
+    bool good = text.ends_with('%')
+                && parse_decimal(text.substr(0, text.size() - 1), number)
+                && number >= 1 && number <= 100;
+    if (!good) {
+        return wrong("must be 1% to 100%");
+    }
+    return static_cast<int64_t>(number);
+}
+
 }  // namespace llm::limit

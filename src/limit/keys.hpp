@@ -12,8 +12,9 @@
 //   limits       {"requests": rate, "tokens": rate, "concurrency": count,
 //                 "burst": count} of this key alone; see amount.hpp. `burst`
 //                 is that of requests
-//   budgets      {"hour" | "day" | "week" | "month": USD, …, "tz": zone};
-//                 USD as a number or a string, read digit by digit
+//   budgets      {"hour" | "day" | "week" | "month": USD, …, "tz": zone,
+//                 "usd": allowance, "soft": percent}; USD as a number or a
+//                 string, read digit by digit; each window once
 //   tags         {"name": "value", …}, at most 16
 // Names, values and tags hold no control characters.
 //
@@ -40,7 +41,7 @@
 #include "src/base/clock.hpp"
 #include "src/base/digest.hpp"
 #include "src/base/result.hpp"
-#include "src/limit/calendar.hpp"
+#include "src/limit/amount.hpp"
 #include "src/limit/rules.hpp"
 
 namespace llm::limit {
@@ -50,11 +51,6 @@ struct KeyLimits {
     std::optional<Rate> tokens;
     std::optional<int64_t> concurrency;
     std::optional<int64_t> burst;
-};
-
-struct KeyBudget {
-    Period period = Period::kDay;
-    int64_t nano = 0;
 };
 
 struct Key {
@@ -67,7 +63,8 @@ struct Key {
     std::optional<int64_t> expires_s;
     bool disabled = false;
     KeyLimits limits;
-    std::vector<KeyBudget> budgets;
+    std::vector<Allowance> budgets;
+    int64_t soft_percent = kSoftPercent;
     std::string zone_name;                 // of the budgets; "" is UTC
     std::shared_ptr<const TimeZone> zone;  // nullptr is UTC
     std::vector<std::pair<std::string, std::string>> tags;

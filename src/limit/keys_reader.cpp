@@ -22,6 +22,14 @@ bool is_plain(Bytes text) {
     });
 }
 
+Result<Allowance> allowance_of(Bytes usd, Period period) {
+    Result<int64_t> nano = parse_usd(usd);
+    if (!nano) {
+        return nano.error();
+    }
+    return Allowance{*nano, period};
+}
+
 }  // namespace
 
 Error KeysReader::wrong(NodeId node, const std::string& why) const {
@@ -215,17 +223,42 @@ Result<void> KeysReader::budgets(NodeId node, Key& key) {
             }
             continue;
         }
-        std::optional<Period> period = period_of(doc_.key(child));
-        if (!period) {
-            return wrong(child, "is not known here");
+        Result<void> read = budget(child, key);
+        if (!read) {
+            return read;
         }
-        std::string scratch;
-        Result<int64_t> nano = parse_usd(written(child, scratch));
-        if (!nano) {
-            return wrong(child, nano.error().message);
-        }
-        key.budgets.push_back({*period, *nano});
     }
+    return {};
+}
+
+// "day": 50, or as llm_budget has it: "usd": "50/day", "soft": "80%".
+Result<void> KeysReader::budget(NodeId node, Key& key) {
+    Bytes which = doc_.key(node);
+    std::string scratch;
+    Bytes text = written(node, scratch);
+    if (which == "soft") {
+        Result<int64_t> percent = parse_percent(text);
+        if (!percent) {
+            return wrong(node, percent.error().message);
+        }
+        key.soft_percent = *percent;
+        return {};
+    }
+    std::optional<Period> period = period_of(which);
+    if (!period && which != "usd") {
+        return wrong(node, "is not known here");
+    }
+    Result<Allowance> budget = period ? allowance_of(text, *period)
+                                      : parse_allowance(text);
+    if (!budget) {
+        return wrong(node, budget.error().message);
+    }
+    for (const Allowance& other : key.budgets) {
+        if (other.period == budget->period) {
+            return wrong(node, "is a second budget of one window");
+        }
+    }
+    key.budgets.push_back(*budget);
     return {};
 }
 

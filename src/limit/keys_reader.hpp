@@ -31,6 +31,7 @@ private:
     Bytes written(json::NodeId node, std::string& scratch) const;
     Result<void> limits(json::NodeId node, KeyLimits& out) const;
     Result<void> budgets(json::NodeId node, Key& key);
+    Result<void> budget(json::NodeId node, Key& key);
     Result<void> zone(json::NodeId node, Key& key);
     Result<void> tags(json::NodeId node, Key& key) const;
 

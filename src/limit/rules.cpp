@@ -25,7 +25,7 @@ KeyRules rules_of(const Key& key) {
         }
         rules.limits.push_back(std::move(rule));
     }
-    for (const KeyBudget& budget : key.budgets) {
+    for (const Allowance& budget : key.budgets) {
         BudgetRule rule;
         rule.name = kKeysName;
         rule.name += '/';
@@ -33,7 +33,7 @@ KeyRules rules_of(const Key& key) {
         rule.nano = budget.nano;
         rule.period = budget.period;
         rule.zone = key.zone;
-        rule.set_soft(kSoftPercent);
+        rule.set_soft(key.soft_percent);
         rule.owner = key.name;
         rules.budgets.push_back(std::move(rule));
     }

@@ -61,6 +61,20 @@ TEST(Keys, EveryMemberIsRead) {
     EXPECT_EQ(key.tags[0].second, "r&d");
 }
 
+// As llm_budget writes it.
+TEST(Keys, ABudgetInTheDirectivesWords) {
+    KeyTable table = table_of(file_with(
+        R"(, "budgets": {"usd": "2.5/week", "month": 9, "soft": "50%"})"));
+    const Key& key = *table.find("sk-one", kNow).key;
+    ASSERT_EQ(key.budgets.size(), 2u);
+    EXPECT_EQ(key.budgets[0].period, Period::kWeek);
+    EXPECT_EQ(key.budgets[0].nano, 2500000000);
+    ASSERT_NE(key.rules, nullptr);
+    ASSERT_EQ(key.rules->budgets.size(), 2u);
+    EXPECT_EQ(key.rules->budgets[0].soft, 1250000000);
+    EXPECT_EQ(key.rules->budgets[1].soft, 4500000000);
+}
+
 TEST(Keys, TheRestIsOptional) {
     KeyTable table = table_of(file_with(""));
     const Key& key = *table.find("sk-one", kNow).key;
@@ -190,6 +204,15 @@ TEST(Keys, ErrorsNameThePlace) {
          "\"2026-12-31T23:59:59Z\""},
         {file_with(", \"budgets\": {\"day\": -5}"),
          "line 2: \"day\" must not be negative"},
+        {file_with(", \"budgets\": {\"usd\": 5}"),
+         "line 2: \"usd\" must be an amount and a window: 50/day, of hour, "
+         "day, week and month"},
+        {file_with(", \"budgets\": {\"usd\": \"-5/day\"}"),
+         "line 2: \"usd\" must not be negative"},
+        {file_with(", \"budgets\": {\"day\": 5, \"usd\": \"6/day\"}"),
+         "line 2: \"usd\" is a second budget of one window"},
+        {file_with(", \"budgets\": {\"day\": 5, \"soft\": \"0%\"}"),
+         "line 2: \"soft\" must be 1% to 100%"},
         {file_with(", \"budgets\": {\"year\": 5}"),
          "line 2: \"year\" is not known here"},
         {file_with(", \"budgets\": {\"tz\": \"Europe/Atlantis\"}"),
