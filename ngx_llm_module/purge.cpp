@@ -43,8 +43,8 @@ std::string unescape(ngx_http_request_t* r, Bytes text) {
                        static_cast<size_t>(dst - copy.data));
 }
 
-// `all` is for a truth, not for all=0, and never for the empty value of a
-// script's variable that was not set.
+// `all` is for itself and for a truth, not for all=0, and never for the empty
+// value of a script's variable that was not set.
 std::optional<bool> truth_of(Bytes value) {
     if (value == "1" || value == "true" || value == "on") {
         return true;
@@ -63,6 +63,7 @@ Result<std::vector<Command>> commands_of_query(ngx_http_request_t* r) {
     while (!rest.empty()) {
         Bytes piece = rest.substr(0, rest.find('&'));
         rest.remove_prefix(std::min(piece.size() + 1, rest.size()));
+        piece = piece == "all" ? "all=1" : piece;
         size_t equals = piece.find('=');
         for (Bytes name : kNames) {
             if (equals == Bytes::npos || piece.substr(0, equals) != name) {
@@ -100,11 +101,10 @@ Result<std::vector<Command>> commands_of_body(Bytes body) {
         }
         std::string scratch;
         if (*known == "all") {
-            bool all = doc.is(id, json::Type::kTrue);
-            if (!all && !doc.is(id, json::Type::kFalse)) {
+            if (!truth_of(doc.raw(id))) {
                 return Error{Errc::kInvalid, "all must be true or false"};
             }
-            commands.push_back({*known, all ? "1" : "0"});
+            commands.push_back({*known, std::string(doc.raw(id))});
         } else if (doc.is(id, json::Type::kString)) {
             commands.push_back({*known, std::string(doc.string(id, scratch))});
         } else {

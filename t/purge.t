@@ -133,9 +133,14 @@ subtest 'by tenant, model, all' => sub {
     is ask($_), 'MISS', 'gone' for @a, @b, @x;
     is purge('', '?all=1'), 8, 'all by a query';
     is purge('', '?all=1'), 0, 'nothing is left';
+    for my $way (['', '?all'], ['', '?tag=none&all'], ['{"all":1}']) {
+        stored(body_of());
+        is purge(@$way), 1, "all as @$way";
+    }
     my $kept = stored(body_of());
     is purge({ all => JSON::PP::false() }), 0, 'all: false is nothing';
     is purge('', '?all=0'), 0, 'all=0 too';
+    is purge('{"all":0}'), 0, 'as JSON too';
     is ask($kept), 'HIT', 'kept';
 };
 
@@ -156,7 +161,7 @@ subtest 'errors' => sub {
     my %bad = (
         '{}' => qr/say what to purge/, '{' => qr/./, '[]' => qr/object/,
         '"all"' => qr/object/, '{"everything":true}' => qr/known members/,
-        '{"all":1}' => qr/true or false/, '{"all":"yes"}' => qr/true or/,
+        '{"all":2}' => qr/true or false/, '{"all":"yes"}' => qr/true or/,
         '{"tag":1}' => qr/strings/, '{"tag":null}' => qr/strings/,
         '{"tag":["a"]}' => qr/strings/, '{"tag":""}' => qr/./,
         '{"id":""}' => qr/./, '{"model":""}' => qr/./,
@@ -170,7 +175,7 @@ subtest 'errors' => sub {
         like $r->json->{error}, $bad{$body}, 'says why';
     }
     for my $query ('', '?', '?nothing=1', '?tag=', '?id=', '?alls=1',
-                   '?all=', '?all', '?all=yes', '?tag=a&all=') {
+                   '?all=', '?all=yes', '?ALL', '?all.', '?tag=a&all=') {
         is $t->post("/purge$query", '')->status, 400, "query \"$query\"";
     }
     is $t->request($_ => '/purge?all=1')->status, 405, "$_ is not allowed"
