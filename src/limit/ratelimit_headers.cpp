@@ -7,6 +7,8 @@ namespace llm::limit {
 namespace {
 
 constexpr int64_t kMilli = 1000000;
+// Some clients wait for as long as they are told, and their callers hang.
+constexpr int64_t kLongestWait = 60000 * kMilli;
 
 int64_t round_up(int64_t value, int64_t unit) {
     return value <= 0 ? 0 : (value - 1) / unit + 1;
@@ -103,8 +105,9 @@ LimitHeaders limit_headers(std::span<const Demand> demands,
 
 RetryHeaders retry_headers(const Refusal& refusal) {
     int64_t ms = std::max<int64_t>(1, round_up(refusal.retry_ns, kMilli));
+    bool pointless = refusal.hopeless || refusal.retry_ns > kLongestWait;
     return {std::to_string(round_up(ms, 1000)), std::to_string(ms),
-            refusal.hopeless ? "false" : ""};
+            pointless ? "false" : "true"};
 }
 
 std::string go_duration(int64_t ns) {

@@ -70,7 +70,7 @@ LimitHeaders limit_headers(std::span<const Demand> demands,
 struct RetryHeaders {
     std::string retry_after;
     std::string retry_after_ms;
-    std::string should_retry;  // "false" or empty
+    std::string should_retry;  // "true" or "false"
 };
 
 RetryHeaders retry_headers(const Refusal& refusal);

@@ -60,7 +60,7 @@ TEST(RetryHeaders, SecondsMillisecondsAndWhetherAtAll) {
     RetryHeaders soon = retry_headers({0, 1200000000, false});
     EXPECT_EQ(soon.retry_after, "2");
     EXPECT_EQ(soon.retry_after_ms, "1200");
-    EXPECT_EQ(soon.should_retry, "");
+    EXPECT_EQ(soon.should_retry, "true");
     // 0 means at once to some clients and nothing at all to others.
     RetryHeaders now = retry_headers({0, 0, false});
     EXPECT_EQ(now.retry_after, "1");
@@ -69,6 +69,8 @@ TEST(RetryHeaders, SecondsMillisecondsAndWhetherAtAll) {
     EXPECT_EQ(tomorrow.retry_after, "36000");
     EXPECT_EQ(tomorrow.retry_after_ms, "36000000");
     EXPECT_EQ(tomorrow.should_retry, "false");
+    EXPECT_EQ(retry_headers({0, 60000000000, false}).should_retry, "true");
+    EXPECT_EQ(retry_headers({0, 60000000001, false}).should_retry, "false");
 }
 
 }  // namespace
