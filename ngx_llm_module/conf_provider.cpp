@@ -95,6 +95,13 @@ char* set_cooldown(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
             return conf_error();
         }
     }
+    if (cooldown.max_time != 0 && cooldown.max_time < cooldown.fail_timeout) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"llm_cooldown\": max_time= is the longest that a "
+                           "provider is left alone, it cannot be shorter than "
+                           "fail_timeout=");
+        return conf_error();
+    }
     return NGX_CONF_OK;
 }
 

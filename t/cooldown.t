@@ -159,6 +159,8 @@ for my $case (
     ['', ''], ['llm_cooldown max_time=1m;', ''],
     ['llm_cooldown fail_timeout=1s max_fails=1000;', ''],
     ['llm_cooldown;', qr/number of arguments/],
+    ['llm_cooldown fail_timeout=10s max_time=5s;',
+        qr/max_time= is the longest .* shorter than fail_timeout=/],
     ['llm_cooldown max_fails=0;', qr/"max_fails=0" is none of/],
     ['llm_cooldown max_fails=1001;', qr/"max_fails=1001" is none of/],
     ['llm_cooldown max_fails=x;', qr/"max_fails=x" is none of/],

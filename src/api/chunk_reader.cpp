@@ -72,7 +72,7 @@ EventInfo ChunkReader::on_event(const sse::Event& event) {
         info_.malformed = event.has_data;
         return info_;
     }
-    if (event.data == "[DONE]") {
+    if (is_done(event)) {
         info_.terminal = true;
         seal();
         return info_;

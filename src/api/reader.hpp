@@ -24,6 +24,12 @@ class ResponsesProgress;
 // (not JSON, no choices, …). A body {"error":…} is an Answer with `error`.
 Result<Answer> read_json(Endpoint endpoint, Bytes body);
 
+// The end of an OpenAI stream, as OpenAI's own clients know it: by its
+// beginning, whatever follows.
+inline bool is_done(const sse::Event& event) {
+    return event.data.starts_with("[DONE]");
+}
+
 // What one event of a stream means to those who pass it on.
 struct EventInfo {
     bool content = false;     // carries generated content (text, tool call

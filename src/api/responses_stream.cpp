@@ -52,7 +52,7 @@ private:
 EventInfo ResponsesReader::on_event(const sse::Event& event) {
     EventInfo info;
     // Some servers end this stream as they end those of chat.
-    if (!event.has_data || event.data.empty() || event.data == "[DONE]") {
+    if (!event.has_data || event.data.empty() || is_done(event)) {
         return info;
     }
     const std::optional<std::string> named = read(event, event.data, info);

@@ -99,7 +99,8 @@ bool is_unknown_model(const ErrorWords& words) {
 // the message: further on there may be what the client has said.
 bool is_quota(const ErrorWords& words) {
     return is_one_of(words.code, {"insufficient_quota",
-                                  "billing_hard_limit_reached"})
+                                  "billing_hard_limit_reached",
+                                  "enforced_spend_limit_reached"})
            || is_one_of(words.type, {"insufficient_quota", "billing_error"})
            || words.message.starts_with("Your credit balance is too low")
            || words.message.starts_with(

@@ -269,6 +269,7 @@ TEST(Fault, OfErrorsInA200) {
         {R"("code":408)", Fault::kErrorIn200},
         {R"("code":429)", Fault::kRateLimit},
         {R"("code":429,"type":"insufficient_quota")", Fault::kQuota},
+        {R"("code":"enforced_spend_limit_reached")", Fault::kQuota},
         {R"("code":500)", Fault::kErrorIn200},
         {R"("code":502)", Fault::kErrorIn200},
         {R"("code":503)", Fault::kOverloaded},
