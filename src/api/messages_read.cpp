@@ -211,6 +211,37 @@ Block read_block(const Document& doc, NodeId node, bool start) {
     return block;
 }
 
+namespace {
+
+// What `iterations` names beside the steps of the answer itself, which alone
+// the totals hold (https://platform.claude.com/docs, "Compaction" and "Advisor
+// tool"). Only to totals of the same report, so that one that comes again adds
+// nothing.
+void add_steps(const Document& doc, NodeId node, Usage& usage) {
+    const NodeId steps = doc.find(node, "iterations");
+    if (!doc.is(steps, Type::kArray) || !usage.known() ||
+        doc.find(node, "input_tokens") == json::kNoNode ||
+        doc.find(node, "output_tokens") == json::kNoNode) {
+        return;
+    }
+    for (const NodeId child : doc.children(steps)) {
+        const std::string type = raw::text_of(doc, child, "type");
+        if (type != "compaction" && type != "advisor_message") {
+            continue;
+        }
+        Usage step;
+        merge_usage(doc, child, false, step);
+        usage.absurd = usage.absurd || step.absurd;
+        usage.cached_input += step.cached_input;
+        usage.cache_write += step.cache_write;
+        usage.cache_write_1h += step.cache_write_1h;
+        usage.input += std::max<int64_t>(step.input, 0);
+        usage.output += std::max<int64_t>(step.output, 0);
+    }
+}
+
+}  // namespace
+
 void merge_usage(const Document& doc, NodeId node, bool provisional,
                  Usage& usage) {
     const auto read = [&](NodeId object, Bytes key, int64_t& out) {
@@ -248,6 +279,7 @@ void merge_usage(const Document& doc, NodeId node, bool provisional,
     if (usage.output >= 0) {
         usage.reasoning = std::min(usage.reasoning, usage.output);
     }
+    add_steps(doc, node, usage);
 }
 
 ApiError read_error(const Document& doc, NodeId node) {

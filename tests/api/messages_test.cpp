@@ -179,5 +179,36 @@ TEST(MessagesUsage, ReportAfterTheEndIsRead) {
     EXPECT_TRUE(f.answer().complete);
 }
 
+// A summary of what became too long, and advice of another model, are paid
+// for beside what the totals say; the answer's own steps are in them.
+TEST(MessagesUsage, StepsBesideTheAnswersOwnAreAdded) {
+    const std::string usage =
+        R"({"input_tokens":23,"cache_read_input_tokens":5,)"
+        R"("cache_creation_input_tokens":0,"output_tokens":10,"iterations":[)"
+        R"({"type":"compaction","input_tokens":180,"output_tokens":35,)"
+        R"("cache_creation_input_tokens":9,"cache_creation":)"
+        R"({"ephemeral_5m_input_tokens":2,"ephemeral_1h_input_tokens":7}},)"
+        R"({"type":"message","input_tokens":23,"output_tokens":4},)"
+        R"({"type":"advisor_message","model":"m","input_tokens":50,)"
+        R"("output_tokens":-1},{"type":"fallback_message","input_tokens":9,)"
+        R"("output_tokens":6},{"n":1},7,null]})";
+    const Result<Answer> read =
+        read_json(kMessages, R"({"content":[],"usage":)" + usage + "}");
+    ASSERT_TRUE(read);
+    Followed f = follow(
+        kMessages, start(usage) +
+                       event("message_delta",
+                             R"(,"delta":{},"usage":)" + usage) +
+                       end(usage));
+    for (const Usage& got : {read->usage, f.answer().usage}) {
+        EXPECT_EQ(got.input, 23 + 5 + 180 + 9 + 50);
+        EXPECT_EQ(got.cached_input, 5);
+        EXPECT_EQ(got.cache_write, 9);
+        EXPECT_EQ(got.cache_write_1h, 7);
+        EXPECT_EQ(got.output, 10 + 35);
+        EXPECT_TRUE(got.absurd);
+    }
+}
+
 }  // namespace
 }  // namespace llm::api
