@@ -69,6 +69,9 @@ FetchRequest AlertSender::request_for(const Item& item) const {
         request.headers.push_back("X-LLM-Timestamp: " + time);
         request.headers.push_back("X-LLM-Signature: sha256="
                                   + sign_(time + "." + item.body).hex());
+        // As GitHub signs, for receivers that know no other way.
+        request.headers.push_back("X-Hub-Signature-256: sha256="
+                                  + sign_(item.body).hex());
     }
     return request;
 }

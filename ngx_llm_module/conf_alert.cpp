@@ -9,7 +9,7 @@
 namespace llm::door {
 namespace {
 
-constexpr size_t kSecretMin = 8;
+constexpr size_t kSecretShort = 8;
 constexpr size_t kSecretMax = 4096;
 constexpr ngx_msec_t kTimeout = 5000;
 constexpr ngx_msec_t kTimeoutMin = 100;
@@ -81,10 +81,17 @@ char* set_secret(ngx_conf_t* cf, Bytes value, AlertEndpoint& endpoint) {
                               "choose another secret");
         }
     }
-    if (secret.size() < kSecretMin || secret.size() > kSecretMax) {
-        return refuse(cf, "secret= must have %uz to %uz bytes, e.g. from "
+    if (secret.empty() || secret.size() > kSecretMax) {
+        return refuse(cf, "secret= must have 1 to %uz bytes, e.g. from "
                           "\"openssl rand -hex 32\"",
-                      kSecretMin, kSecretMax);
+                      kSecretMax);
+    }
+    if (secret.size() < kSecretShort) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"llm_alert\": a secret= of less than %uz bytes "
+                           "can be guessed; take one from \"openssl rand "
+                           "-hex 32\"",
+                           kSecretShort);
     }
     return keep(cf, secret, endpoint.secret) ? NGX_CONF_OK : conf_error();
 }

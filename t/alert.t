@@ -96,6 +96,9 @@ sub header {
     is header($start, 'X-LLM-Signature'),
         'sha256=' . hmac_sha256_hex("$time.$start->{body}", $secret),
         'the signature is that of time and body';
+    is header($start, 'X-Hub-Signature-256'),
+        'sha256=' . hmac_sha256_hex($start->{body}, $secret),
+        'and one of the body alone';
 
     is $t->get('/test')->status, 405, 'llm_alert_test wants a POST';
     is $t->post('/test', 'whatever')->status, 202, 'a test alert';
@@ -380,6 +383,7 @@ END
     my $t = LLM::Test->new(workers => 1);
     $t->allow(qr/./);
     $t->write_file(short => "abc\n");
+    $t->write_file(empty => "\n");
     $t->write_file(good  => "good enough\n");
     my $refused = sub {
         my ($lines, $words, $http) = @_;
@@ -405,9 +409,9 @@ END
         ["$url timeout=2m",          qr/timeout=2m is not between/],
         ["$url timeout=x",           qr/timeout=x is not between/],
         ["$url secret=short",        qr/secret= names a file/],
-        ["$url secret=./short",      qr/secret= must have 8 to 4096 bytes/],
+        ["$url secret=./empty",      qr/secret= must have 1 to 4096 bytes/],
         ["$url secret=./none",       qr/secret=: .*none: No such file/],
-        ["$url secret=abc",          qr/secret= must have 8 to 4096/],
+        ["$url secret=",             qr/secret= must have 1 to 4096/],
         ["$url ca=none",             qr/ca=: .*none: No such file/],
         ["$url ca=good",             qr/ca=".*good" holds no certificate/],
         ["$url retries=token",       qr/unknown parameter "retries"/],
@@ -421,6 +425,13 @@ END
         'url=https://[::1]:8443/x?y=z secret=0123456789') {
         my ($ok, $said) = $t->check("llm_alert $right;\n" . server());
         is $ok, 1, "taken: $right" or diag $said;
+        unlike $said, qr/less than 8/, 'without a warning';
+    }
+    for my $short ('./short', 'abc') {
+        my ($ok, $said) = $t->check("llm_alert $url secret=$short;\n"
+            . server());
+        is $ok, 1, "taken: $short" or diag $said;
+        like $said, qr/\[warn\].*secret= of less than 8 bytes/, 'and told';
     }
 }
 
