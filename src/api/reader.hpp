@@ -24,10 +24,12 @@ class ResponsesProgress;
 // (not JSON, no choices, …). A body {"error":…} is an Answer with `error`.
 Result<Answer> read_json(Endpoint endpoint, Bytes body);
 
-// The end of an OpenAI stream, as OpenAI's own clients know it: by its
-// beginning, whatever follows.
+// The end of an OpenAI stream; blanks behind it say nothing.
 inline bool is_done(const sse::Event& event) {
-    return event.data.starts_with("[DONE]");
+    constexpr Bytes kDone = "[DONE]";
+    return event.data.starts_with(kDone)
+           && event.data.find_first_not_of(" \t", kDone.size())
+                  == Bytes::npos;
 }
 
 // What one event of a stream means to those who pass it on.

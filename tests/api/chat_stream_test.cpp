@@ -339,8 +339,8 @@ TEST(ChatStream, DataAfterTheEndIsNotAnswer) {
     EXPECT_FALSE(got.infos[6].content);
 }
 
-TEST(ChatStream, TheEndIsKnownByItsBeginning) {
-    for (const char* end : {"data: [DONE] \n\n", "data: [DONE]\t{}\n\n"}) {
+TEST(ChatStream, BlanksBehindTheEndSayNothing) {
+    for (const char* end : {"data: [DONE] \n\n", "data: [DONE]\t \n\n"}) {
         Followed got = follow(
             Endpoint::kChat,
             kPlain.substr(0, kPlain.find("data: [DONE]")) + end);
@@ -361,7 +361,7 @@ TEST(ChatStream, NoTerminalEventNoCompleteAnswer) {
 
 TEST(ChatStream, MalformedDataIsToldAndNotComplete) {
     for (const char* data :
-         {"this is no json", "{\"choices\":[", "[1]", "null",
+         {"this is no json", "{\"choices\":[", "[DONE]!", "[1]", "null",
           "{\"a\":\"\\ud80g\"}", "{\"a\":NaN}", "\xff"}) {
         Followed got = follow(
             Endpoint::kChat,
