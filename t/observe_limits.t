@@ -29,6 +29,40 @@ use LLM::Edge;
     $t->finish;
 }
 
+# ---- what would have been saved ----------------------------------------------
+
+{
+    my $t = LLM::Edge->new(workers => 1);
+    $t->mock;
+    $t->write_file('prices.json', to_json({
+        m     => { input_cost_per_token => 1e-5, output_cost_per_token => 1e-5 },
+        small => { input_cost_per_token => 1e-6, output_cost_per_token => 1e-6 },
+    }));
+    my $fields = '"cost":"$llm_cost_usd","saved":"$llm_saved_usd",';
+    $t->start(($t->head =~ s/"test":/$fields"test":/r)
+        . 'llm_prices %%DIR%%/prices.json;'
+        . $t->server('llm observe; llm_cache edge; llm_model small;'));
+    my $told = sub {
+        my (undef, $log) = @_;
+        return "$log->{cache} $log->{cost} $log->{saved}";
+    };
+    my $knobs = 'prompt=900,completion=100';
+    is $told->($t->ask('chat', $knobs)), 'MISS 0.010000000 0.009000000',
+        'by the small model, that was not asked';
+    is $told->($t->send_body('chat', $t->{last}[1], $knobs)),
+        'HIT 0.010000000 0.010000000', 'all of it by a hit that was none';
+    is $t->metric('llm_observed_saved_usd_total', kind => 'route'), 0.009,
+        'counted by route';
+    is $t->metric('llm_observed_saved_usd_total', kind => 'hit'), 0.01,
+        'and by hit';
+    is $t->metric('llm_observed_saved_tokens_total', type => 'input'), 900,
+        'and in tokens';
+    is $t->metric('llm_cost_usd_total'), 0.02, 'while both have been paid';
+    is $t->metric("llm_saved_${_}_total"), 0, "no $_ are saved"
+        for qw(usd tokens);
+    $t->finish;
+}
+
 # ---- a ledger without room --------------------------------------------------
 
 for my $case (['llm observe', ''], ['llm on', 'dry_run']) {

@@ -144,9 +144,9 @@ $family{$1} = 'counter'
     while $families =~ /= \{\s*"(\w+)",[^}]*?Type::kCounter, \{\}/g;
 # Those of money have a label for each llm_tag, and then the variant.
 my $money = code('src/exchange/billing.cpp');
-while ($money =~ /(\w+)_ = money\("(\w+)"/g) {
-    my ($which, $name) = ($1, $2);
-    my ($list) = $money =~ /${which}_labels_\{(.*?\})\}/s;
+while ($money =~ /= money\("(\w+)",.*?(\w+_labels_)\);/gs) {
+    my ($name, $which) = ($1, $2);
+    my ($list) = $money =~ /\b$which\{(.*?\})\}/s;
     $family{$name} = join ' ', 'counter', $list =~ /\{"(\w+)"/g, 'llm_tag',
         'variant';
 }

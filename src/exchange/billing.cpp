@@ -51,11 +51,15 @@ Billing::Billing(std::vector<std::string> tag_names)
     saved_ = money("llm_saved_usd_total",
                    "Dollars not spent, against the baseline model.",
                    saved_labels_);
+    observed_ = money("llm_observed_saved_usd_total",
+                      "Dollars that would not have been spent.",
+                      saved_labels_);
     if (std::ranges::find(names_, kVariant) == names_.end()) {
         cost_labels_.push_back({kVariant});
         saved_labels_.push_back({kVariant});
         cost_.labels = cost_labels_;
         saved_.labels = saved_labels_;
+        observed_.labels = saved_labels_;
     }
 }
 
@@ -102,6 +106,19 @@ Bill Billing::bill(const Account& account, const Models& models,
     return bill;
 }
 
+Bill Billing::foresee(const Account& account, const Models& models,
+                      const api::Usage& usage, Bytes routed,
+                      bool hit) const {
+    Bill paid = bill(account, models, usage, 0, false);
+    Models other = models;
+    if (!hit && routed != models.asked) {
+        other = {models.requested, routed, routed, {}};
+    }
+    paid.saved = bill(account, other, usage, 0, hit).saved;
+    paid.watched = true;
+    return paid;
+}
+
 void Billing::count(metrics::Table& table, const Account& account,
                     Bytes model, const Bill& bill, bool hit) const {
     std::array<Bytes, 4 + kMaxTags> all{
@@ -117,10 +134,11 @@ void Billing::count(metrics::Table& table, const Account& account,
         table.counter(cost_, values.subspan(1))
             .add(static_cast<uint64_t>(bill.cost));
     }
+    const metrics::Family& saved = bill.watched ? observed_ : saved_;
     auto count_saved = [&](Bytes kind, int64_t nano) {
         if (nano > 0) {
             all[0] = kind;
-            table.counter(saved_, values).add(static_cast<uint64_t>(nano));
+            table.counter(saved, values).add(static_cast<uint64_t>(nano));
         }
     };
     if (bill.saved != Bill::kUnknown) {

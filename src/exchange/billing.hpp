@@ -42,6 +42,7 @@ struct Bill {
     int64_t cost = kUnknown;
     int64_t saved = kUnknown;  // negative: dearer than the baseline
     int64_t by_edits = 0;      // that part of it
+    bool watched = false;      // nothing is saved yet, it would have been
 
     bool known() const { return cost != kUnknown; }
 };
@@ -85,6 +86,11 @@ public:
     Bill bill(const Account& account, const Models& models,
               const api::Usage& usage, int64_t taken_out, bool hit) const;
 
+    // With llm observe: the answer has been paid for; saved is what `on` would
+    // have saved, by a hit or by asking `routed`.
+    Bill foresee(const Account& account, const Models& models,
+                 const api::Usage& usage, Bytes routed, bool hit) const;
+
     // `model` is a label already. A tag that is named "variant" stands for
     // the account's.
     void count(metrics::Table& table, const Account& account, Bytes model,
@@ -92,7 +98,7 @@ public:
 
     // For the page of metrics.
     std::vector<const metrics::Family*> families() const {
-        return {&cost_, &saved_};
+        return {&cost_, &saved_, &observed_};
     }
 
 private:
@@ -107,6 +113,7 @@ private:
     std::vector<metrics::Label> saved_labels_;
     metrics::Family cost_;
     metrics::Family saved_;
+    metrics::Family observed_;
 };
 
 }  // namespace llm::exchange

@@ -349,11 +349,12 @@ private:
     void report_limits();
 
     // settle.cpp
-    bool served_from_memory() const {
-        return (status_ == CacheStatus::kHit
-                || status_ == CacheStatus::kSemantic)
-               && !observe_;
+    bool is_hit() const {
+        return status_ == CacheStatus::kHit
+               || status_ == CacheStatus::kSemantic;
     }
+    bool served_from_memory() const { return is_hit() && !observe_; }
+    Bill bill_answer() const;
     bool is_held() const { return spending_ && spending_->reserved(); }
     // Nobody has to pay for it.
     bool is_free() const {
@@ -388,6 +389,7 @@ private:
                   std::initializer_list<Bytes> values, uint64_t by = 1);
     void count_outcome(Bytes reason);
     void count_saved();
+    void count_observed();
     void count_texts();
     void count_upstream(Bytes kind, Now now);
 

@@ -84,12 +84,15 @@ void Exchange::count(End how, Now now) {
     if (bill_.known()) {
         services_.billing->count(table, account_,
                                  services_.label_of(upstream_model()), bill_,
-                                 is_free());
+                                 is_free() || is_hit());
     }
     count_texts();
     if (is_free()) {
         count_saved();
         return;
+    }
+    if (is_hit() && usage_.known()) {
+        count_observed();
     }
     // What passes by without being an LLM request has no model's answer.
     if (how != End::kRefused && endpoint_ != api::Endpoint::kNone) {
@@ -118,6 +121,14 @@ void Exchange::count_saved() {
         count_on(kept.saved_output, metrics::kSavedTokens,
                  {metrics::kOutput}, static_cast<uint64_t>(usage_.output));
     }
+}
+
+void Exchange::count_observed() {
+    metrics::Table& table = services_.metrics;
+    table.counter(metrics::kObservedTokens, {metrics::kInput})
+        .add(static_cast<uint64_t>(usage_.input));
+    table.counter(metrics::kObservedTokens, {metrics::kOutput})
+        .add(static_cast<uint64_t>(usage_.output));
 }
 
 void Exchange::count_upstream(Bytes kind, Now now) {

@@ -207,6 +207,18 @@ void Exchange::read_json_answer() {
     give_back(std::move(document));
 }
 
+Bill Exchange::bill_answer() const {
+    const Billing& billing = *services_.billing;
+    Billing::Models models{request_.model, upstream_model(), served_model(),
+                           provider()};
+    if (observe_ && !is_free()) {
+        return billing.foresee(account_, models, usage_, routed_model(),
+                               is_hit());
+    }
+    return billing.bill(account_, models, usage_, tokens_taken_out(),
+                        is_free());
+}
+
 void Exchange::end(End how, Now now) {
     if (ended_) {
         return;
@@ -227,10 +239,7 @@ void Exchange::end(End how, Now now) {
     if (usage_.service == api::Service::kUnsaid) {
         usage_.service = request_.service;
     }
-    bill_ = services_.billing->bill(
-        account_,
-        {request_.model, upstream_model(), served_model(), provider()},
-        usage_, tokens_taken_out(), is_free());
+    bill_ = bill_answer();
     settle_spending(now);
     store(how, now);
     count(how, now);

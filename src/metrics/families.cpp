@@ -197,6 +197,10 @@ constinit const Family kCacheRecovered =
 constinit const Family kSavedTokens =
     counter("llm_saved_tokens_total", "Tokens that cache hits did not buy.",
             kDirectionLabels);
+constinit const Family kObservedTokens =
+    counter("llm_observed_saved_tokens_total",
+            "Tokens that cache hits would not have bought.",
+            kDirectionLabels);
 constinit const Family kPurgedEntries =
     counter("llm_purged_entries_total", "Answers taken out by purges.");
 
@@ -333,6 +337,7 @@ constexpr const Family* kAll[] = {
     &kCacheStores,    &kCacheEntries,    &kCacheBytes,
     &kCacheCapacity,  &kCacheEvictions,  &kCacheCorrupt,
     &kCacheRecovered, &kSavedTokens,     &kPurgedEntries,
+    &kObservedTokens,
     &kUsageEstimated, &kEstimateError,   &kStreamEnds,
     &kErrors,         &kOverhead,        &kLimitRequests,
     &kLimitUnchecked, &kBudgetCrossed,   &kBudgetOverspent, &kKeyRefused,

@@ -70,6 +70,7 @@ extern const Family kCacheCorrupt;    // entries dropped on a failed check
 extern const Family kCacheRecovered;  // locks taken over from killed workers
 // Tokens that hits did not buy, by {type} input or output.
 extern const Family kSavedTokens;
+extern const Family kObservedTokens;
 // Entries taken out by purges.
 extern const Family kPurgedEntries;
 

@@ -89,6 +89,25 @@ TEST_F(BillingTest, AHitHasBoughtNothing) {
     EXPECT_EQ(hit.by_edits, 0);
 }
 
+TEST_F(BillingTest, WhatIsOnlyWatchedIsPaidAndWouldHaveBeenSaved) {
+    Billing::Models asked{"large", "large", "large-2025", ""};
+    Bill hit = billing_.foresee(account_, asked, usage_, "small", true);
+    EXPECT_EQ(hit.cost, 300000);
+    EXPECT_EQ(hit.saved, 300000);
+    Bill routed = billing_.foresee(account_, asked, usage_, "small", false);
+    EXPECT_EQ(routed.cost, 300000);
+    EXPECT_EQ(routed.saved, 190000);
+    EXPECT_EQ(
+        billing_.foresee(account_, asked, usage_, "large", false).saved, 0);
+    EXPECT_EQ(billing_.foresee(account_, asked, usage_, "new", false).saved,
+              Bill::kUnknown);
+    billing_.count(table_, account_, "large", hit, true);
+    billing_.count(table_, account_, "large", routed, false);
+    EXPECT_TRUE(series(1).empty());
+    EXPECT_EQ(series(2).size(), 2u);
+    EXPECT_EQ(series(0).begin()->second, 600000u);
+}
+
 TEST_F(BillingTest, EditsSaveWhatTheirTokensCostAtTheBaseline) {
     Bill less = bill({"large", "small", "small", ""}, 50);
     EXPECT_EQ(less.cost, 110000);
