@@ -68,7 +68,9 @@ struct Context {
     off_t awaited = -1;          // bytes of the answer still to come, by its
                                  // Content-Length; -1: it does not say
     bool own_error = false;      // nginx's error page becomes ours
-    std::string error_body;      // this
+    bool foreign_page = false;   // so does the upstream's
+    bool head_held = false;      // until it is known whether it is one
+    std::string error_body;      // this, until it is sent
     bool closed = false;         // the stream has had its last word from us
     ngx_chain_t* free = nullptr;
     ngx_chain_t* busy = nullptr;

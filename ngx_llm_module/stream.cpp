@@ -1,11 +1,12 @@
 #include "ngx_llm_module/stream.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
 #include "ngx_llm_module/limits.hpp"
-#include "ngx_llm_module/outcome.hpp"
+#include "ngx_llm_module/own_error.hpp"
 #include "ngx_llm_module/phases.hpp"
 #include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
@@ -14,6 +15,7 @@ namespace llm::door {
 namespace {
 
 constexpr size_t kBufSize = 4096;
+constexpr ngx_int_t kHeld = NGX_AGAIN;  // the head goes with the first bytes
 
 ngx_http_output_header_filter_pt next_header;
 ngx_http_output_body_filter_pt next_body;
@@ -326,19 +328,42 @@ ngx_int_t send_without_end(ngx_http_request_t* r, Context& ctx,
     return out.send();
 }
 
-// nginx's own error page leaves as the client's protocol's error.
-ngx_int_t replace_error_page(ngx_http_request_t* r, Context& ctx,
-                             ngx_chain_t* in) {
+// A page leaves as the client's protocol's error.
+ngx_int_t replace_page(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     Output out(r, ctx);
+    if (!out.copy(std::exchange(ctx.error_body, {}))) {
+        return NGX_ERROR;
+    }
     for (; in != nullptr; in = in->next) {
         in->buf->pos = in->buf->last;
         in->buf->file_pos = in->buf->file_last;
-        if (in->buf->last_buf
-            && (!out.copy(ctx.error_body) || !out.finish())) {
+        if (in->buf->last_buf && !out.finish()) {
             return NGX_ERROR;
         }
     }
     return out.send();
+}
+
+// A head that calls its body HTML waits for its first bytes: NGX_AGAIN while
+// they are not there.
+ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx,
+                      const ngx_chain_t* in) {
+    Bytes first;
+    bool last = ctx.closed;
+    for (; in != nullptr && first.empty(); in = in->next) {
+        first = bytes_of(in->buf);
+        last = last || in->buf->last_buf;
+    }
+    if (first.empty() && !last) {
+        return NGX_AGAIN;
+    }
+    ctx.head_held = false;
+    if (begins_a_page(first)) {
+        head_foreign_page(r, ctx);
+    }
+    ngx_int_t rc = next_header(r);
+    bool failed = rc == NGX_ERROR || rc > NGX_OK || r->header_only;
+    return failed ? NGX_ERROR : NGX_OK;
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
@@ -347,13 +372,25 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         if (ctx == nullptr || !ctx->headed) {
             return next_body(r, in);
         }
+        if (ctx->head_held) {
+            ngx_int_t rc = let_head_go(r, *ctx, in);
+            if (rc != NGX_OK) {
+                return rc == NGX_AGAIN ? NGX_OK : rc;
+            }
+        }
         if (in == nullptr) {
             return Output(r, *ctx).send();
         }
         if (ctx->own_error) {
-            return replace_error_page(r, *ctx, in);
+            return replace_page(r, *ctx, in);
         }
         hear(*ctx);
+        if (ctx->foreign_page) {
+            if (!is_settled(*ctx)) {
+                watch(*ctx, in, now());
+            }
+            return replace_page(r, *ctx, in);
+        }
         if (ctx->exchange.edits_stream()) {
             return edit_stream(r, *ctx, in);
         }
@@ -367,51 +404,6 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         return ctx->exchange.broken() ? send_without_end(r, *ctx, in)
                                       : next_body(r, in);
     });
-}
-
-bool is_own_error(ngx_http_request_t* r, const Context& ctx) {
-    return r->err_status >= NGX_HTTP_BAD_REQUEST && !ctx.replied
-           && !ctx.rerouted && !ctx.exchange.observe()
-           && !has_error_page(r, static_cast<ngx_int_t>(r->err_status));
-}
-
-// What nginx means by a status that it made itself.
-Bytes describe(ngx_uint_t status) {
-    switch (status) {
-    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
-        return "The request body is larger than this server takes.";
-    case NGX_HTTP_REQUEST_TIME_OUT:
-        return "The request did not arrive in time.";
-    case NGX_HTTP_BAD_GATEWAY:
-        return "The upstream could not be reached or sent no valid answer.";
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        return "No upstream is available at the moment.";
-    case NGX_HTTP_GATEWAY_TIME_OUT:
-        return "The upstream did not answer in time.";
-    default:
-        return status >= NGX_HTTP_INTERNAL_SERVER_ERROR
-                   ? "The server could not handle the request."
-                   : "The request was refused.";
-    }
-}
-
-ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
-    ctx.own_error = true;
-    ctx.exchange.end(ctx.forwarded ? end_without_answer(r)
-                                   : exchange::End::kRefused,
-                     now());
-    auto family = api::family_of(ctx.exchange.endpoint());
-    api::ApiError error;
-    error.status = static_cast<int>(r->err_status);
-    error.message = describe(r->err_status);
-    ctx.error_body = api::error_body(family, error, "");
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = nullptr;
-    ngx_http_clear_content_length(r);
-    r->headers_out.content_length_n =
-        static_cast<off_t>(ctx.error_body.size());
-    return add_cache_headers(r, ctx);
 }
 
 // nginx is going to send a part of the answer, and we see no more of it.
@@ -435,13 +427,6 @@ bool is_bought_before(const ngx_http_request_t* r) {
     }
 #endif
     return false;
-}
-
-// A page of error_page's that no upstream is asked for: one that is, is bound
-// to be cleaned up behind.
-bool is_own_page(const ngx_http_request_t* r) {
-    return r->error_page && !r->cached
-           && (r->upstream == nullptr || r->upstream->cleanup == nullptr);
 }
 
 // By limit_rate, $limit_rate or X-Accel-Limit-Rate. Such an answer goes on by
@@ -557,8 +542,15 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
             return head_error_page(r, *ctx);
         }
         ctx->headed = true;
-        return head_answer(r, *ctx, overhead.at());
+        bool html = is_called_html(r, *ctx);
+        ngx_int_t rc = head_answer(r, *ctx, overhead.at());
+        ctx->head_held = html && rc == NGX_OK
+                         && ctx->exchange.form() != exchange::Form::kIgnored;
+        return ctx->head_held ? kHeld : rc;
     });
+    if (rc == kHeld) {
+        return NGX_OK;
+    }
     return rc == NGX_OK ? next_header(r) : rc;
 }
 
@@ -574,7 +566,8 @@ void break_off(ngx_http_request_t* r, Context& ctx, ngx_int_t rc) {
         how = exchange::End::kTimeout;
     }
     Bytes tail = ctx.exchange.on_eof(false, how, now());
-    if (!ctx.exchange.edits_stream() || tail.empty()) {
+    if (!ctx.exchange.edits_stream() || tail.empty() || ctx.foreign_page
+        || ctx.head_held) {
         return;
     }
     Output out(r, ctx);

@@ -24,6 +24,8 @@ my %body = (
             . '"},"finish_reason":"stop"}]}', $chunk . "[],$usage}",
         '[DONE]'),
     page   => '<html><body>' . 'Sign in. ' x 50 . '</body></html>',
+    bom    => "\xef\xbb\xbf<!doctype html>",
+    blank  => " \r\n\t<html></html>",
     long   => 'x' x 200_000,
     error  => '{"error":{"message":"no","type":"server_error"}}',
 );
@@ -135,8 +137,10 @@ for my $stream (0, 1) {
             my ($bad, $before) = (invalid(), guessed());
             my $what = "$name, \"$type\", stream=$stream";
             my ($r, $log) = one("200 $name $type", stream => $stream);
-            is $r->status, 200, "$what: passes";
-            is $r->body, $body{$name}, "$what: as it is";
+            my $portal = $name eq 'page' && $type eq 'text/html';
+            is $r->status, $portal ? 502 : 200, "$what: status";
+            is $portal ? $r->json->{error}{type} : $r->body,
+                $portal ? 'server_error' : $body{$name}, "$what: body";
             ok $r->complete, "$what: whole";
             cmp_ok $log->{cost}, '>', 0.05, "$what: costs: $log->{cost}";
             cmp_ok $log->{cost}, '<', 0.35, "$what: not more than was held";
@@ -157,6 +161,26 @@ for my $stream (0, 1) {
     cmp_ok $log->{cost}, '>', 0.04, "JSON as a stream: $log->{cost}";
     cmp_ok $log->{cost}, '<', 0.35, 'not more than was held';
 }
+# HTML that begins as a page does is no answer, and no client's to read.
+for my $case (['page', 'Text/HTML; charset=utf-8'], ['bom', 'text/html'],
+    ['blank', 'text/html'], ['page', 'text/html', in => '/named'],
+    ['page', 'text/html', api => 'messages']) {
+    my ($name, $type, @o) = @$case;
+    my ($r) = one("200 $name $type", @o);
+    my $what = join ' ', $name, $type, @o;
+    is $r->status, 502, "case 35: $what";
+    like $r->json->{error}{message}, qr/a page of HTML/, 'says what it was';
+    is $r->json->{type} // '', "@o" =~ /messages/ ? 'error' : '',
+        "in the client's protocol";
+    is $r->header('content-type'), 'application/json', 'and as such';
+    ok $r->complete, 'whole';
+}
+for my $name (qw(page json)) {
+    my ($r) = one("200 $name text/html", in => '/watched');
+    is $r->status . $r->body, "200$body{$name}", "observe: $name passes";
+}
+is +(one('404 page text/html'))[0]->status, 404, 'an error stays what it is';
+is +(one('200 none text/html'))[0]->status, 200, 'nothing is no page';
 # Other kinds of success are no less paid for; they are not stored.
 for my $status (201, 202, 203) {
     for my $in ('', '/watched') {

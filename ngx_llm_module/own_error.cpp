@@ -1,0 +1,103 @@
+#include "ngx_llm_module/own_error.hpp"
+
+#include "ngx_llm_module/outcome.hpp"
+#include "ngx_llm_module/reply.hpp"
+
+namespace llm::door {
+namespace {
+
+// What nginx means by a status that it made itself.
+Bytes describe(ngx_uint_t status) {
+    switch (status) {
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "The request body is larger than this server takes.";
+    case NGX_HTTP_REQUEST_TIME_OUT:
+        return "The request did not arrive in time.";
+    case NGX_HTTP_BAD_GATEWAY:
+        return "The upstream could not be reached or sent no valid answer.";
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return "No upstream is available at the moment.";
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return "The upstream did not answer in time.";
+    default:
+        return status >= NGX_HTTP_INTERNAL_SERVER_ERROR
+                   ? "The server could not handle the request."
+                   : "The request was refused.";
+    }
+}
+
+// The body of error_body takes the page's place, and so does its head.
+void put_error(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
+               Bytes message) {
+    api::ApiError error;
+    error.status = static_cast<int>(status);
+    error.message = message;
+    ctx.error_body = api::error_body(
+        api::family_of(ctx.exchange.endpoint()), error, "");
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = nullptr;
+    ngx_http_clear_content_length(r);
+    r->headers_out.content_length_n =
+        static_cast<off_t>(ctx.error_body.size());
+}
+
+}  // namespace
+
+bool is_own_error(ngx_http_request_t* r, const Context& ctx) {
+    return r->err_status >= NGX_HTTP_BAD_REQUEST && !ctx.replied
+           && !ctx.rerouted && !ctx.exchange.observe()
+           && !has_error_page(r, static_cast<ngx_int_t>(r->err_status));
+}
+
+ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
+    ctx.own_error = true;
+    ctx.exchange.end(ctx.forwarded ? end_without_answer(r)
+                                   : exchange::End::kRefused,
+                     now());
+    put_error(r, ctx, r->err_status, describe(r->err_status));
+    return add_cache_headers(r, ctx);
+}
+
+// A page of error_page's that no upstream is asked for: one that is, is bound
+// to be cleaned up behind.
+bool is_own_page(const ngx_http_request_t* r) {
+    return r->error_page && !r->cached
+           && (r->upstream == nullptr || r->upstream->cleanup == nullptr);
+}
+
+bool is_called_html(ngx_http_request_t* r, const Context& ctx) {
+    Bytes type = view(r->headers_out.content_type);
+    type = type.substr(0, type.find_first_of("; \t"));
+    return r->headers_out.status >= NGX_HTTP_OK
+           && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+           && r->upstream != nullptr && !ctx.rerouted && !ctx.foreign
+           && !ctx.exchange.observe() && !is_own_page(r)
+           && equals_ignore_case(type, "text/html");
+}
+
+bool begins_a_page(Bytes body) {
+    constexpr Bytes kMark = "\xef\xbb\xbf";
+    if (body.starts_with(kMark)) {
+        body.remove_prefix(kMark.size());
+    }
+    size_t begin = body.find_first_not_of(" \t\r\n");
+    return begin != Bytes::npos && body[begin] == '<';
+}
+
+void head_foreign_page(ngx_http_request_t* r, Context& ctx) {
+    ctx.foreign_page = true;
+    r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
+    r->headers_out.status_line.len = 0;
+    if (r->headers_out.content_encoding != nullptr) {
+        r->headers_out.content_encoding->hash = 0;
+        r->headers_out.content_encoding = nullptr;
+    }
+    ngx_str_null(&r->headers_out.charset);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+    put_error(r, ctx, NGX_HTTP_BAD_GATEWAY,
+              "The upstream sent a page of HTML instead of an answer.");
+}
+
+}  // namespace llm::door

@@ -1,0 +1,24 @@
+// Pages that no client of ours can read: the client gets its protocol's error
+// in their place, which ctx.error_body holds until the body filter sends it.
+#pragma once
+
+#include "ngx_llm_module/context.hpp"
+
+namespace llm::door {
+
+// nginx has refused or failed, and has only its own page to say so.
+bool is_own_error(ngx_http_request_t* r, const Context& ctx);
+ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx);
+
+// A page of error_page's that no upstream is asked for.
+bool is_own_page(const ngx_http_request_t* r);
+
+// The upstream calls it a success and HTML, and it begins as a page does:
+// something else has answered, a portal that wants a login. 502 for the
+// client; what it may have cost is seen to as if it had passed. What is only
+// called HTML is an answer all the same.
+bool is_called_html(ngx_http_request_t* r, const Context& ctx);
+bool begins_a_page(Bytes body);
+void head_foreign_page(ngx_http_request_t* r, Context& ctx);
+
+}  // namespace llm::door
