@@ -96,6 +96,22 @@ subtest 'a reload in mid-window' => sub {
     ok $t->reload($conf), 'back';
 };
 
+subtest 'words of a budget that begin a new account' => sub {
+    my $left = sub { (one('', words => 100))[1]{left} };
+    my $one = $conf =~ s|; llm_budget short.*?;|;|r;
+    ok $t->reload($one), 'one budget';
+    is $left->(), '0.900000000', 'spent';
+    ok $t->reload($one =~ s|usd=1/month|usd=1/month tz=Asia/Tokyo|r),
+        'a month that began at another instant';
+    is $left->(), '0.900000000', 'begins anew';
+    ok $t->reload($one =~ s|llm_budget team|llm_budget crew|r),
+        'another name';
+    is $left->(), '0.900000000', 'too';
+    ok $t->reload($one), 'the old words';
+    is $left->(), '0.800000000', 'go on where they stood';
+    ok $t->reload($conf), 'back';
+};
+
 subtest 'a killed worker gives back what it held (cases 58, 75)' => sub {
     my ($c, $r) = hold(killed => 400);
     is $t->metric('llm_reservations'), 1, 'held';
