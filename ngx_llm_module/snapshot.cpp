@@ -156,7 +156,7 @@ bool complain_of(const Result<void>& done, ngx_log_t* log) {
     if (news) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "llm: llm_snapshot: %s; the workers need a directory "
-                      "that they may write to",
+                      "that they may write to, and room in it",
                       text.c_str());
     }
     last = std::move(text);
@@ -199,6 +199,12 @@ Result<void> make_directory(ngx_cycle_t* cycle, const std::string& path) {
     return {};
 }
 
+// A file of another version, say, which the next one would replace.
+bool keep_aside(const std::string& path) {
+    return !ngx_test_config
+           && rename(path.c_str(), (path + ".bad").c_str()) == 0;
+}
+
 }  // namespace
 
 void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
@@ -225,8 +231,9 @@ void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
     if (!snapshot.ok()) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "llm: llm_snapshot: \"%s\": %s; starting with nothing "
-                      "spent",
-                      path.c_str(), snapshot.error().message.c_str());
+                      "spent%s",
+                      path.c_str(), snapshot.error().message.c_str(),
+                      keep_aside(path) ? ", and it is kept as .bad" : "");
         return;
     }
     secret = snapshot->secret;

@@ -146,6 +146,9 @@ for my $bad (@bad) {
     like substr($t->log, $length), $words, "$name: nginx starts and says so";
     ($r) = spend($name => 10);
     is $r->status, 200, "$name: and serves";
+    is slurp("$file.bad"), $bytes, 'what could not be read is kept aside'
+        if substr($t->log, $length) =~ /nothing spent/;
+    unlink "$file.bad";
 }
 restart(sub { unlink $file; mkdir $file });
 like $t->log, qr/snapshot.*starting with nothing spent/, 'a directory';
