@@ -184,7 +184,7 @@ subtest 'errors' => sub {
         'deny all';
     is $t->post('/denied?all=1', '')->status, 403, 'with a query too';
     is ask($kept), 'HIT', 'nothing was purged';
-    my $kept = stored(body_of(), 'X-Tag' => 'kept');
+    $kept = stored(body_of(), 'X-Tag' => 'kept');
     is $t->post('/purge', '{"tag":"kept","id":""}')->status, 400,
         'one of two is wrong';
     is $t->post('/purge?tag=kept&model=', '')->status, 400, 'in a query';

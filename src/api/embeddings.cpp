@@ -25,11 +25,8 @@ void read_member(const Document& doc, NodeId member, Answer& answer) {
             answer.embeddings.push_back(raw::compact(doc.raw(element)));
         }
     } else if (key == "usage" && doc.is(member, Type::kObject)) {
-        merge_openai_usage(doc, member, answer.usage);
+        merge_embeddings_usage(doc, member, answer.usage);
         answer.usage_raw = raw::compact(doc.raw(member));
-        if (answer.usage.input >= 0 && answer.usage.output < 0) {
-            answer.usage.output = 0;
-        }
     } else if (key == "usage" && doc.is(member, Type::kNull)) {
         return;
     } else if (key == "model" && !text.empty()) {

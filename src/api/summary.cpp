@@ -83,10 +83,7 @@ Result<void> read_embeddings(const Document& doc, Summary& summary) {
     if (!doc.is(data, Type::kArray)) {
         return Error{Errc::kInvalid, "the answer has no data"};
     }
-    merge_openai_usage(doc, doc.find(kRoot, "usage"), summary.usage);
-    if (summary.usage.input >= 0 && summary.usage.output < 0) {
-        summary.usage.output = 0;
-    }
+    merge_embeddings_usage(doc, doc.find(kRoot, "usage"), summary.usage);
     summary.finished_well = doc.size(data) > 0;
     return {};
 }

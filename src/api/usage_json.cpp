@@ -128,6 +128,17 @@ Service service_of(Bytes raw) {
                : Service::kUnsaid;
 }
 
+void merge_embeddings_usage(const Document& doc, NodeId usage, Usage& into) {
+    merge_openai_usage(doc, usage, into);
+    if (into.input < 0) {
+        read_count(doc, doc.find(usage, "total_tokens"), into.input,
+                   into.absurd);
+    }
+    if (into.input >= 0 && into.output < 0) {
+        into.output = 0;
+    }
+}
+
 void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     if (!doc.is(usage, Type::kObject)) {
         return;

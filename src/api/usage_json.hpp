@@ -13,6 +13,11 @@ namespace llm::api {
 void merge_openai_usage(const json::Document& doc, json::NodeId usage,
                         Usage& into);
 
+// Of embeddings there is no output, and some (Voyage, Jina) say the total
+// alone.
+void merge_embeddings_usage(const json::Document& doc, json::NodeId usage,
+                            Usage& into);
+
 // The member service_tier of `object`: what was served, or is asked for. What
 // the provider chooses ("auto") and what is not a word is kUnsaid.
 Service read_service(const json::Document& doc, json::NodeId object);

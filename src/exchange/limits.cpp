@@ -9,8 +9,9 @@
 namespace llm::exchange {
 namespace {
 
-// Where the request names a maximum the upstream keeps it; only what is
-// clearly beyond it, and no error of the estimate, is cut off.
+// What goes beyond is held as well, as long as anybody can pay for it. Where
+// the request names a maximum the upstream keeps it: only what is clearly
+// beyond, and no error of the estimate, is cut off.
 constexpr int64_t kTolerance = 32;
 
 int64_t tolerated(int64_t held) {
@@ -219,23 +220,22 @@ void Exchange::check_ceiling(const sse::Event& event, sse::Edit& edit,
     size.ascii_bytes = bytes;
     auto generated = static_cast<int64_t>(
         estimator().completion(tokens::model_hash(upstream_model()), size));
+    bool held = generated <= spending_->output()
+                || spending_->extend(generated + generated / 4, now);
     int64_t limit = tolerated(spending_->output());
-    if (generated > limit) {
-        if (spending_->extend(generated + generated / 2, now)) {
-            limit = tolerated(spending_->output());
-        } else if (edits_stream()) {
-            std::string last;
-            api::Usage usage = reader.answer().usage;
-            complete_usage(usage);
-            api::write_cut(reader, event, usage, request_.include_usage,
-                           last);
-            edit.cut(named(last));
-            cut_ = true;
-            return;
-        }
+    if (!held && generated > limit && edits_stream()) {
+        std::string last;
+        api::Usage usage = reader.answer().usage;
+        complete_usage(usage);
+        api::write_cut(reader, event, usage, request_.include_usage, last);
+        edit.cut(named(last));
+        cut_ = true;
+        return;
     }
+    int64_t next = generated < spending_->output() ? spending_->output()
+                                                   : limit;
     next_ceiling_check_ =
-        bytes + static_cast<size_t>(std::max<int64_t>(limit - generated, 1))
+        bytes + static_cast<size_t>(std::max<int64_t>(next - generated, 1))
                     / 2;
 }
 

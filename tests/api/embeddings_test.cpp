@@ -1,6 +1,7 @@
 // OpenAI embeddings: bodies, in both encodings.
 #include <gtest/gtest.h>
 
+#include "src/api/summary.hpp"
 #include "tests/api/chunks.hpp"
 
 namespace llm::api {
@@ -46,6 +47,21 @@ TEST(Embeddings, UsageHasNoOutput) {
     answer = read_json(Endpoint::kEmbeddings, R"({"data":[]})");
     ASSERT_TRUE(answer.ok());
     EXPECT_FALSE(answer->usage.known());
+}
+
+TEST(Embeddings, ATotalAloneIsTheInput) {
+    std::string body = kBody;
+    body.replace(body.find("\"prompt_tokens\": 8, "), 20, "");
+    auto answer = read_json(Endpoint::kEmbeddings, body);
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer->usage.input, 8);
+    EXPECT_EQ(answer->usage.output, 0);
+    json::Document doc;
+    ASSERT_TRUE(doc.parse(body).ok());
+    auto summary = summarize(Endpoint::kEmbeddings, doc);
+    ASSERT_TRUE(summary.ok());
+    EXPECT_EQ(summary->usage.input, 8);
+    EXPECT_EQ(summary->usage.output, 0);
 }
 
 TEST(Embeddings, NotAnAnswer) {

@@ -78,6 +78,12 @@ protected:
         return exchange_->spending()->remaining_nano(at(0)).value_or(-1);
     }
 
+    int64_t left_for_others() {
+        Spending other(zone_.ledger, limit::kMe, false, false);
+        other.add(rule_, value_);
+        return other.remaining_nano(at(0)).value_or(-1);
+    }
+
     // Its answer as JSON; returns what was charged.
     int64_t end(Bytes answer) {
         exchange_->on_head({200, "application/json", ""}, at(1));
@@ -276,6 +282,26 @@ TEST_F(LimitsTest, WhateverComesKeepsTheLease) {
     EXPECT_TRUE(stays_held("text/event-stream", ": ping\n\n"));
     EXPECT_TRUE(stays_held("application/json", " "));
     EXPECT_TRUE(stays_held("text/plain", "x"));
+}
+
+// The upstream does not keep to the maximum: from the first token beyond it
+// others must not be promised the same money.
+TEST_F(LimitsTest, WhatGoesBeyondTheHoldIsHeldToo) {
+    begin(api::Endpoint::kChat,
+          R"({"model":"m","max_tokens":100,"stream":true,"messages":[]})");
+    int64_t prompt = held_ - 100 * kMicro;
+    exchange_->on_head({200, "text/event-stream", ""}, at(0));
+    for (int tokens = 10; tokens <= 300; tokens += 10) {
+        std::string event = R"(data: {"id":"c","choices":[{"index":0,)"
+                            R"("delta":{"content":")";
+        event += std::string(40, 'x') + "\"}}]}\n\n";
+        (void) exchange_->on_stream(event, at(1));
+        int64_t held = kDollar - left_for_others();
+        EXPECT_GE(held, prompt + tokens * kMicro) << tokens;
+        EXPECT_LE(held, prompt + std::max(100, tokens * 5 / 4) * kMicro)
+            << tokens;
+    }
+    exchange_->end(End::kUpstreamCut, at(2));
 }
 
 TEST_F(LimitsTest, WhatNobodyCanCountIsRefused) {
