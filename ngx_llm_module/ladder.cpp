@@ -9,6 +9,7 @@
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/stream.hpp"
 #include "ngx_llm_module/vars.hpp"
+#include "src/exchange/media_type.hpp"
 #include "src/exchange/opening.hpp"
 #include "src/route/model_name.hpp"
 
@@ -80,14 +81,14 @@ bool is_framed(const ngx_http_upstream_t* u) {
 
 // Nothing can be waited for when the buffer is full, and an answer out of
 // proxy_cache comes from a file.
-bool is_last_look(ngx_http_request_t* r, const RungState& rung) {
+bool is_last_look(ngx_http_request_t* r, bool hold) {
 #if (NGX_HTTP_CACHE)
     if (r->cached) {
         return true;
     }
 #endif
     const ngx_buf_t& buffer = r->upstream->buffer;
-    return !rung.hold || buffer.last == buffer.end
+    return !hold || buffer.last == buffer.end
            || is_framed(r->upstream);
 }
 
@@ -97,8 +98,10 @@ ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
     ctx.exchange.keep(now());
     Bytes raw(reinterpret_cast<char*>(u->buffer.pos),
               static_cast<size_t>(u->buffer.last - u->buffer.pos));
+    exchange::OpeningHead head = head_of(u);
+    bool hold = rung.hold || exchange::is_html(head.content_type);
     exchange::Opening opening = exchange::read_opening(
-        head_of(u), ctx.exchange.endpoint(), raw, is_last_look(r, rung));
+        head, ctx.exchange.endpoint(), raw, is_last_look(r, hold));
     rung.fault = opening.fault;
     return opening.wait ? NGX_AGAIN : NGX_OK;
 }
@@ -452,8 +455,10 @@ void mount_ladder(ngx_http_request_t* r, Context& ctx, ngx_chain_t* body) {
     const LadderLoc& conf = loc_conf(r).ladder;
     const exchange::Rungs& rungs = ctx.exchange.rungs();
     bool timed = conf.deadline > 0 || conf.first_byte > 0 || conf.idle > 0;
+    // A page in the place of an answer is told while error_page can be asked.
+    bool paged = has_error_page(r, NGX_HTTP_BAD_GATEWAY);
     if (r->content_handler == nullptr || r->content_handler == first_attempt
-        || !(timed || rungs.more() || rungs.provider() != nullptr)) {
+        || !(timed || paged || rungs.more() || rungs.provider() != nullptr)) {
         return;
     }
     ctx.rung.client = r->content_handler;
@@ -480,7 +485,12 @@ ngx_int_t hold_back(ngx_http_request_t* r, Context& ctx) {
         if (rung.retry) {
             return NGX_HTTP_BAD_GATEWAY;
         }
-        return rung.refuse != 0 ? rung.refuse : ngx_int_t{NGX_DECLINED};
+        if (rung.refuse == 0) {
+            return NGX_DECLINED;
+        }
+        // The error is nothing of the upstream's.
+        rung.head.restore(r);
+        return rung.refuse;
     }
     if (!rung.retry) {
         return NGX_DECLINED;

@@ -2,6 +2,7 @@
 
 #include "ngx_llm_module/outcome.hpp"
 #include "ngx_llm_module/reply.hpp"
+#include "src/exchange/media_type.hpp"
 
 namespace llm::door {
 namespace {
@@ -67,22 +68,11 @@ bool is_own_page(const ngx_http_request_t* r) {
 }
 
 bool is_called_html(ngx_http_request_t* r, const Context& ctx) {
-    Bytes type = view(r->headers_out.content_type);
-    type = type.substr(0, type.find_first_of("; \t"));
     return r->headers_out.status >= NGX_HTTP_OK
            && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
            && r->upstream != nullptr && !ctx.rerouted && !ctx.foreign
            && !ctx.exchange.observe() && !is_own_page(r)
-           && equals_ignore_case(type, "text/html");
-}
-
-bool begins_a_page(Bytes body) {
-    constexpr Bytes kMark = "\xef\xbb\xbf";
-    if (body.starts_with(kMark)) {
-        body.remove_prefix(kMark.size());
-    }
-    size_t begin = body.find_first_not_of(" \t\r\n");
-    return begin != Bytes::npos && body[begin] == '<';
+           && exchange::is_html(view(r->headers_out.content_type));
 }
 
 void head_foreign_page(ngx_http_request_t* r, Context& ctx) {

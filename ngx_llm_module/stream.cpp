@@ -10,6 +10,7 @@
 #include "ngx_llm_module/phases.hpp"
 #include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
+#include "src/exchange/opening.hpp"
 
 namespace llm::door {
 namespace {
@@ -358,7 +359,7 @@ ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx,
         return NGX_AGAIN;
     }
     ctx.head_held = false;
-    if (begins_a_page(first)) {
+    if (exchange::begins_a_page(first)) {
         head_foreign_page(r, ctx);
     }
     ngx_int_t rc = next_header(r);

@@ -20,6 +20,10 @@ my $last  = '{"id":"x","object":"chat.completion.chunk","created":1,'
     . '"model":"one","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}';
 my $end   = "data: $last\n\ndata: [DONE]\n\n";
 my $bom   = "\xef\xbb\xbf";
+my $page  = "$bom\n<!doctype html><title>Sign in</title>";
+my $json  = '{"id":"x","object":"chat.completion","created":1,"model":"one",'
+    . '"choices":[{"index":0,"message":{"role":"assistant","content":"<b>"},'
+    . '"finish_reason":"stop"}]}';
 
 # name => [who answers, framing, the pieces of the body, more head]
 my %case = (
@@ -43,6 +47,14 @@ my %case = (
         [Compress::Zlib::memGzip("data: $error\n\n")], "Content-Encoding: gzip\r\n"],
     json_error   => [two => 'length', [$error], '', 'application/json'],
     json_split   => [two => 'chunked', [split //, $error], '', 'application/json'],
+    page         => [two => 'length', ['<html>'], '', 'text/html'],
+    page_drip    => [two => 'chunked', [split //, $page], '',
+        'Text/HTML; charset=utf-8'],
+    page_tcp     => [two => 'close', [split //, $page], '', 'text/html'],
+    page_gzip    => [two => 'length', [Compress::Zlib::memGzip($page)],
+        "Content-Encoding: gzip\r\n", 'text/html'],
+    no_page      => [one => 'length', [$json], '', 'text/html'],
+    no_page_drip => [one => 'chunked', [split //, $json], '', 'text/html'],
     bad_chunk    => [two => 'raw', ["zz\r\nhello\r\n0\r\n\r\n"],
         "Transfer-Encoding: chunked\r\n"],
     huge_chunk   => [two => 'raw', ["ffffffffffffffffff\r\n"],
@@ -109,7 +121,9 @@ my $more = join '', location(plain => $small),
     location(direct => "$small proxy_buffering off;"),
     location(now => 'llm_deadline 1ms;'),
     location(short => 'llm_deadline 700ms;'),
+    location(paged => 'error_page 502 = @own;'),
     location(clocks => 'llm_first_byte_timeout 300ms; llm_deadline 750ms;');
+$more .= 'location @own { return 418 "the operator\'s page\n"; }';
 $t->start($t->head . $map . $t->server('llm on;', more => $more));
 my ($worker) = $t->worker_pids;
 my @STREAM = (stream => 1);
@@ -146,6 +160,23 @@ for my $in ('plain', 'direct') {
         args => 'b=odd-no_http2');
     is $r->status, 502, "$in: no HTTP on the last rung either";
     ok length $r->json->{error}{message}, "$in: one clean error";
+}
+
+for my $rungs ('', 'b=odd-page') {
+    my @o = (in => '/plain', args => $rungs);
+    my ($r) = $t->ask('chat', '', @o, model => 'odd-page');
+    is $r->status, 502, "case 35: a page, '$rungs': no answer";
+    is $r->json->{error}{type}, 'server_error', 'in the protocol\'s words';
+    for my $name (qw(page page_drip page_tcp page_gzip)) {
+        ($r) = $t->ask('chat', '', @o, in => '/paged', model => "odd-$name");
+        is $r->body, "the operator's page\n", "$name, '$rungs': error_page";
+        is $r->status, 418, 'with its status';
+        is $r->header('content-encoding'), '', 'and nothing of the page';
+    }
+}
+{
+    my ($r) = $t->ask('chat', '', in => '/paged', model => 'odd-no_page_drip');
+    is $r->body, $json, 'what is only called HTML passes';
 }
 
 # ---- clocks ------------------------------------------------------------------

@@ -21,6 +21,10 @@ inline bool is_event_stream(Bytes content_type) {
     return is_type(content_type, "text/event-stream");
 }
 
+inline bool is_html(Bytes content_type) {
+    return is_type(content_type, "text/html");
+}
+
 // application/json, text/json and everything +json.
 inline bool is_json(Bytes content_type) {
     if (is_type(content_type, "application/json")

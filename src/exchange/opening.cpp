@@ -150,6 +150,25 @@ Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
     return {false, fault_of(reader->answer().error)};
 }
 
+// Without a byte order mark, which may still be on its way, and blanks.
+Bytes start_of(Bytes text) {
+    constexpr Bytes kMark = "\xef\xbb\xbf";
+    if (text.starts_with(kMark)) {
+        text.remove_prefix(kMark.size());
+    }
+    size_t begin = text.find_first_not_of(" \t\r\n");
+    return begin == Bytes::npos || kMark.starts_with(text)
+               ? Bytes()
+               : text.substr(begin);
+}
+
+Opening read_page(const Body& body, bool last) {
+    if (start_of(body.text).empty()) {
+        return {!last && !body.whole, Fault::kNone};
+    }
+    return {false, begins_a_page(body.text) ? Fault::kInvalid : Fault::kNone};
+}
+
 Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
                          const Body& body, bool last) {
     if (!body.readable) {
@@ -157,6 +176,9 @@ Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
     }
     if (is_event_stream(head.content_type)) {
         return read_events(endpoint, body, last);
+    }
+    if (is_html(head.content_type)) {
+        return read_page(body, last);
     }
     if (!is_json(head.content_type)) {
         return {};
@@ -218,6 +240,10 @@ bool read_chunks(Bytes raw, std::string& out) {
         }
         raw.remove_prefix(end + 1);
     }
+}
+
+bool begins_a_page(Bytes body) {
+    return start_of(body).starts_with('<');
 }
 
 Fault fault_of(const std::optional<api::ApiError>& error) {

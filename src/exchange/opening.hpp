@@ -7,6 +7,9 @@
 //   JSON, and    wait until the body is whole, where its end can be told from
 //   any error    its framing; otherwise what is there has to do. JSON of no
 //                byte with the status 200 is none: it was cut.
+//   HTML         waits for its first byte. One that begins as a page does is
+//                of something that stands in the way, a portal that wants a
+//                login: a fault. What is only called HTML is an answer.
 //   all else     is good as it is.
 //
 // Whoever calls holds the bytes in a buffer of a fixed size: when that is
@@ -41,6 +44,9 @@ struct Opening {
 // `last`: more cannot be waited for.
 Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
                      Bytes raw, bool last);
+
+// Of HTML, without framing and coding.
+bool begins_a_page(Bytes body);
 
 // An error where a 200 promised an answer, at its start or later.
 route::Fault fault_of(const std::optional<api::ApiError>& error);

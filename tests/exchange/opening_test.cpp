@@ -172,6 +172,27 @@ TEST(Opening, JsonOfNothingIsNoAnswer) {
     EXPECT_EQ(read("", false).fault, Fault::kNone);
 }
 
+TEST(Opening, PageInThePlaceOfAnAnswer) {
+    constexpr Bytes kPage = "\xef\xbb\xbf \r\n<!doctype html>";
+    OpeningHead html = head(200, "Text/HTML; charset=utf-8");
+    html.content_length = static_cast<int64_t>(kPage.size());
+    for (size_t n = 0; n < kPage.find('<'); n++) {
+        EXPECT_TRUE(
+            read_opening(html, Endpoint::kChat, kPage.substr(0, n), false)
+                .wait)
+            << n;
+    }
+    EXPECT_EQ(read_opening(html, Endpoint::kChat,
+                           kPage.substr(0, kPage.find('<') + 1), false)
+                  .fault,
+              Fault::kInvalid);
+    EXPECT_FALSE(read_opening(html, Endpoint::kChat, "", true).wait);
+    html.content_length = 0;
+    Opening nothing = read_opening(html, Endpoint::kChat, "", false);
+    EXPECT_FALSE(nothing.wait);
+    EXPECT_EQ(nothing.fault, Fault::kNone);
+}
+
 TEST(Opening, ErrorStatusIsReadToItsEnd) {
     Bytes body = "{\"error\":{\"message\":\"x\",\"type\":"
                  "\"invalid_request_error\",\"code\":"
