@@ -10,6 +10,7 @@ namespace {
 constexpr size_t kMaxHost = 253;
 constexpr size_t kMaxBase = 256;
 constexpr size_t kMaxPath = 4096;
+constexpr Bytes kUsualBase = "/v1";
 
 bool is_alnum(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
@@ -177,7 +178,7 @@ Result<Origin> parse_origin(Bytes url) {
     Bytes rest = url.substr(mark + 3);
     size_t slash = rest.find('/');
     Bytes authority = rest.substr(0, slash);
-    Bytes base = slash == Bytes::npos ? Bytes() : rest.substr(slash);
+    Bytes base = slash == Bytes::npos ? kUsualBase : rest.substr(slash);
     if (authority.find('@') != Bytes::npos) {
         return invalid("a user name, which belongs into \"key\",", url);
     }

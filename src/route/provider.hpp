@@ -34,7 +34,8 @@ struct Origin {
     std::string server_name() const;
 };
 
-// https?://host[:port][/base]; slashes at the end of the base are dropped.
+// https?://host[:port][/base]; slashes at the end of the base are dropped. The
+// base of a URL that ends with the host is /v1, that of one with "/" is empty.
 // No user, query, fragment, percent-encoding or dot segment; a port is 1 to
 // 65535.
 Result<Origin> parse_origin(Bytes url);

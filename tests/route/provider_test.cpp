@@ -33,12 +33,12 @@ TEST(Origin, PortsAndAddresses) {
         const char* base;
     } cases[] = {
         {"http://127.0.0.1:11434", "127.0.0.1:11434", "127.0.0.1", 11434,
-         ""},
-        {"http://localhost", "localhost", "localhost", 80, ""},
+         "/v1"},
+        {"http://localhost", "localhost", "localhost", 80, "/v1"},
         {"http://a_b-c.d:80/", "a_b-c.d", "a_b-c.d", 80, ""},
         {"https://x:80/a/b.c/~d_-", "x:80", "x", 80, "/a/b.c/~d_-"},
         {"http://[::1]:8000/v1", "[::1]:8000", "::1", 8000, "/v1"},
-        {"https://[2001:db8::1]", "[2001:db8::1]", "2001:db8::1", 443, ""},
+        {"https://[2001:db8::1]", "[2001:db8::1]", "2001:db8::1", 443, "/v1"},
         {"https://h:443///", "h", "h", 443, ""},
         {"http://h/a=1,b:2/@c+d", "h", "h", 80, "/a=1,b:2/@c+d"},
     };
@@ -124,8 +124,10 @@ TEST(ProviderPath, IsBaseAndWhatFollowsTheVersion) {
               "https://h/v1/chat/completions");
     EXPECT_EQ(asked("http://h:81/api/v3", "/v1/responses/resp_1/cancel"),
               "http://h:81/api/v3/responses/resp_1/cancel");
-    EXPECT_EQ(asked("http://h", "/v1/messages/count_tokens"),
+    EXPECT_EQ(asked("http://h/", "/v1/messages/count_tokens"),
               "http://h/messages/count_tokens");
+    EXPECT_EQ(asked("http://h", "/v1/messages/count_tokens"),
+              "http://h/v1/messages/count_tokens");
     // The first one; what comes behind it is the client's.
     EXPECT_EQ(asked(base, "/v1/models/v1/x"), "https://h/v1/models/v1/x");
     EXPECT_EQ(asked(base, "/v10/v1/embeddings"), "https://h/v1/embeddings");
