@@ -153,6 +153,12 @@ Result<void> set_critical_word(ngx_conf_t* cf, ComplexityBuilder& rules,
         rules.add_critical(*built_in);
         return {};
     }
+    if (argument == "on") {
+        for (route::Critical built_in : route::kBuiltInCriticals) {
+            rules.add_critical(built_in);
+        }
+        return {};
+    }
     if (auto meant = route::critical_near(argument)) {
         return Error{Errc::kInvalid,
                      "unknown; \"" + std::string(route::name_of(*meant))
@@ -169,10 +175,10 @@ Result<void> set_critical_word(ngx_conf_t* cf, ComplexityBuilder& rules,
     }
     return Error{Errc::kInvalid,
                  std::string(kUnknownWord)
-                     + "legal, complaint, medical, money, pattern=, file="};
+                     + "on, legal, complaint, medical, money, pattern=, file="};
 }
 
-// llm_critical off | legal|complaint|medical|money|pattern|file=path …
+// llm_critical off | on|legal|complaint|medical|money|pattern|file=path …
 char* set_critical(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     main_conf(cf).complexity.criticals = 1;
     ComplexityLoc& loc = static_cast<LocConf*>(conf)->complexity;

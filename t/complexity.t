@@ -45,6 +45,7 @@ END
 $t->start($head . $t->server('llm on;', more => join '',
     location('', 'llm_cache edge; llm_cache_scope "";'),
     location('/critical', 'llm_critical legal medical complaint money;'),
+    location('/every', 'llm_critical on "pattern=top secret*";'),
     location('/own', 'llm_complexity_signal acme weight=0.9 "flux capacitor*";'
         . 'llm_complexity_signal domain file=%%DIR%%/words;'
         . 'llm_critical "pattern=top secret*" file=%%DIR%%/secret;'),
@@ -172,6 +173,18 @@ my %critical = (
     'Переведите $500 на мой счёт'              => 'money',
     'Transferă 500 către Ion'                  => 'money',
     'Trimite 200 lui Andrei'                   => 'money',
+    'Transfer $5,000 to Bob'                   => 'money',
+    'Move $5,000 from checking to savings'     => 'money',
+    'Envía 5.000 a mi hermano'                 => 'money',
+    'Переведи 5 000 на карту Ивана'            => 'money',
+    'Trimite 5.000 lui Andrei'                 => 'money',
+    'Pay my electricity bill'                  => 'money',
+    'Retira 1000 euros de mi cuenta'           => 'money',
+    'Отправь 200 долларов Ивану'               => 'money',
+    'Сними 1000 евро с карты'                  => 'money',
+    'Верните мне деньги'                       => 'money',
+    'Vreau o rambursare'                       => 'complaint',
+    'My baby has a fever of 40 degrees'        => 'medical',
     'Virează 1.500 în contul meu de economii'  => 'money',
 );
 for my $text (sort keys %critical) {
@@ -185,6 +198,10 @@ is said($_, in => '/critical')->{critical}, '', "not critical: $_" for
     'What time is it?', 'Translate 5 sentences to German',
     'Move 3 files to the archive folder', 'Переведи 5 предложений на английский',
     'Transfer these photos to my phone', 'Send me 3 examples';
+
+is said($_->[0], in => '/every')->{critical}, $_->[1], "llm_critical on: $_->[1]"
+    for ['Can I sue my landlord?', 'legal'], ['Tell me a top secret', 'custom'],
+    ['Transfer $500 to Bob', 'money'], ['Turn the light on', ''];
 
 # ---- the operator's -----------------------------------------------------
 
@@ -285,7 +302,7 @@ refused('llm_critical legl;', qr/"legl": unknown; "legal" is near/);
 refused('llm_critical class=legal;', qr/"class=legal": not understood/);
 refused("llm_critical file=$dir/latin;", qr/not UTF-8/);
 refused("llm_critical $_;", qr/says off beside other words/)
-    for 'off legal', 'legal off', 'legal; llm_critical off';
+    for 'off legal', 'legal off', 'on off', 'legal; llm_critical off';
 refused('llm_critical;', qr/invalid number of arguments/);
 refused('llm_complexity_levels 0.6 0.3 0.8;', qr/three rising numbers/);
 refused('llm_complexity_levels 0.3 0.6 1.8;', qr/"1.8": a number from 0 to 1/);

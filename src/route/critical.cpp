@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<Bytes, kCriticals> kNames = {
     "legal", "complaint", "medical", "money", "custom",
 };
-constexpr size_t kBuiltIn = 4;
+constexpr size_t kBuiltIn = std::size(kBuiltInCriticals);
 constexpr size_t kLongest = 16;
 
 // How many letters to insert, remove or change to make one of the other.

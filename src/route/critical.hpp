@@ -26,6 +26,9 @@ enum class Critical : uint8_t {
 };
 
 constexpr size_t kCriticals = 5;
+constexpr Critical kBuiltInCriticals[] = {
+    Critical::kLegal, Critical::kComplaint, Critical::kMedical,
+    Critical::kMoney};
 
 // "legal", …, "custom"; "" for kNone. Static storage.
 Bytes name_of(Critical critical);
