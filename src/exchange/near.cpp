@@ -36,10 +36,11 @@ std::string below(float cosine) {
     return out;
 }
 
-Digest normalised_key_of(const Digest& partition, Bytes text) {
+// No encoder has a part in it: an answer outlives a change of the encoder.
+Digest normalised_key_of(const Digest& request, Bytes text) {
     Hasher hasher;
-    hasher.update("llm-normalised 1\n");
-    hasher.update(partition.view());
+    hasher.update("llm-normalised 2\n");
+    hasher.update(request.view());
     hasher.update(text);
     return hasher.finish();
 }
@@ -98,7 +99,7 @@ bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
     semantic::Normalised normal =
         semantic::normalise(near_->text, near.judge->lists());
     if (near.normalise && !normal.key_text.empty()) {
-        near_->normalised_key = normalised_key_of(partition, normal.key_text);
+        near_->normalised_key = normalised_key_of(request, normal.key_text);
     }
     near_->job = std::make_shared<NearJob>(
         std::string(normal.asking), partition,
@@ -107,27 +108,36 @@ bool Exchange::begin_near(const Policy& policy, const cache::KeyParts& parts,
     return true;
 }
 
-// Answers of this tier stand here; what stood under the exact key and was
-// not taken stays the reason.
+// Answers of this tier stand here, and aliases; what stood under an earlier
+// key and was not taken stays the reason.
 bool Exchange::find_normalised(const Policy& policy, Now now,
                                const Allocator& memory) {
-    CacheStatus status = status_;
-    std::string reason = reason_;
-    if (!near_->normalised_key) {
-        return false;
-    }
-    if (!find(*near_->normalised_key, policy, now, memory)) {
+    for (const std::optional<Digest>& key :
+         {near_->normalised_key,
+          std::optional<Digest>(near_->alias_key(*key_))}) {
+        CacheStatus status = status_;
+        std::string reason = reason_;
+        if (key && find(*key, policy, now, memory)) {
+            bool same = status_ != CacheStatus::kHit
+                        || entry_.prompt == near_->text;
+            reason_ = same ? reason_ : "normalized";
+            reply_.detail = same ? reply_.detail : "NORMALIZED";
+            return true;
+        }
         if (reason != "no_entry") {
             status_ = status;
             reason_ = std::move(reason);
         }
-        return false;
     }
-    if (status_ == CacheStatus::kHit && entry_.prompt != near_->text) {
-        reason_ = "normalized";
-        reply_.detail = "NORMALIZED";
-    }
-    return true;
+    return false;
+}
+
+Digest Near::alias_key(const Digest& exact) const {
+    Hasher hasher;
+    hasher.update("llm-alias 1\n");
+    hasher.update(key(exact).view());
+    hasher.update(policy.encoder_id.view());
+    return hasher.finish();
 }
 
 // Whether near matches by this policy may have what was one when it was
@@ -315,7 +325,7 @@ Step Exchange::near_hit(const semantic::Candidate& candidate, Now now) {
     near_place_ = candidate.place;
     near_entry_ = candidate.entry;
     if (store_wanted_) {
-        put_alias(near_->key(*key_), candidate, reply_.ttl_s, now);
+        put_alias(near_->alias_key(*key_), candidate, reply_.ttl_s, now);
     }
     store_wanted_ = false;
     if (observe_) {

@@ -111,6 +111,9 @@ struct Near {
     const Digest& key(const Digest& exact) const {
         return normalised_key ? *normalised_key : exact;
     }
+    // What it is an alias under, by this encoder: that of another has measured
+    // in another measure how near the two are.
+    Digest alias_key(const Digest& exact) const;
 };
 
 }  // namespace llm::exchange
