@@ -217,7 +217,7 @@ bool FactReader::split_unit(const Scanned& word, Bytes folded) {
     std::string suffix;
     fold_to(raw.substr(digits), suffix);
     std::string cut = suffix;
-    stem(Language::kEnglish, cut);
+    lists_.stem(Language::kEnglish, cut);
     const Term* term = lists_.find(Language::kEnglish, cut);
     bool kilo = suffix == "k" && is_number(raw.substr(0, digits));
     if (!kilo && (term == nullptr || (term->flags & kUnit) == 0)) {
@@ -285,7 +285,7 @@ void FactReader::give_sign(uint32_t code, Fact& fact) const {
     std::string word(at->word);
     const Term* unit = lists_.find(Language::kEnglish, word);
     if (unit == nullptr) {
-        stem(Language::kEnglish, word);
+        lists_.stem(Language::kEnglish, word);
         unit = lists_.find(Language::kEnglish, word);
     }
     fact.unit = unit != nullptr ? unit->unit : uint16_t{0};

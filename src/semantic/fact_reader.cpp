@@ -71,6 +71,13 @@ size_t points_of(const Term* term) {
     return (term->flags & (kLight | kQuestion)) != 0 ? 2 : 1;
 }
 
+// Whether a colon stands between two words of one text: what is behind it is
+// what the text is about, a courtesy too: "say in French: thank you".
+bool behind_colon(Bytes before, Bytes word) {
+    const char* from = before.data() + before.size();
+    return std::find(from, word.data(), ':') != word.data();
+}
+
 }  // namespace
 
 void FactReader::scan(Bytes text) {
@@ -106,7 +113,7 @@ FactReader::Votes FactReader::count_votes() {
                                  Language::kRussian,
                                  raws_[i - 1].folded + ' ' + raw.folded));
             other = raw.folded;
-            stem(Language::kRussian, other);
+            lists_.stem(Language::kRussian, other);
             votes.of[kRussian] +=
                 points_of(lists_.find(Language::kRussian, other));
             continue;
@@ -115,7 +122,7 @@ FactReader::Votes FactReader::count_votes() {
             bool english = language == Language::kEnglish;
             std::string& word = english ? raw.stem : other;
             word = raw.folded;
-            stem(language, word);
+            lists_.stem(language, word);
             const Term* term = lists_.find(language, word);
             if (english) {
                 raw.english = true;
@@ -169,7 +176,7 @@ void FactReader::stem_all() {
     for (Raw& raw : raws_) {
         if (!raw.english || facts_.language_ != Language::kEnglish) {
             raw.stem = raw.folded;
-            stem(facts_.language_, raw.stem);
+            lists_.stem(facts_.language_, raw.stem);
             raw.term = lists_.find(facts_.language_, raw.stem);
         }
         raw.term = lists_.base_of(facts_.language_, raw.term, raw.stem);
@@ -299,6 +306,8 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
     fact.term = term;
     fact.code = raw.word.code && count == 1;
     fact.first = raw.word.first;
+    fact.owner = raw.word.owner;
+    fact.caps = !shouted_ && count == 1 && raw.word.caps;
     fact.capital = !shouted_ && count == 1
                    && ((raw.word.upper && !raw.word.first) || raw.word.caps);
     bool english = facts_.language_ == Language::kEnglish;
@@ -471,7 +480,9 @@ void FactReader::drop_courtesies(Bytes text) {
     for (size_t i = 0; i < kMostCourtesies && to > from; i++) {
         size_t count = cue_at(to, kPolite, true);
         if (count == 0 || from + count >= to
-            || !set_apart(text, to - count - 1)) {
+            || !set_apart(text, to - count - 1)
+            || behind_colon(raws_[to - count - 1].word.raw,
+                            raws_[to - count].word.raw)) {
             break;
         }
         to -= count;
@@ -481,6 +492,26 @@ void FactReader::drop_courtesies(Bytes text) {
     raws_.erase(raws_.begin(), first);
     if (from > 0) {
         raws_.front().word.first = true;
+    }
+}
+
+// Little words and courtesies alone behind a colon are what is asked about:
+// "say in French: thank you".
+void FactReader::take_sample(size_t from) {
+    std::vector<Fact>& items = facts_.items_;
+    auto little = [](const Fact& fact) {
+        return fact.kind == FactKind::kWord
+               && (fact.flags & (kLight | kPolite)) != 0;
+    };
+    if (from >= items.size()
+        || !std::all_of(items.begin() + static_cast<std::ptrdiff_t>(from),
+                        items.end(), little)) {
+        return;
+    }
+    for (size_t i = from; i < items.size(); i++) {
+        items[i].kind = FactKind::kIdentifier;
+        items[i].flags = 0;
+        items[i].key = hash64(facts_.text(items[i]), kIdentifierSeed);
     }
 }
 
@@ -495,9 +526,15 @@ void FactReader::read(Bytes text, Language fallback) {
     shouted_ = shouted();
     facts_.cased_ = !shouted_ && upper;
     facts_.items_.reserve(raws_.size());
+    const char* colon = text.data() + std::min(text.find(": "), text.size());
+    size_t sample = Facts::kMaxFacts;
     for (size_t i = 0; i < raws_.size();) {
+        if (raws_[i].word.raw.data() > colon) {
+            sample = std::min(sample, facts_.items_.size());
+        }
         i += add_at(i);
     }
+    take_sample(sample);
     join_numbers();
     give_units();
     tell_months();

@@ -82,6 +82,7 @@ private:
     void give_bounds();
     Bound bound_of(size_t i) const;
     void tell_months();
+    void take_sample(size_t from);
 
     // Whether `word` is but digits with points, commas and colons.
     static bool is_number(Bytes word);

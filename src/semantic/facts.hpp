@@ -17,6 +17,7 @@
 #include "src/semantic/idf.hpp"
 #include "src/semantic/lists.hpp"
 #include "src/semantic/signs.hpp"
+#include "src/semantic/text_scan.hpp"
 
 namespace llm::semantic {
 
@@ -54,6 +55,8 @@ struct Fact {
     uint32_t capitals = 0;   // of a word behind a number and of a symbol: how
                              // capitals stand in it; 0: there are none
     uint32_t accents = 0;    // how accents stand in it; 0: there are none
+    bool caps = false;       // upper case throughout, where that says something
+    Scanned::Owner owner = Scanned::Owner::kNone;
     Rank rank = Rank::kCount;  // of a number
     Bound bound = Bound::kNone;  // of a number or a date
     uint8_t dimension = 0;   // of the unit

@@ -107,10 +107,10 @@ Bytes gate_text(Bytes text, const GateOptions& options, const Lists& lists) {
     if (options.max_chars > 0 && text.size() > options.max_chars) {
         return "gate:long";
     }
-    if (!options.freshness && !options.action) {
-        return {};
-    }
     Cues cues(text, lists);
+    if (cues.words().empty()) {
+        return "gate:no_text";
+    }
     if (options.freshness && asks_for_fresh(cues)) {
         return "gate:freshness";
     }

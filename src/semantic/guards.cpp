@@ -79,38 +79,44 @@ bool number_differs(const Alignment& alignment) {
     return on_either(alignment, is_number);
 }
 
-// Equal numbers of other units, the same letters with other capitals (Mb and
-// MB, Co and CO), or units of one dimension that differ.
+constexpr uint8_t kShare = 9;
+constexpr uint8_t kClock = 10;
+
+// Equal numbers of other units, a share (10 %) and a count (10), or the same
+// letters with other capitals (Mb and MB, Co and CO).
+bool unit_of_equal_differs(const Fact& a, const Fact& b) {
+    bool unit = a.unit != 0 && b.unit != 0 && a.unit != b.unit;
+    bool share = (a.unit == 0 && b.dimension == kShare)
+                 || (b.unit == 0 && a.dimension == kShare);
+    return (a.kind == FactKind::kNumber && (unit || share))
+           || (a.capitals != 0 && b.capitals != 0
+               && a.capitals != b.capitals);
+}
+
+// Whether a word for a unit is left over on both sides, of one dimension.
+bool unit_left_over(const Alignment& alignment, const Fact& unit) {
+    const Side& right = alignment.right();
+    const std::vector<Fact>& b = right.facts->items();
+    for (size_t j = 0; j < b.size(); j++) {
+        if (b[j].kind == FactKind::kWord && b[j].dimension == unit.dimension
+            && right.other[j] == Alignment::kNone) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool unit_differs(const Alignment& alignment) {
     const Side& left = alignment.left();
     const std::vector<Fact>& a = left.facts->items();
     const std::vector<Fact>& b = alignment.right().facts->items();
-    constexpr uint8_t kClock = 10;
     for (size_t i = 0; i < a.size(); i++) {
-        if (a[i].kind == FactKind::kNumber && a[i].unit != 0
-            && left.other[i] != Alignment::kNone) {
-            const Fact& other = b[left.other[i]];
-            if (other.unit != 0 && other.unit != a[i].unit) {
-                return true;
-            }
-        }
-        if (a[i].capitals != 0 && left.other[i] != Alignment::kNone
-            && b[left.other[i]].capitals != 0
-            && b[left.other[i]].capitals != a[i].capitals) {
-            return true;
-        }
+        uint16_t j = left.other[i];
         bool unit = a[i].kind == FactKind::kWord && a[i].dimension != 0
-                    && a[i].dimension != kClock
-                    && left.other[i] == Alignment::kNone;
-        if (!unit) {
-            continue;
-        }
-        for (size_t j = 0; j < b.size(); j++) {
-            if (b[j].kind == FactKind::kWord
-                && b[j].dimension == a[i].dimension
-                && alignment.right().other[j] == Alignment::kNone) {
-                return true;
-            }
+                    && a[i].dimension != kClock;
+        if (j == Alignment::kNone ? unit && unit_left_over(alignment, a[i])
+                                  : unit_of_equal_differs(a[i], b[j])) {
+            return true;
         }
     }
     return false;
@@ -155,6 +161,9 @@ bool wording_differs(const Alignment& alignment) {
     if (!is_literal(left) && !is_literal(right)) {
         return false;
     }
+    if (left.facts->signs().sample != right.facts->signs().sample) {
+        return true;
+    }
     const std::vector<Fact>& a = left.facts->items();
     const std::vector<Fact>& b = right.facts->items();
     for (size_t i = 0; i < a.size(); i++) {
@@ -168,8 +177,15 @@ bool wording_differs(const Alignment& alignment) {
     return on_both(alignment, Alignment::content);
 }
 
+// The same words, indented otherwise: other code.
+bool layout_differs(const Alignment& alignment) {
+    return alignment.left().facts->signs().layout
+                   != alignment.right().facts->signs().layout
+           && !on_either(alignment, [](const Fact&) { return true; });
+}
+
 bool identifier_differs(const Alignment& alignment) {
-    return wording_differs(alignment)
+    return wording_differs(alignment) || layout_differs(alignment)
            || signs_differ(alignment.left().facts->signs(),
                         alignment.right().facts->signs())
            || on_either(alignment,
@@ -191,11 +207,13 @@ uint16_t rarest_left_over(const Side& side) {
 }
 
 // What is said in a language of which the guards know nothing is the same only
-// in the same words: one more may deny it.
+// in the same words and order: one more may deny it, two that change places
+// may say who does what to whom.
 bool strange_words_differ(const Alignment& alignment) {
-    return (alignment.left().facts->foreign()
-            || alignment.right().facts->foreign())
-           && on_either(alignment, [](const Fact&) { return true; });
+    const Side& left = alignment.left();
+    return (left.facts->foreign() || alignment.right().facts->foreign())
+           && (on_either(alignment, [](const Fact&) { return true; })
+               || !std::is_sorted(left.other.begin(), left.other.end()));
 }
 
 // Where all else is equal, a rare word in the slot of another asks about

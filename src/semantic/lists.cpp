@@ -60,11 +60,9 @@ Bytes take_until(Bytes& text, char mark) {
     return trim(piece);
 }
 
-// Folded words joined by spaces, stemmed and made a base or not; returns how
-// many.
-template <typename Base>
-size_t canonical(Bytes phrase, const Language* language, std::string& out,
-                 Base&& base) {
+// Folded words joined by spaces, `made` bases or not; returns how many.
+template <typename Made>
+size_t canonical(Bytes phrase, std::string& out, Made&& made) {
     out.clear();
     Scanner scanner(phrase);
     Scanned word;
@@ -72,10 +70,7 @@ size_t canonical(Bytes phrase, const Language* language, std::string& out,
     while (scanner.next(word)) {
         std::string one;
         fold_to(word.raw, one);
-        if (language != nullptr) {
-            stem(*language, one);
-            base(one);
-        }
+        made(one);
         out += count++ == 0 ? "" : " ";
         out += one;
     }
@@ -132,7 +127,8 @@ Result<void> Lists::Reader::open(Bytes name) {
         flags = kUnit;
     }
     constexpr Bytes kOthers[] = {"same", "like", "apart", "prefix", "suffix",
-                                 "number", "place", "form", "foreign"};
+                                 "number", "place", "form", "foreign",
+                                 "whole"};
     bool known = flags != 0 || cue_flags != 0
                  || std::find(std::begin(kOthers), std::end(kOthers), name)
                         != std::end(kOthers);
@@ -145,7 +141,8 @@ Result<void> Lists::Reader::open(Bytes name) {
 // The term of a phrase, made if need be; nullptr when it holds no word or
 // too many.
 Term* Lists::Reader::term(Bytes text) {
-    size_t count = canonical(text, &language, phrase, [&](std::string& word) {
+    size_t count = canonical(text, phrase, [&](std::string& word) {
+        lists.stem(language, word);
         (void)lists.find_base(language, word);
     });
     if (count == 0 || count > kMaxPhrase) {
@@ -162,7 +159,7 @@ Term* Lists::Reader::term(Bytes text) {
 }
 
 bool Lists::Reader::cue(Bytes text) {
-    size_t count = canonical(text, nullptr, phrase, [](std::string&) {});
+    size_t count = canonical(text, phrase, [](std::string&) {});
     if (count == 0 || count > kMaxPhrase) {
         return false;
     }
@@ -213,11 +210,12 @@ Result<void> Lists::Reader::member(Bytes text, uint16_t set,
             continue;
         }
         if (section == "prefix" || section == "suffix"
-            || section == "foreign") {
+            || section == "foreign" || section == "whole") {
             std::string folded;
             fold_to(word, folded);
-            if (section == "foreign") {
-                words.foreign[folded] = true;
+            if (section == "foreign" || section == "whole") {
+                (section == "whole" ? words.whole
+                                    : words.foreign)[folded] = true;
             } else {
                 (section == "prefix" ? words.prefixes : words.suffixes)
                     .push_back(folded);
@@ -237,6 +235,11 @@ Result<void> Lists::Reader::member(Bytes text, uint16_t set,
         apply(*made);
         if (section == "opening" || section == "marker") {
             made->opening = {set, number};
+        } else if (made->aparts > 0
+                   && made->apart[made->aparts - 1].set == set && set != 0
+                   && made->apart[made->aparts - 1].member != number) {
+            return Error{Errc::kInvalid,
+                         std::string(word) + ": of two members, see [whole]"};
         } else if (set != 0 && made->aparts < Term::kMaxApart) {
             made->apart[made->aparts++] = {set, number};
         }
@@ -250,11 +253,11 @@ Result<void> Lists::Reader::line(Bytes text) {
     }
     if (section == "form") {
         std::string base(take_until(text, '='));
-        stem(language, base);
+        lists.stem(language, base);
         lists.bases_.push_back(std::move(base));
         while (!text.empty()) {
             std::string form(take_until(text, ','));
-            stem(language, form);
+            lists.stem(language, form);
             Term& made = words.terms[form];
             made.words = 0;
             made.base = static_cast<uint16_t>(lists.bases_.size());
@@ -321,7 +324,6 @@ Result<void> Lists::add(Language language, Bytes text,
 Result<void> Lists::add_terms(Bytes text, const std::string& name) {
     constexpr size_t kMaxTerms = 100000;
     std::string phrase;
-    const Language english = Language::kEnglish;
     for (size_t number = 1; !text.empty(); number++) {
         Bytes rest = take_until(text, '\n');
         Bytes line = take_until(rest, '#');
@@ -330,8 +332,10 @@ Result<void> Lists::add_terms(Bytes text, const std::string& name) {
             Bytes words = take_until(line, '|');
             while (!words.empty()) {
                 Bytes word = take_until(words, ',');
-                size_t count = canonical(word, &english, phrase,
-                                         [](std::string&) {});
+                size_t count =
+                    canonical(word, phrase, [](std::string& one) {
+                        semantic::stem(Language::kEnglish, one);
+                    });
                 bool full = operator_terms_.size() >= kMaxTerms
                             || next_set_ == UINT16_MAX;
                 if (count > kMaxPhrase || full) {
@@ -354,6 +358,12 @@ Result<void> Lists::add_terms(Bytes text, const std::string& name) {
         next_set_ += member > 1 ? 1 : 0;
     }
     return {};
+}
+
+void Lists::stem(Language language, std::string& word) const {
+    if (!words_[static_cast<size_t>(language)].whole.contains(word)) {
+        semantic::stem(language, word);
+    }
 }
 
 const Term* Lists::find(Language language, Bytes words) const {

@@ -9,10 +9,10 @@
 // A file is UTF-8 text. `#` begins a comment; `[section]` says what the lines
 // after it are; of a line, `|` parts the members, `,` the words of a member
 // that stand for one another; a phrase is words with spaces, a line that ends
-// in a comma goes on in the next. [form] comes
-// before what its words stand in. Terms are kept
-// as the reader of facts makes them: folded (lower case, accents stripped)
-// and stemmed, so "opens" finds "open".
+// in a comma goes on in the next. [whole] and [form] come before what their
+// words stand in. Terms are kept as the reader of facts makes them: folded
+// (lower case, accents stripped) and stemmed, so "opens" finds "open", but for
+// [whole] words, whose ending makes another thing of them: hermano, hermana.
 //
 // Ownership: immutable once made, shared by all who judge. Any thread.
 #pragma once
@@ -114,6 +114,9 @@ public:
     // for every language; presence on one side alone tells them apart too.
     Result<void> add_terms(Bytes text, const std::string& name);
 
+    // Cuts what a folded word's ending adds, if that is not part of its sense.
+    void stem(Language language, std::string& word) const;
+
     // The term of stemmed words joined by spaces; nullptr when unknown.
     const Term* find(Language language, Bytes words) const;
     // The same of one stem, which a form that no ending tells makes its base:
@@ -162,6 +165,7 @@ private:
         std::vector<std::string> prefixes;
         std::vector<std::string> suffixes;
         Map<bool> foreign;
+        Map<bool> whole;
     };
     struct Reader;
 

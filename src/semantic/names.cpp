@@ -74,7 +74,7 @@ bool sense_differs(const Alignment& alignment) {
         }
         bool senses = a[i].term != nullptr
                       && (a[i].term->flags & kCapital) != 0
-                      && (a[i].flags & kDate) == 0;
+                      && (a[i].flags & other.flags & kDate) == 0;
         if (!senses || count_key(*left.facts, a[i].key) != 1
             || count_key(*right.facts, a[i].key) != 1) {
             return false;
@@ -82,6 +82,45 @@ bool sense_differs(const Alignment& alignment) {
         differs = true;
     }
     return differs;
+}
+
+// "IT" here and "it" there, where the word in small letters has no content: a
+// name that nobody writes so.
+bool is_abbreviation(const Fact& a, const Fact& b) {
+    return a.caps && !b.caps && b.term != nullptr
+           && (b.term->flags & kCapital) != 0 && (b.flags & kLight) != 0;
+}
+
+bool abbreviation_differs(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = alignment.right().facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        uint16_t j = left.other[i];
+        if (j != Alignment::kNone
+            && (is_abbreviation(a[i], b[j]) || is_abbreviation(b[j], a[i]))
+            && count_key(*left.facts, a[i].key) == 1
+            && count_key(*alignment.right().facts, a[i].key) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// "My brother's" and "my brothers'", by two who set apostrophes.
+bool owner_differs(const Alignment& alignment) {
+    using Owner = Scanned::Owner;
+    const Side& left = alignment.left();
+    const std::vector<Fact>& a = left.facts->items();
+    const std::vector<Fact>& b = alignment.right().facts->items();
+    for (size_t i = 0; i < a.size(); i++) {
+        uint16_t j = left.other[i];
+        if (j != Alignment::kNone && a[i].owner != b[j].owner
+            && a[i].owner != Owner::kNone && b[j].owner != Owner::kNone) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // "Años" here and "anos" there, by two who set accents. In Romanian an accent
@@ -110,6 +149,8 @@ bool accents_differ(const Alignment& alignment) {
 
 bool name_differs(const Alignment& alignment) {
     return sense_differs(alignment)
+           || abbreviation_differs(alignment)
+           || owner_differs(alignment)
            || accents_differ(alignment)
            || part_left_over(alignment.left())
            || part_left_over(alignment.right())

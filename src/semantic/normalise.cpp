@@ -88,7 +88,8 @@ size_t courtesy_at(Bytes text, const Cues& cues, size_t at) {
     return 0;
 }
 
-// The same for words before `end`, which always need a mark before them.
+// The same for words before `end`, which always need a mark before them; behind
+// a colon they are what the text is about: "say in French: thank you".
 size_t courtesy_before(Bytes text, const Cues& cues, size_t end) {
     const std::vector<CueWord>& words = cues.words();
     size_t count = cues.phrase_before(end, kPolite);
@@ -97,7 +98,7 @@ size_t courtesy_before(Bytes text, const Cues& cues, size_t end) {
     }
     size_t last = words[end - count - 1].end;
     Bytes gap = text.substr(last, words[end - count].begin - last);
-    return set_apart(gap) ? count : 0;
+    return set_apart(gap) && gap.find(':') == Bytes::npos ? count : 0;
 }
 
 // Where the words [from, to) are left when courtesies at both ends go.
@@ -117,6 +118,12 @@ void cut_courtesies(Bytes text, const Cues& cues, size_t& from, size_t& to) {
         }
         to -= count;
     }
+}
+
+// Whether words stand behind a colon: what is to be done is told before it,
+// what with, to the letter, behind.
+bool has_sample(Bytes text) {
+    return text.find(": ") != Bytes::npos;
 }
 
 // Cuts what stands after the last word, if it can but close the sentence.
@@ -150,9 +157,17 @@ bool says_sense(const CueWord& word, const Lists& lists) {
         return false;
     }
     std::string cut = word.folded;
-    stem(Language::kEnglish, cut);
+    lists.stem(Language::kEnglish, cut);
     const Term* term = lists.find(Language::kEnglish, cut);
     return term != nullptr && (term->flags & kCapital) != 0;
+}
+
+// "IT", which is not "it", in whatever text that is not shouted.
+bool is_abbreviation(const CueWord& word, Bytes text) {
+    Bytes raw = text.substr(word.begin, word.end - word.begin);
+    return raw.size() > 1 && std::all_of(raw.begin(), raw.end(), [](char c) {
+               return c >= 'A' && c <= 'Z';
+           });
 }
 
 // "Co", in text that sets capitals, is not "CO".
@@ -161,16 +176,14 @@ bool is_symbol(const CueWord& word, Bytes text) {
            && text[word.begin + 1] >= 'a' && text[word.begin + 1] <= 'z';
 }
 
-// Whether words [from, to) stand in text that sets capitals where they say
-// something.
-bool is_cased(const Cues& cues, size_t from, size_t to) {
+// Whether words [from, to) are in capitals that say nothing.
+bool is_shouted(const Cues& cues, size_t from, size_t to) {
     const std::vector<CueWord>& words = cues.words();
     auto uppers = static_cast<size_t>(std::count_if(
         words.begin() + static_cast<ptrdiff_t>(from),
         words.begin() + static_cast<ptrdiff_t>(to),
         [](const CueWord& word) { return word.upper; }));
-    bool shouted = to - from > 3 && uppers * 3 > (to - from) * 2;
-    return words.front().upper && !shouted;
+    return to - from > 3 && uppers * 3 > (to - from) * 2;
 }
 
 // The ends by the beginnings, in `text`, of words [from, to) whose capitals
@@ -180,13 +193,14 @@ std::vector<std::pair<size_t, size_t>> senses(Bytes text, const Cues& cues,
                                               size_t to) {
     const std::vector<CueWord>& words = cues.words();
     std::vector<std::pair<size_t, size_t>> found;
-    bool cased = is_cased(cues, from, to);
+    bool shouted = is_shouted(cues, from, to);
+    bool cased = words.front().upper && !shouted;  // where they say something
     for (size_t i = from; i < to; i++) {
         Bytes raw = text.substr(words[i].begin,
                                 words[i].end - words[i].begin);
-        bool sense = cased
-                     && (says_sense(words[i], lists)
-                         || is_symbol(words[i], text));
+        bool abbreviation = !shouted && is_abbreviation(words[i], text);
+        bool sense = ((cased || abbreviation) && says_sense(words[i], lists))
+                     || (cased && is_symbol(words[i], text));
         if (sense) {
             found.emplace_back(words[i].begin, words[i].end);
         } else if (is_letter(raw.front()) && is_snake_case(raw)) {
@@ -266,6 +280,13 @@ Bytes asking_part(Bytes text, const Cues& cues, size_t from, size_t to) {
     return text.substr(begin, end - begin);
 }
 
+// What was kept, with all marks behind it where nothing was cut there.
+Bytes with_marks(Bytes text, Bytes kept, bool last) {
+    auto begin = static_cast<size_t>(kept.data() - text.data());
+    size_t end = text.find_last_not_of(" \t\r\n") + 1;
+    return last ? text.substr(begin, end - begin) : kept;
+}
+
 }  // namespace
 
 Normalised normalise(Bytes text, const Lists& lists) {
@@ -282,6 +303,10 @@ Normalised normalise(Bytes text, const Lists& lists) {
     cut_courtesies(text, cues, from, to);
     Bytes kept = kept_part(text, cues, from, to);
     Bytes asking = asking_part(text, cues, from, to);
+    Bytes marked = with_marks(text, kept, to == words.size());
+    if (has_sample(marked)) {
+        return {std::string(marked), asking};
+    }
     if (is_literal(kept)) {
         return {std::string(kept), asking};
     }

@@ -4,7 +4,8 @@
 // digest of this text is the key of the step before the encoder.
 //
 // A text that may be code (backquotes, braces, several lines of it) or holds
-// quotation marks keeps its case and its inner spaces, a short word behind a
+// quotation marks keeps its case and its inner spaces, one with a colon inside
+// its marks at the end too, a short word behind a
 // number its capitals (5 mW, 5 MW), a name like max_size its case, and a word
 // that with a capital names another thing (Polish and polish, Co and CO) that
 // capital, where who wrote it sets capitals. Numbers,

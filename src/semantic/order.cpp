@@ -248,6 +248,58 @@ bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
     return false;
 }
 
+// The first word of content behind fact i, or before it.
+size_t content_from(const Side& side, size_t i, bool back) {
+    const std::vector<Fact>& items = side.facts->items();
+    do {
+        i += back ? size_t(-1) : size_t{1};
+    } while (i < items.size() && !Alignment::content(items[i]));
+    return i < items.size() ? i : size_t{Alignment::kNone};
+}
+
+// Whether what leads the clause behind a word of both texts, i and j, has
+// changed places with what stands before that word, or, where that word opens
+// both, with what they end in.
+bool clause_turned_at(const Side& left, const Side& right, size_t i,
+                      size_t j) {
+    size_t a = content_from(left, i, false);
+    size_t b = content_from(right, j, false);
+    if (a == Alignment::kNone || b == Alignment::kNone || left.other[a] == b) {
+        return false;
+    }
+    size_t from = right.other[b];
+    size_t to = left.other[a];
+    if (from < i && to < j) {
+        return true;
+    }
+    size_t last = content_from(left, left.other.size(), true);
+    return i == 0 && j == 0 && from > a && to > b
+           && left.other[last]
+                  != content_from(right, right.other.size(), true);
+}
+
+// "If it rains, is it cancelled?" and "If it is cancelled, does it rain?",
+// "sign up, then pay" and "pay, then sign up", where all else is equal.
+bool clause_turned(const Alignment& alignment) {
+    constexpr Bytes kLeads[] = {"if", "unless", "then", "si", "entonces",
+                                "если", "затем", "daca", "apoi"};
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    if (!left.lacked.empty() || !right.lacked.empty()) {
+        return false;
+    }
+    const std::vector<Fact>& items = left.facts->items();
+    for (size_t i = 0; i < items.size(); i++) {
+        bool leads = left.other[i] != Alignment::kNone
+                     && std::ranges::find(kLeads, left.facts->text(items[i]))
+                            != std::end(kLeads);
+        if (leads && clause_turned_at(left, right, i, left.other[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 bool order_differs(const Alignment& alignment) {
@@ -268,7 +320,8 @@ bool order_differs(const Alignment& alignment) {
     std::vector<Roles> a = roles_of(left, true);
     std::vector<Roles> b = roles_of(right, false);
     if (sides_swapped(a, b) || arguments_swapped(a, b)
-        || marker_exchanged(alignment) || roles_differ(alignment)) {
+        || marker_exchanged(alignment) || roles_differ(alignment)
+        || clause_turned(alignment)) {
         return true;
     }
     constexpr size_t kMost = 128;

@@ -3,8 +3,10 @@
 #include <utf8proc.h>
 
 #include <array>
+#include <string>
 
 #include "src/base/hash.hpp"
+#include "src/semantic/fold.hpp"
 #include "src/semantic/unicode.hpp"
 
 namespace llm::semantic {
@@ -57,10 +59,11 @@ bool is_mark(char c) {
 }
 
 // Whether marks that `next` follows at once make another word of it: "/help",
-// "$PATH", not "-5", "$5", ".5", "- item" or ":x".
+// "$PATH", ".env", not "-5", "$5", ".5", "- item" or ":x".
 bool is_prefix(Bytes marks, char next) {
     bool variable = marks == "$" && !is_digit(next);
-    return marks.find_first_not_of("-.:;?$") != Bytes::npos || variable
+    bool file = marks == "." && next >= 'a' && next <= 'z';  // .env
+    return marks.find_first_not_of("-.:;?$") != Bytes::npos || variable || file
            || marks.starts_with("--") || marks == "..";
 }
 
@@ -89,10 +92,59 @@ uint64_t add_code(uint64_t digest, Bytes text, size_t at) {
                : digest;
 }
 
+// Each line's spaces at its front; 0: no line has any.
+uint64_t layout_of(Bytes text) {
+    uint64_t digest = 0;
+    bool indented = false;
+    for (size_t at = text.find('\n'); at != Bytes::npos;
+         at = text.find('\n', at + 1)) {
+        size_t first = text.find_first_not_of(" \t", at + 1);
+        if (first == Bytes::npos || text[first] == '\n') {
+            continue;  // an empty line
+        }
+        indented = indented || first > at + 1;
+        digest = hash64(text.substr(at, first - at), digest) | 1;
+    }
+    return indented ? digest : 0;
+}
+
+void take_quoted(Bytes text, Signs& signs) {
+    for (size_t open = text.find('`'); open != Bytes::npos;) {
+        size_t close = text.find('`', open + 1);
+        if (close == Bytes::npos) {
+            break;
+        }
+        Bytes inside = text.substr(open, close - open);
+        signs.quoted = hash64(inside, signs.quoted) | 1;
+        std::string words;
+        fold_to(inside, words);
+        std::erase(words, ' ');
+        signs.quoted_words = hash64(words, signs.quoted_words) | 1;
+        open = text.find('`', close + 1);
+    }
+}
+
+uint64_t sample_of(Bytes text) {
+    size_t colon = text.find(": ");
+    size_t last = text.find_last_not_of(" \t\r\n");
+    return colon == Bytes::npos || last <= colon
+               ? 0
+               : hash64(text.substr(colon, last + 1 - colon)) | 1;
+}
+
+// "^a$": an end, not a price.
+bool is_anchor(char before, const char* next, const char* end) {
+    return before != ' ' && before != '\n' && !is_digit(before)
+           && (next == end || *next == ' ' || *next == ')' || *next == '`');
+}
+
 }  // namespace
 
 Signs signs_of(Bytes text) {
     Signs signs;
+    signs.layout = layout_of(text);
+    take_quoted(text, signs);
+    signs.sample = sample_of(text);
     bool formula = false;
     const char* p = text.data();
     const char* end = p + text.size();
@@ -102,6 +154,7 @@ Signs signs_of(Bytes text) {
         uint32_t code = next_code_point(p, end);
         bool begins = before == ' ' || before == '\n';
         bool factorial = code == '!' && is_digit(before) && p < end;
+        bool anchor = code == '$' && is_anchor(before, p, end);
         before = *at;
         if (factorial || (begins && code < 0x80 && is_mark(*at))) {
             signs.code = add_code(signs.code, text,
@@ -110,7 +163,7 @@ Signs signs_of(Bytes text) {
         Sign sign = sign_of(code);
         if (sign == Sign::kPicture) {
             signs.pictures = chain(signs.pictures, code);
-        } else if (sign != Sign::kNone) {
+        } else if (sign != Sign::kNone || anchor) {
             signs.formula = chain(signs.formula, code);
             formula = formula || sign == Sign::kOperator;
         }
@@ -123,6 +176,7 @@ Signs signs_of(Bytes text) {
 
 bool signs_differ(const Signs& a, const Signs& b) {
     return a.formula != b.formula || a.code != b.code
+           || (a.quoted != b.quoted && a.quoted_words == b.quoted_words)
            || (a.pictures != 0 && b.pictures != 0
                && a.pictures != b.pictures);
 }

@@ -17,11 +17,18 @@ struct Signs {
     uint64_t code = 0;      // marks at the front of words (!x, ../a, %d) and
                             // those that stand alone (??, &&, @)
     uint64_t pictures = 0;  // emoji and other symbols
+    uint64_t quoted = 0;    // what stands in backquotes, to the letter
+    uint64_t quoted_words = 0;  // the same but for case and spaces
+    uint64_t layout = 0;    // how lines are indented
+    uint64_t sample = 0;    // what stands behind a colon, to the letter
 };
 
 Signs signs_of(Bytes text);
 
 // Whether they say something else. A picture that only one side has adorns.
+// Other words in backquotes are for others to judge; the layout is for who
+// finds the same words on both sides, the sample for who asks about words as
+// they are written.
 bool signs_differ(const Signs& a, const Signs& b);
 
 }  // namespace llm::semantic

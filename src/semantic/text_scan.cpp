@@ -155,6 +155,26 @@ void Scanner::take_tail(Scanned& out) {
     }
 }
 
+// A word behind the apostrophe is not taken: "s" is a word of its own.
+void Scanner::take_owner(Scanned& out) const {
+    Bytes rest = this->rest();
+    for (Bytes mark : {Bytes("'"), Bytes("\u2019")}) {
+        if (!rest.starts_with(mark)) {
+            continue;
+        }
+        rest.remove_prefix(mark.size());
+        auto ends = [&](size_t at) {
+            return at >= rest.size() || !is_ascii_letter(rest[at]);
+        };
+        bool one = rest.starts_with('s') && ends(1);
+        bool several = out.raw.ends_with('s') && ends(0);
+        out.owner = one       ? Scanned::Owner::kOne
+                    : several ? Scanned::Owner::kSeveral
+                              : Scanned::Owner::kNone;
+        return;
+    }
+}
+
 bool Scanner::next(Scanned& out) {
     out = {};
     skip_to_word();
@@ -183,6 +203,7 @@ bool Scanner::next(Scanned& out) {
         out.raw = {out.raw.data(), static_cast<size_t>(p_ - out.raw.data())};
     }
     out.joined = p_ < end_ && *p_ == '-';
+    take_owner(out);
     sentence_ = false;
     before_previous_ = 'a';
     previous_ = 'a';

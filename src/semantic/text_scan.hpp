@@ -28,6 +28,8 @@ struct Scanned {
     bool code = false;    // camelCase, snake_case, dotted, in backquotes
     bool date = false;    // 2024-03-01
     bool joined = false;  // by a hyphen to what follows
+    // What it has belongs to one (my brother's), or to several (my brothers').
+    enum class Owner : uint8_t { kNone, kOne, kSeveral } owner = Owner::kNone;
 };
 
 // Of two letters the first of which is a capital, as symbols and abbreviations
@@ -56,6 +58,7 @@ private:
     void take_word(Scanned& out);
     void take_sign(Scanned& out);
     void take_tail(Scanned& out);
+    void take_owner(Scanned& out) const;
     bool take_iso_date(Scanned& out);
     bool is_cjk_ahead() const {
         const char* peek = p_;

@@ -59,6 +59,7 @@ TEST(Gate, action) {
 TEST(Gate, size_and_switches) {
     EXPECT_EQ(words(""), "gate:no_text");
     EXPECT_EQ(words(" \n"), "gate:no_text");
+    EXPECT_EQ(words("\u200b?! \u2026"), "gate:no_text");
     EXPECT_EQ(words(std::string(2001, 'a')), "gate:long");
     GateOptions off;
     off.freshness = off.action = false;

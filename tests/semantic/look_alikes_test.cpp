@@ -228,5 +228,92 @@ TEST(LookAlikes, here_or_elsewhere_all_or_a_part) {
                    "May I lease out the entire garden?"), "");
 }
 
+TEST(LookAlikes, an_ending_that_makes_another_thing) {
+    EXPECT_NE(veto("¿Mi nieto paga la entrada?", "¿Mi nieta paga la entrada?"),
+              "");
+    EXPECT_EQ(veto("¿Mi nieta paga la entrada?", "¿Paga la entrada mi nieta?"),
+              "");
+    EXPECT_NE(veto("Poate bunicul să semneze contractul?",
+                   "Poate bunica să semneze contractul?"), "");
+    EXPECT_NE(veto("Does the mirror speak HTTP?",
+                   "Does the mirror speak HTTPS?"), "");
+}
+
+TEST(LookAlikes, whose_it_is) {
+    EXPECT_EQ(veto("Where is my neighbour's garage?",
+                   "Where is my neighbours' garage?"), "veto:name");
+    EXPECT_EQ(veto("Where is my neighbour\u2019s garage?",
+                   "Where is my neighbour's garage?"), "");
+    EXPECT_EQ(veto("Where is my neighbours garage?",
+                   "Where is my neighbour's garage?"), "");
+}
+
+TEST(LookAlikes, shares_are_no_counts) {
+    EXPECT_EQ(veto("Is the tip 12%?", "Is the tip 12?"), "veto:unit");
+    EXPECT_EQ(veto("Is the tip 12%?", "Is the tip 12 percent?"), "");
+}
+
+TEST(LookAlikes, words_of_code_to_the_letter) {
+    EXPECT_EQ(veto("What prints `Bar + bar`?", "What prints `bar + bar`?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What prints `bar + bar`?", "What prints bar + bar?"), "");
+    EXPECT_EQ(veto("while x:\n  f()\ng()", "while x:\n  f()\n  g()"),
+              "veto:identifier");
+    EXPECT_EQ(veto("What does ^b$ match?", "What does ^b match?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("Where does .profile live?", "Where does profile live?"),
+              "veto:identifier");
+    EXPECT_EQ(veto("Put in upper case: sea", "Put in upper case: Sea"),
+              "veto:identifier");
+}
+
+TEST(LookAlikes, courtesies_behind_a_colon) {
+    EXPECT_NE(veto("Say in French: thanks", "Say in French: hello"), "");
+    EXPECT_NE(veto("Say in French: thanks", "Say in French"), "");
+    EXPECT_NE(veto("Give the opposite: all", "Give the opposite: each"), "");
+    EXPECT_EQ(veto("How do I say it? Thanks!", "How do I say it?"), "");
+}
+
+TEST(LookAlikes, abbreviations_of_little_words) {
+    EXPECT_EQ(veto("who pays for IT", "who pays for it"), "veto:name");
+    EXPECT_EQ(veto("Where does WHO meet?", "where does who meet?"),
+              "veto:name");
+    EXPECT_EQ(veto("Describe May", "Describe may"), "veto:name");
+    EXPECT_EQ(veto("WHO PAYS FOR IT ALL", "who pays for it all"), "");
+}
+
+TEST(LookAlikes, order_in_languages_without_lists) {
+    EXPECT_EQ(veto("Heeft Karel Willem betaald?",
+                   "Heeft Willem Karel betaald?"), "veto:rare_word");
+    EXPECT_EQ(veto("Heeft Karel Willem betaald?", "heeft Karel Willem betaald"),
+              "");
+}
+
+TEST(LookAlikes, what_a_clause_begins_with) {
+    EXPECT_EQ(veto("If it snows, does the train stop?",
+                   "If the train stops, does it snow?"), "veto:order");
+    EXPECT_EQ(veto("If it snows, does the train stop?",
+                   "Does the train stop if it snows?"), "");
+    EXPECT_EQ(veto("What happens if my train is late?",
+                   "If my train is late, what happens?"), "");
+    EXPECT_EQ(veto("Do I weigh and then pack the bag?",
+                   "Do I pack and then weigh the bag?"), "veto:order");
+}
+
+TEST(LookAlikes, is_and_was_where_they_open) {
+    EXPECT_EQ(veto("Are the roads icy?", "Were the roads icy?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("Is the road icy?", "Are the roads icy?"), "");
+}
+
+TEST(LookAlikes, degrees_and_their_opposites) {
+    EXPECT_EQ(veto("Which is cheaper, wool or silk?",
+                   "Which is more expensive, wool or silk?"), "veto:antonym");
+    EXPECT_EQ(veto("Is the rope too strong?", "Is the rope strong enough?"),
+              "veto:antonym");
+    EXPECT_EQ(veto("How heavy is a barge?", "How long is a barge?"),
+              "veto:antonym");
+}
+
 }  // namespace
 }  // namespace llm::semantic

@@ -65,6 +65,22 @@ TEST(Normalise, a_capital_that_tells_the_sense_stays) {
     EXPECT_EQ(key("How do I reset my PIN?"), "how do i reset my pin");
 }
 
+TEST(Normalise, an_abbreviation_is_no_little_word) {
+    EXPECT_NE(key("who runs IT"), key("who runs it"));
+    EXPECT_EQ(key("WHO RUNS IT ALL"), key("who runs it all"));
+}
+
+TEST(Normalise, what_stands_behind_a_colon_stays) {
+    EXPECT_NE(key("Mend the marks: how are you"),
+              key("Mend the marks: how are you?"));
+    EXPECT_NE(key("Write this small: SEA"), key("Write this small: Sea"));
+    EXPECT_NE(key("Count the words: a  b"), key("Count the words: a b"));
+    EXPECT_EQ(key("Hi! Write this small: SEA "), key("Write this small: SEA"));
+    EXPECT_NE(key("Say in French: thank you"), key("Say in French: hello"));
+    EXPECT_NE(key("How many marks: !!!"), key("How many marks: !!"));
+    EXPECT_EQ(key("Is it 10:30?"), key("is it 10:30"));
+}
+
 TEST(Normalise, a_symbol_of_two_letters_is_not_an_abbreviation) {
     EXPECT_NE(key("What is the boiling point of Co?"),
               key("What is the boiling point of CO?"));
