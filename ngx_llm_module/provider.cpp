@@ -38,9 +38,24 @@ bool get_provider(ngx_http_request_t* r, Context& ctx,
     return provider != nullptr && give(r, v, provider->name);
 }
 
+// Where nobody is asked: the first that has the model.
+const Provider* spared_provider(const Context& ctx) {
+    const exchange::Rungs& rungs = ctx.exchange.rungs();
+    const route::Registry* registry = worker_services().registry;
+    if (registry == nullptr || !rungs.begun() || rungs.attempts() > 0) {
+        return nullptr;
+    }
+    auto all = registry->open_to(rungs.model(),
+                                 api::family_of(ctx.exchange.endpoint()));
+    return all.empty() ? nullptr : &registry->providers()[all.front()];
+}
+
 bool get_state(ngx_http_request_t* r, Context& ctx,
                ngx_http_variable_value_t* v) {
     const Provider* provider = provider_of(ctx);
+    if (provider == nullptr) {
+        provider = spared_provider(ctx);
+    }
     if (provider == nullptr) {
         return false;
     }

@@ -62,6 +62,7 @@ my $conf = ($t->head =~ s/"upstream":/"provider":"\$llm_provider",'
         client_max_body_size 8m;
         keepalive_requests 100000;
         location / { llm_fallback backup; include %%DIR%%/llm_proxy.conf; }
+        location /alone/ { include %%DIR%%/llm_proxy.conf; }
         location /larger/ {
             llm_fallback tiny huge on=off;
             include %%DIR%%/llm_proxy.conf;
@@ -174,6 +175,9 @@ is $t->metric('llm_provider_state', provider => 'denied', model => 'auth'), 0,
     ($r, $log) = $t->ask('chat', '', model => 'auth');
     cmp_ok $t->metric('llm_provider_refused_total'), '>', $before,
         'metrics: an attempt that is not made';
+    ($r, $log) = $t->ask('chat', '', model => 'auth', in => '/alone');
+    is $r->status, 503, 'nobody else has it';
+    is "$log->{provider} $log->{state}", ' open', 'nobody is asked, and why';
     ($r, $log) = $t->ask('chat', '', model => 'quota');
     is $log->{served}, 'backup', 'a spent quota: the next rung';
     is state_of('spent')->{state}, 'open', 'a spent quota: left alone';
