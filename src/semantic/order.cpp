@@ -248,6 +248,41 @@ bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
     return false;
 }
 
+// Whether facts i and i + 1 are two names or two units, not of a list that
+// "and" or "or" ends.
+bool is_pair(const Side& side, size_t i) {
+    constexpr size_t kReach = 4;
+    const std::vector<Fact>& items = side.facts->items();
+    const Fact& a = items[i];
+    const Fact& b = items[i + 1];
+    bool names = a.capital && b.capital && Alignment::content(a)
+                 && Alignment::content(b);
+    bool units = a.dimension != 0 && a.dimension == b.dimension;
+    size_t end = std::min(items.size(), i + kReach);
+    return (names || units)
+           && std::none_of(items.begin() + static_cast<std::ptrdiff_t>(i),
+                           items.begin() + static_cast<std::ptrdiff_t>(end),
+                           [](const Fact& fact) {
+                               return (fact.flags & kJoint) != 0;
+                           });
+}
+
+// "The Paris London train" and "the London Paris train", "EUR/USD" and
+// "USD/EUR": side by side, what stands first is where it begins.
+bool pair_turned(const Alignment& alignment) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    for (size_t i = 0; i + 1 < left.other.size(); i++) {
+        uint16_t b = left.other[i + 1];
+        if (b != Alignment::kNone && left.other[i] == b + 1
+            && right.other[b] == i + 1 && right.other[b + 1u] == i
+            && is_pair(left, i) && is_pair(right, b)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // The first word of content behind fact i, or before it.
 size_t content_from(const Side& side, size_t i, bool back) {
     const std::vector<Fact>& items = side.facts->items();
@@ -321,7 +356,7 @@ bool order_differs(const Alignment& alignment) {
     std::vector<Roles> b = roles_of(right, false);
     if (sides_swapped(a, b) || arguments_swapped(a, b)
         || marker_exchanged(alignment) || roles_differ(alignment)
-        || clause_turned(alignment)) {
+        || clause_turned(alignment) || pair_turned(alignment)) {
         return true;
     }
     constexpr size_t kMost = 128;

@@ -289,6 +289,15 @@ TEST(LookAlikes, order_in_languages_without_lists) {
               "");
 }
 
+TEST(LookAlikes, names_side_by_side) {
+    EXPECT_EQ(veto("When does the Ghent Bruges tram go?",
+                   "When does the Bruges Ghent tram go?"), "veto:order");
+    EXPECT_EQ(veto("Where is CHF/SEK traded?", "Where is SEK/CHF traded?"),
+              "veto:order");
+    EXPECT_EQ(veto("Are Ghent, Bruges and Ostend large?",
+                   "Are Bruges, Ghent and Ostend large?"), "");
+}
+
 TEST(LookAlikes, what_a_clause_begins_with) {
     EXPECT_EQ(veto("If it snows, does the train stop?",
                    "If the train stops, does it snow?"), "veto:order");
