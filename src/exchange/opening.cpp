@@ -131,6 +131,30 @@ bool is_blank(Bytes text) {
     return text.find_first_not_of(" \t\r\n") == Bytes::npos;
 }
 
+// Without a byte order mark, which may still be on its way, and blanks.
+Bytes start_of(Bytes text) {
+    constexpr Bytes kMark = "\xef\xbb\xbf";
+    if (text.starts_with(kMark)) {
+        text.remove_prefix(kMark.size());
+    }
+    size_t begin = text.find_first_not_of(" \t\r\n");
+    return begin == Bytes::npos || kMark.starts_with(text)
+               ? Bytes()
+               : text.substr(begin);
+}
+
+// As far as it is there; the two ends of it tell enough.
+bool is_json_answer(const Body& body) {
+    Bytes text = start_of(body.text);
+    if (text.empty()) {
+        return true;
+    }
+    char begin = text.front();
+    char end = text[text.find_last_not_of(" \t\r\n")];
+    return (begin == '{' && (!body.whole || end == '}'))
+           || (begin == '[' && (!body.whole || end == ']'));
+}
+
 Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
     sse::Parser parser(kMaxOpening);
     sse::Event event;
@@ -148,18 +172,6 @@ Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
         return {};
     }
     return {false, fault_of(reader->answer().error)};
-}
-
-// Without a byte order mark, which may still be on its way, and blanks.
-Bytes start_of(Bytes text) {
-    constexpr Bytes kMark = "\xef\xbb\xbf";
-    if (text.starts_with(kMark)) {
-        text.remove_prefix(kMark.size());
-    }
-    size_t begin = text.find_first_not_of(" \t\r\n");
-    return begin == Bytes::npos || kMark.starts_with(text)
-               ? Bytes()
-               : text.substr(begin);
 }
 
 Opening read_page(const Body& body, bool last) {
@@ -190,6 +202,9 @@ Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
     }
     if (blank && body.whole) {
         return {false, Fault::kCut};
+    }
+    if (!last && !is_json_answer(body)) {
+        return {false, Fault::kInvalid};
     }
     if (!may_be_error(body.text)) {
         return {};

@@ -6,7 +6,9 @@
 //                Anthropic's pings say nothing. An error there is a fault.
 //   JSON, and    wait until the body is whole, where its end can be told from
 //   any error    its framing; otherwise what is there has to do. JSON of no
-//                byte with the status 200 is none: it was cut.
+//                byte with the status 200 is none: it was cut. Nor, where
+//                it can be waited for, is what does not begin, and end, as an
+//                object or an array does.
 //   HTML         waits for its first byte. One that begins as a page does is
 //                of something that stands in the way, a portal that wants a
 //                login: a fault. What is only called HTML is an answer.

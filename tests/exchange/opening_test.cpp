@@ -172,6 +172,24 @@ TEST(Opening, JsonOfNothingIsNoAnswer) {
     EXPECT_EQ(read("", false).fault, Fault::kNone);
 }
 
+TEST(Opening, WhatIsOnlyCalledJson) {
+    auto read = [](Bytes text, int64_t length, bool last = false) {
+        OpeningHead json = head(200, kJson);
+        json.content_length = length;
+        return read_opening(json, Endpoint::kChat, text, last).fault;
+    };
+    for (Bytes text : {"<html>", "upstream is busy", "null", "\"ok\"",
+                       "{\"id\":\"x\"", "{\"id\":\"x\"]", "[{}", "{"}) {
+        auto length = static_cast<int64_t>(text.size());
+        EXPECT_EQ(read(text, length), Fault::kInvalid) << text;
+    }
+    EXPECT_EQ(read("<", -1), Fault::kInvalid);
+    EXPECT_EQ(read("{\"id\"", -1), Fault::kNone) << "the rest may come";
+    EXPECT_EQ(read("<html>", 6, true), Fault::kNone) << "it passes as it is";
+    EXPECT_EQ(read("\xef\xbb\xbf {} \r\n", 9), Fault::kNone);
+    EXPECT_EQ(read(" [{}]\n", 6), Fault::kNone);
+}
+
 TEST(Opening, PageInThePlaceOfAnAnswer) {
     constexpr Bytes kPage = "\xef\xbb\xbf \r\n<!doctype html>";
     OpeningHead html = head(200, "Text/HTML; charset=utf-8");
