@@ -131,6 +131,10 @@ level_is('Докажи, что корень из двух иррационале
 
 my %task = (
     'Translate "good night" into German.'                 => 'translation',
+    "How do you say 'thank you' in Japanese?"             => 'translation',
+    'Подведи итог этого текста'                           => 'summarization',
+    'List all phone numbers mentioned in the following text: 555'
+        => 'extraction',
     'Summarize this text: it rained all day long.'        => 'summarization',
     'Извлеки даты из письма: 3 мая и 9 июня.'             => 'extraction',
     '¿El sentimiento es positivo o negativo? Me gustó.'   => 'classification',
