@@ -117,15 +117,6 @@ ngx_int_t add_if_any(ngx_http_request_t* r, Bytes name,
     return value.empty() ? NGX_OK : add_header(r, name, value);
 }
 
-ngx_int_t add_retry_headers(ngx_http_request_t* r,
-                            const limit::RetryHeaders& retry) {
-    bool failed =
-        add_if_any(r, "Retry-After", retry.retry_after) != NGX_OK
-        || add_if_any(r, "retry-after-ms", retry.retry_after_ms) != NGX_OK
-        || add_if_any(r, "x-should-retry", retry.should_retry) != NGX_OK;
-    return failed ? NGX_ERROR : NGX_OK;
-}
-
 constexpr Bytes kPrefix = "x-ratelimit-";
 constexpr size_t kRateHeaders = 6;
 // As RateHeaders has them, of requests, then of tokens.
@@ -265,6 +256,15 @@ void read_late_keys(ngx_http_request_t* r, Context& ctx) {
     for (const BudgetEntry& entry : entries_of<BudgetEntry>(conf.budgets)) {
         spending->set_budget_value(i++, evaluate(r, ctx, entry.key));
     }
+}
+
+ngx_int_t add_retry_headers(ngx_http_request_t* r,
+                            const limit::RetryHeaders& retry) {
+    bool failed =
+        add_if_any(r, "Retry-After", retry.retry_after) != NGX_OK
+        || add_if_any(r, "retry-after-ms", retry.retry_after_ms) != NGX_OK
+        || add_if_any(r, "x-should-retry", retry.should_retry) != NGX_OK;
+    return failed ? NGX_ERROR : NGX_OK;
 }
 
 ngx_int_t add_limit_headers(ngx_http_request_t* r, Context& ctx) {

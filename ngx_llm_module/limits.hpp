@@ -19,6 +19,10 @@ std::optional<api::ApiError> admit(ngx_http_request_t* r, Context& ctx);
 // Before the reservation of a miss: keys that name the body's own.
 void read_late_keys(ngx_http_request_t* r, Context& ctx);
 
+// When to come back.
+ngx_int_t add_retry_headers(ngx_http_request_t* r,
+                            const limit::RetryHeaders& retry);
+
 // x-ratelimit-*, and after a refusal Retry-After and its kin.
 ngx_int_t add_limit_headers(ngx_http_request_t* r, Context& ctx);
 

@@ -114,12 +114,10 @@ Bytes keep_body(ngx_http_request_t* r, Bytes body) {
 
 // When the first of those in cooldown may be asked again.
 void add_retry_after(ngx_http_request_t* r, const Context& ctx) {
-    constexpr int64_t kSecond = 1000000000;
-    int64_t wait = ctx.exchange.rungs().retry_ns();
-    if (wait > 0) {
-        std::string seconds;
-        append_number(seconds, (wait + kSecond - 1) / kSecond);
-        (void) add_header(r, "Retry-After", seconds);
+    limit::Refusal refusal;
+    refusal.retry_ns = ctx.exchange.rungs().retry_ns();
+    if (refusal.retry_ns > 0) {
+        (void) add_retry_headers(r, limit::retry_headers(refusal));
     }
 }
 

@@ -138,6 +138,11 @@ for my $n (0 .. $#waiting) {
     my $left = $r->header('retry-after');
     ok $left >= $seconds - 3 && $left <= $seconds,
         "for as long as it said: $left of $seconds s";
+    is $r->header('x-should-retry'), $seconds > 62 ? 'false' : 'true',
+        'no client sleeps for longer than a minute'
+        if $seconds < 60 || $seconds > 62;
+    my $ms = $r->header('retry-after-ms');
+    ok $ms > 1000 * $left - 1000 && $ms <= 1000 * $left, 'and to the ms';
 }
 
 # ---- clients that leave -----------------------------------------------------------

@@ -161,7 +161,7 @@ is_deeply \%row, \%family, 'every metric with its type and labels, no other';
 # ---- headers --------------------------------------------------------------
 
 my @added = code(map { s/^\Q$root\E\///r } glob "'$root'/ngx_llm_module/*.cpp")
-    =~ /add_header\(\s*r, "([\w-]+)"|Bytes\("([\w-]*request-id)"\)/g;
+    =~ /add_(?:header|if_any)\(\s*r, "([\w-]+)"|Bytes\("([\w-]*request-id)"\)/g;
 my %added = map { $_ => 1 } grep { defined } @added;
 my @headers = map { $_->[0] =~ /`([^`]+)`/g } rows(section(2, 'Headers'));
 is sorted(@headers), sorted(keys %added), 'every header that is added';
