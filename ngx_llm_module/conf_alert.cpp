@@ -71,7 +71,7 @@ char* set_secret(ngx_conf_t* cf, Bytes value, AlertEndpoint& endpoint) {
         if (char* rc = read_secret(cf, value, secret); rc != NGX_CONF_OK) {
             return rc;
         }
-    } else {
+    } else if (!value.empty()) {
         ngx_str_t path;
         if (full_name(cf, value, path) != NGX_CONF_OK) {
             return conf_error();

@@ -209,6 +209,7 @@ sub check {
 sub check_file {
     my ($s, $path, @more) = @_;
     my $out = "$s->{dir}/check.out";
+    unlink "$s->{dir}/check.err";    # nginx adds to what it has said before
     my $p = LLM::Process->start([$s->nginx, '-t', '-p', $s->{dir}, '-c', $path,
         '-e', "$s->{dir}/check.err", @more], $out);
     my $status = $p->wait(30);
