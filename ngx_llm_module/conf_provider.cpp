@@ -9,6 +9,7 @@
 #include "ngx_llm_module/provider_block.hpp"
 #include "ngx_llm_module/provider_setup.hpp"
 #include "ngx_llm_module/zone.hpp"
+#include "src/route/cooldown.hpp"
 
 namespace llm::door {
 namespace {
@@ -42,6 +43,8 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
 }
 
 constexpr ngx_int_t kMaxFails = 1000;
+constexpr ngx_msec_t kUsualFailTimeout =
+    route::CooldownOptions().base_ns / 1000000;
 constexpr ngx_int_t kMaxCooldown = 24 * 3600 * 1000;  // milliseconds
 
 bool set_cooldown_time(Bytes value, ngx_msec_t& time) {
@@ -95,11 +98,14 @@ char* set_cooldown(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept {
             return conf_error();
         }
     }
-    if (cooldown.max_time != 0 && cooldown.max_time < cooldown.fail_timeout) {
+    ngx_msec_t first = cooldown.fail_timeout != 0 ? cooldown.fail_timeout
+                                                  : kUsualFailTimeout;
+    if (cooldown.max_time != 0 && cooldown.max_time < first) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"llm_cooldown\": max_time= is the longest that a "
                            "provider is left alone, it cannot be shorter than "
-                           "fail_timeout=");
+                           "fail_timeout=, which is %Mms here",
+                           first);
         return conf_error();
     }
     return NGX_CONF_OK;

@@ -161,6 +161,7 @@ for my $case (
     ['llm_cooldown;', qr/number of arguments/],
     ['llm_cooldown fail_timeout=10s max_time=5s;',
         qr/max_time= is the longest .* shorter than fail_timeout=/],
+    ['llm_cooldown max_time=5s;', qr/shorter than fail_timeout=/],
     ['llm_cooldown max_fails=0;', qr/"max_fails=0" is none of/],
     ['llm_cooldown max_fails=1001;', qr/"max_fails=1001" is none of/],
     ['llm_cooldown max_fails=x;', qr/"max_fails=x" is none of/],
