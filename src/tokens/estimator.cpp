@@ -32,6 +32,7 @@ constexpr int64_t kLowest[kInputs] = {kOne / 4, kOne / 8, 0};
 constexpr int64_t kHighest[kInputs] = {kWeightMask, kOne * 4, kWeightMask};
 
 constexpr uint64_t kPaceTokens = uint64_t{1} << 16;
+constexpr uint64_t kMostTokens = uint64_t{1} << 30;  // of one answer
 constexpr int kPaceShift = 16;  // nanoseconds to the unit of its time
 constexpr int64_t kUsualPaceNs = 10'000'000;
 constexpr int64_t kQuickestNs = 100'000;
@@ -155,7 +156,7 @@ struct Estimator::Pace {
     uint64_t pack() const { return time << 32 | tokens; }
 
     void learn(int64_t elapsed_ns, uint64_t made) {
-        made = std::min(made, kPaceTokens);
+        made = std::min(made, kMostTokens);
         auto count = static_cast<int64_t>(made);
         int64_t bounded = std::clamp(elapsed_ns, count * kQuickestNs,
                                      count * kSlowestNs);

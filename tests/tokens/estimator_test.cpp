@@ -207,6 +207,13 @@ TEST_F(TokensEstimator, ShortAnswersHardlyChangeAPace) {
     EXPECT_NEAR(100, made_in_a_second(), 3);
 }
 
+TEST_F(TokensEstimator, LongAnswersHaveThePaceOfOthers) {
+    for (int i = 0; i < 20; ++i) {
+        estimator_.learn_pace(model_, 1280 * kSecond, 128'000);
+    }
+    EXPECT_NEAR(100, made_in_a_second(), 1);
+}
+
 TEST_F(TokensEstimator, OddTimesAreBounded) {
     for (int i = 0; i < 300; ++i) {
         estimator_.learn_pace(model_, INT64_MAX, 1000);
