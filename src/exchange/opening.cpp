@@ -15,6 +15,7 @@ using route::Fault;
 
 constexpr size_t kMaxOpening = 1024 * 1024;  // decoded
 constexpr int kOk = 200;
+constexpr int kNoContent = 204;
 constexpr int kMaxSizeDigits = 15;           // of a chunk
 
 int hex_digit(char c) {
@@ -189,7 +190,7 @@ Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
     if (is_event_stream(head.content_type)) {
         return read_events(endpoint, body, last);
     }
-    if (is_html(head.content_type)) {
+    if (is_html(head.content_type) && head.status != kNoContent) {
         return read_page(body, last);
     }
     if (!is_json(head.content_type)) {

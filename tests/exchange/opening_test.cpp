@@ -209,6 +209,10 @@ TEST(Opening, PageInThePlaceOfAnAnswer) {
     Opening nothing = read_opening(html, Endpoint::kChat, "", false);
     EXPECT_FALSE(nothing.wait);
     EXPECT_EQ(nothing.fault, Fault::kNone);
+    // Nothing comes behind that status, and nobody says how much.
+    EXPECT_FALSE(
+        read_opening(head(204, "text/html"), Endpoint::kChat, "", false)
+            .wait);
 }
 
 TEST(Opening, ErrorStatusIsReadToItsEnd) {
