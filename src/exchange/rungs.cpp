@@ -214,7 +214,9 @@ LadderStep Rungs::failed(Fault fault, int status,
 
 // Without a provider of ours the account may be the client's.
 LadderStep Rungs::last(const route::Attempt& attempt, LadderStep step) const {
-    bool passes = step == LadderStep::kGiveUp && attempt.status >= 400
+    bool of_account = attempt.fault == Fault::kAuth
+                      || attempt.fault == Fault::kQuota;
+    bool passes = step == LadderStep::kGiveUp && of_account
                   && choice_.provider == nullptr;
     return passes ? LadderStep::kDeliver : step;
 }

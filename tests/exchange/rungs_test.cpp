@@ -201,6 +201,20 @@ TEST(Rungs, OfOurAccountTheClientLearnsNothing) {
               LadderStep::kDeliver);
 }
 
+// Without providers the account may be the client's, whatever the status.
+TEST(Rungs, WhatMayBeOfTheClientsAccountPasses) {
+    for (Fault fault : {Fault::kAuth, Fault::kQuota}) {
+        for (int status : {200, 401}) {
+            Services services;
+            Rungs rungs(services);
+            (void) rungs.begin(ladder({}), "a", Family::kOpenai, at(1));
+            EXPECT_EQ(rungs.failed(fault, status, {}, at(1)),
+                      LadderStep::kDeliver)
+                << status;
+        }
+    }
+}
+
 TEST(Rungs, ContextLengthGoesToALargerOne) {
     Bench bench({provider("p", {"a"}, 8000), provider("q", {"b"}, 4000),
                  provider("s", {"c"}, 200000)});
