@@ -388,7 +388,6 @@ ngx_int_t first_attempt(ngx_http_request_t* r) noexcept {
             if (ctx == nullptr) {
                 return ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR};
             }
-            ctx->rung.head.save(r);
             ctx->rung.clocks->start(Clock::kDeadline,
                                     loc_conf(r).ladder.deadline);
             return start_attempt(r, *ctx);

@@ -75,19 +75,13 @@ bool is_called_html(ngx_http_request_t* r, const Context& ctx) {
            && exchange::is_html(view(r->headers_out.content_type));
 }
 
-void head_foreign_page(ngx_http_request_t* r, Context& ctx) {
+ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx) {
     ctx.foreign_page = true;
+    ctx.rung.head.restore(r);  // its cookies, say, are no client's of ours
     r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
-    r->headers_out.status_line.len = 0;
-    if (r->headers_out.content_encoding != nullptr) {
-        r->headers_out.content_encoding->hash = 0;
-        r->headers_out.content_encoding = nullptr;
-    }
-    ngx_str_null(&r->headers_out.charset);
-    ngx_http_clear_last_modified(r);
-    ngx_http_clear_etag(r);
     put_error(r, ctx, NGX_HTTP_BAD_GATEWAY,
               "The upstream sent a page of HTML instead of an answer.");
+    return add_cache_headers(r, ctx);
 }
 
 }  // namespace llm::door

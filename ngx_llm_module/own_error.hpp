@@ -18,6 +18,6 @@ bool is_own_page(const ngx_http_request_t* r);
 // client; what it may have cost is seen to as if it had passed. What is only
 // called HTML is an answer all the same.
 bool is_called_html(ngx_http_request_t* r, const Context& ctx);
-void head_foreign_page(ngx_http_request_t* r, Context& ctx);
+ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx);
 
 }  // namespace llm::door

@@ -138,6 +138,7 @@ Decision forward(ngx_http_request_t* r, Context& ctx, Bytes body) {
         return {NGX_HTTP_INTERNAL_SERVER_ERROR, {}};
     }
     ctx.forwarded = true;
+    ctx.rung.head.save(r);
     ask_for_plain_answer(r);
     forget_conditions(r);
     ngx_chain_t* client = body_of(r);

@@ -9,7 +9,7 @@
 
 namespace llm::door {
 
-// The response headers as they were before the first attempt: what other
+// The response headers as they were before anybody was asked: what other
 // modules have put there stays, what an attempt leaves behind goes.
 class SavedHead {
 public:

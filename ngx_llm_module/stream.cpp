@@ -359,8 +359,9 @@ ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx,
         return NGX_AGAIN;
     }
     ctx.head_held = false;
-    if (exchange::begins_a_page(first)) {
-        head_foreign_page(r, ctx);
+    if (exchange::begins_a_page(first)
+        && head_foreign_page(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
     ngx_int_t rc = next_header(r);
     bool failed = rc == NGX_ERROR || rc > NGX_OK || r->header_only;

@@ -26,9 +26,14 @@ my %body = (
     page   => '<html><body>' . 'Sign in. ' x 50 . '</body></html>',
     bom    => "\xef\xbb\xbf<!doctype html>",
     blank  => " \r\n\t<html></html>",
+    login  => '<html><form>',
     long   => 'x' x 200_000,
     error  => '{"error":{"message":"no","type":"server_error"}}',
 );
+my $login = "Set-Cookie: portal=1\r\nCache-Control: public, max-age=3600\r\n"
+    . "Expires: Thu, 01 Jan 2037 00:00:00 GMT\r\nRefresh: 0; url=/login\r\n"
+    . "Location: /login\r\nETag: \"p\"\r\nContent-Language: en\r\n"
+    . "Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT\r\nX-Portal: yes\r\n";
 # X-Answer: status, body's name, Content-Type.
 $t->upstream(provider => sub {
     my ($c, $head) = @_;
@@ -36,7 +41,7 @@ $t->upstream(provider => sub {
         $head =~ /^X-Answer: (\d+) (\w+) ?(.*?)\r$/mi;
     my $bytes = $body{$name} // '';
     print $c "HTTP/1.1 $status Fine\r\n",
-        length $type ? "Content-Type: $type\r\n" : '',
+        $name eq 'login' ? $login : '', length $type ? "Content-Type: $type\r\n" : '',
         'Content-Length: ', length $bytes, "\r\nConnection: close\r\n\r\n",
         $bytes;
 });
@@ -174,6 +179,15 @@ for my $case (['page', 'Text/HTML; charset=utf-8'], ['bom', 'text/html'],
         "in the client's protocol";
     is $r->header('content-type'), 'application/json', 'and as such';
     ok $r->complete, 'whole';
+}
+{
+    my ($r) = one('200 login text/html');
+    is $r->status, 502, 'a page with much of a head';
+    is $r->header($_), '', "nothing of it: $_"
+        for $login =~ /^([\w-]+): /gm;
+    my @status = $r->header_values('cache-status');
+    is scalar @status, 1, 'our own stands there once';
+    like $status[0], qr/^ngx_llm; fwd=/, 'as with any miss';
 }
 for my $name (qw(page json)) {
     my ($r) = one("200 $name text/html", in => '/watched');
