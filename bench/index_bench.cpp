@@ -29,6 +29,7 @@ public:
         memory_ = static_cast<char*>(mmap(nullptr, size,
                                           PROT_READ | PROT_WRITE,
                                           MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+        madvise(memory_, size, MADV_HUGEPAGE);  // as for the zone
         index_ = *Index::attach({memory_, size, true}, {});
     }
     ~BenchIndex() { munmap(memory_, size_); }

@@ -1,5 +1,7 @@
 #include "ngx_llm_module/zone.hpp"
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <cstring>
 #include <new>
@@ -132,6 +134,12 @@ bool fill(ngx_shm_zone_t* zone, const MainConf& conf, Regions& open) {
     return true;
 }
 
+// What is looked for lies anywhere in it. A wish: Linux has a setting for
+// memory that is shared, and refuses by default.
+void ask_for_huge_pages(const ngx_shm_t& shm) {
+    (void) madvise(shm.addr, shm.size, MADV_HUGEPAGE);
+}
+
 // Runs in the master before the workers start, at a reload too: the same
 // memory comes again, and old workers are still using it.
 ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
@@ -139,6 +147,9 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* old_data) {
     auto* conf = static_cast<MainConf*>(zone->data);
     return guard(zone->shm.log, ngx_int_t{NGX_ERROR}, [&] {
         bool made = old_data != nullptr || zone->shm.exists;
+        if (!made) {
+            ask_for_huge_pages(zone->shm);
+        }
         if (!made && make_block(pool) != NGX_OK) {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "llm_zone \"%V\": no memory", &zone->shm.name);

@@ -194,6 +194,20 @@ subtest 'a small zone' => sub {
         'the newest stands';
 };
 
+subtest 'huge pages are asked for' => sub {
+    plan skip_all => 'this kernel has none'
+        if !-e '/sys/kernel/mm/transparent_hugepage/shmem_enabled';
+    my $t = LLM::Test->new(workers => 1);
+    $t->mock;
+    $t->start(conf('16m'));
+    my ($pid) = $t->worker_pids;
+    open my $in, '<', "/proc/$pid/smaps" or die "smaps: $!";
+    my @shared = grep { /^Size: +(\d+) kB/m && $1 >= 16384 && /^\S+ rw-s /m }
+        split /^(?=[0-9a-f]+-)/m, do { local $/; <$in> };
+    is scalar @shared, 1, 'the zone is one mapping';
+    like $shared[0], qr/^VmFlags:.* hg\b/m, 'of pages as large as they come';
+};
+
 subtest 'case 91, 92: many keys that differ in a bit' => sub {
     my $t = LLM::Test->new(workers => 1);
     $t->mock;
