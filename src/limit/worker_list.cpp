@@ -1,19 +1,11 @@
 #include "src/limit/worker_list.hpp"
 
 #include <atomic>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 
+#include "src/base/process.hpp"
+
 namespace llm::limit {
-namespace {
-
-bool is_running(uint64_t pid) {
-    return kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
-}
-
-}  // namespace
-
 WorkerList WorkerList::attach(const shm::Region& region) {
     static_assert(kSize == kWorkers * sizeof(Entry));
     WorkerList list;
@@ -50,7 +42,7 @@ std::vector<Owner> WorkerList::take_dead() {
     std::vector<Owner> dead;
     for (size_t i = 0; entries_ != nullptr && i < kWorkers; i++) {
         uint64_t pid = std::atomic_ref(entries_[i].pid).load();
-        if (pid == 0 || is_running(pid)) {
+        if (pid == 0 || is_running(static_cast<pid_t>(pid))) {
             continue;
         }
         uint64_t generation =

@@ -1,7 +1,10 @@
 #include "src/route/cooldown.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "src/base/process.hpp"
 #include "src/route/cooldown_entered.hpp"
 
 namespace llm::route {
@@ -61,6 +64,11 @@ Verdicts verdicts_of(Fault fault, bool said_when) {
     return {Verdict::kNothing, Verdict::kNothing};
 }
 
+// A probe is a serial and, in the low bits, whose it is.
+pid_t owner_of(uint64_t probe) {
+    return static_cast<pid_t>(probe & ((uint64_t{1} << kPidBits) - 1));
+}
+
 }  // namespace
 
 Bytes name_of(CooldownState state) {
@@ -94,7 +102,8 @@ int64_t Cooldown::wait_for(const Entry* entry, Now now) {
     case CooldownState::kHalfOpen:
         break;
     }
-    bool taken = entry->probe != 0 && now.mono_ns < entry->probe_end_ns;
+    bool taken = entry->probe != 0 && now.mono_ns < entry->probe_end_ns
+                 && is_running(owner_of(entry->probe));
     // The probe mostly ends long before its lease.
     return taken ? std::min(entry->probe_end_ns - now.mono_ns, kProbeGuess)
                  : 0;
@@ -158,7 +167,8 @@ uint64_t Cooldown::take_probe(Entry* entry, Now now) {
         return 0;
     }
     Edit edit(*this, *entry);
-    entry->probe = ++head_->serial;
+    entry->probe = (++head_->serial << kPidBits)
+                   | static_cast<uint64_t>(getpid());
     entry->probe_end_ns = now.mono_ns + options_.lease_ns;
     head_->probes++;
     return entry->probe;

@@ -18,7 +18,8 @@
 // A request asks admit() before it goes out and hands its Pass back in
 // report() at the first content (Fault::kNone), or when it has failed, or
 // left without a verdict (kClientGone). A stream that breaks later reports
-// once more. The probe of a process that died is free after lease_ns.
+// once more. The probe of a process that died is free, as is any after
+// lease_ns.
 //
 // Bounds: `entries` are fixed when the region is formatted. Only failures
 // make an entry; the one that is nearest to nothing makes room. Keys are
@@ -63,7 +64,7 @@ struct CooldownOptions {
 struct CooldownPass {
     uint64_t provider_key = 0;  // 0: none was given
     uint64_t model_key = 0;
-    uint64_t provider_probe = 0;  // serial of the probe that it is, or 0
+    uint64_t provider_probe = 0;  // the probe that it is, or 0
     uint64_t model_probe = 0;
 
     bool is_probe() const { return provider_probe != 0 || model_probe != 0; }

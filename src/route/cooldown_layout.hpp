@@ -7,8 +7,9 @@
 // clears that entry. Times are CLOCK_MONOTONIC in nanoseconds.
 //
 // An entry is closed (is_open 0), or open while now < until_ns, or else half
-// open, and then `probe` is the serial of the request that may try, until
-// probe_end_ns, or 0. Trivially copyable, no pointers.
+// open, and then `probe` is the request that may try (a serial and, in the low
+// kPidBits, its process), until probe_end_ns, or 0. Trivially copyable, no
+// pointers.
 #pragma once
 
 #include <type_traits>

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/base/digest.hpp"
+#include "src/base/process.hpp"
 #include "src/route/cooldown_entered.hpp"
 
 namespace llm::route {
@@ -211,7 +212,8 @@ Result<void> Cooldown::check() {
         }
         uint32_t from = static_cast<uint32_t>(entry.key);
         bool placed = ((i - from) & (head_->entries - 1)) < kCooldownProbe;
-        bool sane = entry.is_open <= 1 && entry.probe <= head_->serial
+        bool sane = entry.is_open <= 1
+                    && entry.probe >> kPidBits <= head_->serial
                     && (entry.probe == 0 || entry.is_open == 1);
         if (!placed || !sane || find(entry.key) != &entry) {
             return Error{Errc::kCorrupt,

@@ -1,5 +1,6 @@
 #include "src/route/cooldown.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,7 +210,7 @@ TEST_F(CooldownTest, AProbeWithoutAVerdictIsGivenBack) {
     EXPECT_FALSE(c.admit(kA, kM, at(4)).allowed);
 }
 
-TEST_F(CooldownTest, AProbeThatDiesIsFreeAfterItsLease) {
+TEST_F(CooldownTest, AProbeIsFreeAfterItsLease) {
     open(0);
     EXPECT_TRUE(c.admit(kA, kM, at(2)).allowed);
     EXPECT_FALSE(c.admit(kA, kM, at(121)).allowed);
@@ -361,23 +362,46 @@ TEST(CooldownProcesses, SurviveSigkillAnywhere) {
     EXPECT_GT(region.cooldown.stats(at(0)).repairs, 5u);
 }
 
+TEST(CooldownProcesses, TheProbeOfOneThatDiedIsFree) {
+    CooldownRegion region;
+    Cooldown& c = region.cooldown;
+    c.report(c.admit("p", "m", at(0)).pass, Fault::kRateLimit, kSecond,
+             at(0));
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(c.admit("p", "m", at(2)).pass.is_probe() ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    ASSERT_EQ(status, 0);
+    EXPECT_TRUE(c.admit("p", "m", at(2)).pass.is_probe());
+    EXPECT_FALSE(c.admit("p", "m", at(2)).allowed);
+}
+
 TEST(CooldownProcesses, OneProbeAmongAll) {
     CooldownRegion region;
     Cooldown& c = region.cooldown;
     c.report(c.admit("p", "m", at(0)).pass, Fault::kRateLimit, kSecond,
              at(0));
-    auto* passed = new (mmap(nullptr, sizeof(std::atomic<int>),
-                             PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0))
-        std::atomic<int>(0);
+    struct Seen {
+        std::atomic<int> passed = 0;
+        std::atomic<int> done = 0;
+    };
+    auto* seen = new (mmap(nullptr, sizeof(Seen), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Seen;
+    constexpr int kProcesses = 4;
     std::vector<pid_t> pids;
-    for (int p = 0; p < 4; p++) {
+    for (int p = 0; p < kProcesses; p++) {
         pid_t pid = fork();
         if (pid == 0) {
             for (int i = 0; i < 2000; i++) {
                 if (c.admit("p", "m", at(2)).allowed) {
-                    passed->fetch_add(1);
+                    seen->passed.fetch_add(1);
                 }
+            }
+            seen->done.fetch_add(1);
+            while (seen->done.load() < kProcesses) {
+                sched_yield();  // the probe is its own while it lives
             }
             _exit(0);
         }
@@ -387,7 +411,7 @@ TEST(CooldownProcesses, OneProbeAmongAll) {
         int status = 0;
         ASSERT_EQ(waitpid(pid, &status, 0), pid);
     }
-    EXPECT_EQ(passed->load(), 1);
+    EXPECT_EQ(seen->passed.load(), 1);
     EXPECT_EQ(c.stats(at(2)).refused, 7999u);
 }
 
