@@ -319,7 +319,8 @@ uint64_t Estimator::made_in(uint64_t model, int64_t elapsed_ns) const {
     Entry* entry =
         memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
     if (entry != nullptr) {
-        pace = Pace::unpack(atomic(entry->pace).load(std::memory_order_relaxed));
+        pace = Pace::unpack(
+            atomic(entry->pace).load(std::memory_order_relaxed));
     }
     auto time = static_cast<uint64_t>(std::min(elapsed_ns, kLongestNs));
     return (time >> kPaceShift) * pace.tokens / pace.time;
