@@ -19,6 +19,17 @@ sub conf {
             . ' llm_limit idle key=$http_x_idle requests=1000/s;');
 }
 
+# Another nginx, of one worker, with a zone of that size.
+sub edge_of {
+    my ($size) = @_;
+    my $edge = LLM::Edge->new(workers => 1);
+    $edge->mock;
+    $edge->write_file('prices.json' => to_json({ m => {
+        input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
+    $edge->start(conf($size));
+    return $edge;
+}
+
 # Spends ten cents, what is left.
 sub spend {
     my ($key, @headers) = @_;
@@ -45,11 +56,7 @@ is_deeply [grep { spend($_) ne ($_ eq 'key1' ? '0.700000000'
 # A zone's size is a power of two more often than not; nginx's own pages in it
 # must not cost half of the counters.
 subtest 'a counter for each 5 KB' => sub {
-    my $t = LLM::Edge->new(workers => 1);
-    $t->mock;
-    $t->write_file('prices.json' => to_json({ m => {
-        input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
-    $t->start(conf('2m'));
+    my $t = edge_of('2m');
     my @refused = grep {
         my ($r) = $t->send_body(chat => $t->body_of('chat',
                 max_tokens => 1), 'prompt=0,completion=1',
@@ -60,11 +67,7 @@ subtest 'a counter for each 5 KB' => sub {
 };
 
 subtest 'what is idle takes no place' => sub {
-    my $t = LLM::Edge->new(workers => 1);
-    $t->mock;
-    $t->write_file('prices.json' => to_json({ m => {
-        input_cost_per_token => 0, output_cost_per_token => 1e-3 } }));
-    $t->start(conf('4m'));
+    my $t = edge_of('4m');
     my $spend = sub {
         my (undef, $log) = $t->send_body(
             chat => $t->body_of('chat', max_tokens => 100),

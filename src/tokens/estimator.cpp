@@ -253,18 +253,21 @@ Estimator::Entry& Estimator::learned(uint64_t model) {
     return entry;
 }
 
+// 0: nothing was learned of it.
+uint64_t Estimator::load(uint64_t model, Word word) const {
+    Entry* entry =
+        memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
+    return entry == nullptr
+               ? 0
+               : atomic(entry->*word).load(std::memory_order_relaxed);
+}
+
 uint64_t Estimator::estimate(uint64_t model, Word word,
                              const Input& input) const {
     if (input.empty()) {
         return 0;
     }
-    Weights weights;
-    Entry* entry =
-        memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
-    if (entry != nullptr) {
-        weights = Weights::unpack(
-            atomic(entry->*word).load(std::memory_order_relaxed));
-    }
+    Weights weights = Weights::unpack(load(model, word));
     return std::max<uint64_t>(1, (weights.quarters(input.quarters) + 2) / 4);
 }
 
@@ -315,13 +318,7 @@ uint64_t Estimator::made_in(uint64_t model, int64_t elapsed_ns) const {
     if (elapsed_ns <= 0) {
         return 0;
     }
-    Pace pace;
-    Entry* entry =
-        memory_ == nullptr ? nullptr : find(std::max(model, uint64_t{1}));
-    if (entry != nullptr) {
-        pace = Pace::unpack(
-            atomic(entry->pace).load(std::memory_order_relaxed));
-    }
+    Pace pace = Pace::unpack(load(model, &Entry::pace));
     auto time = static_cast<uint64_t>(std::min(elapsed_ns, kLongestNs));
     return (time >> kPaceShift) * pace.tokens / pace.time;
 }

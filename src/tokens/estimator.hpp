@@ -95,6 +95,7 @@ private:
     Entry* find(uint64_t model) const;
     Entry& find_or_replace(uint64_t model);
     Entry& learned(uint64_t model);
+    uint64_t load(uint64_t model, Word word) const;
     uint64_t estimate(uint64_t model, Word word, const Input& input) const;
     std::optional<int64_t> learn(uint64_t model, Word word,
                                  const Input& input, uint64_t tokens);
