@@ -90,10 +90,14 @@ void read_own(const std::string& text, std::vector<OwnPair>& out) {
                 cells.back() += c;
             }
         }
-        if (text[at] != '#' && cells.size() == 5) {
+        if (text[at] == '#') {
+            // a comment
+        } else if (cells.size() == 5) {
             out.push_back({cells[0],
                            {cells[3], cells[4], cells[1] == "same"},
                            cells[2] == "held"});
+        } else if (cells.size() == 2) {
+            out.push_back({"", {cells[0], cells[1], false}, false});
         }
         at = end + 1;
     }
@@ -115,6 +119,12 @@ void read_clinc(const std::string& text, SemanticData& data) {
 }
 
 }  // namespace
+
+std::vector<OwnPair> read_pairs(const std::string& path) {
+    std::vector<OwnPair> pairs;
+    read_own(slurp(path), pairs);
+    return pairs;
+}
 
 SemanticData SemanticData::read(const std::string& directory,
                                 const std::string& own,

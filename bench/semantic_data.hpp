@@ -22,6 +22,9 @@ struct OwnPair {
     bool held = false;  // not for fitting
 };
 
+// Of a file of the same columns, or of two: question, question.
+std::vector<OwnPair> read_pairs(const std::string& path);
+
 struct Labelled {
     std::string text;
     std::string label;
