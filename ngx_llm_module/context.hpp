@@ -68,7 +68,7 @@ struct Context {
     off_t awaited = -1;          // bytes of the answer still to come, by its
                                  // Content-Length; -1: it does not say
     bool own_error = false;      // nginx's error page becomes ours
-    bool foreign_page = false;   // so does the upstream's
+    bool foreign_page = false;   // so does the upstream's, or its redirect
     bool head_held = false;      // until it is known whether it is one
     std::string error_body;      // this, until it is sent
     bool closed = false;         // the stream has had its last word from us

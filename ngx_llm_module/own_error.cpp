@@ -3,6 +3,7 @@
 #include "ngx_llm_module/outcome.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "src/exchange/media_type.hpp"
+#include "src/exchange/opening.hpp"
 
 namespace llm::door {
 namespace {
@@ -75,12 +76,23 @@ bool is_called_html(ngx_http_request_t* r, const Context& ctx) {
            && exchange::is_html(view(r->headers_out.content_type));
 }
 
+// One of nginx's own comes when the upstream is gone.
+bool is_redirect(ngx_http_request_t* r, const Context& ctx) {
+    return exchange::sends_elsewhere(static_cast<int>(r->headers_out.status))
+           && r->upstream != nullptr
+           && (r->cached || r->upstream->cleanup != nullptr)
+           && !ctx.rerouted && !ctx.foreign && !ctx.exchange.observe();
+}
+
 ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx) {
+    bool page = !is_redirect(r, ctx);
     ctx.foreign_page = true;
     ctx.rung.head.restore(r);  // its cookies, say, are no client's of ours
     r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
     put_error(r, ctx, NGX_HTTP_BAD_GATEWAY,
-              "The upstream sent a page of HTML instead of an answer.");
+              page ? "The upstream sent a page of HTML instead of an answer."
+                   : "The upstream sent the request elsewhere instead of "
+                     "answering it.");
     return add_cache_headers(r, ctx);
 }
 

@@ -18,6 +18,9 @@ bool is_own_page(const ngx_http_request_t* r);
 // client; what it may have cost is seen to as if it had passed. What is only
 // called HTML is an answer all the same.
 bool is_called_html(ngx_http_request_t* r, const Context& ctx);
+// The upstream sends the client elsewhere, which would take the prompt there.
+bool is_redirect(ngx_http_request_t* r, const Context& ctx);
+// In either's place.
 ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx);
 
 }  // namespace llm::door

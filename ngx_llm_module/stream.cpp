@@ -546,6 +546,9 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         ctx->headed = true;
         bool html = is_called_html(r, *ctx);
         ngx_int_t rc = head_answer(r, *ctx, overhead.at());
+        if (rc == NGX_OK && is_redirect(r, *ctx)) {
+            return head_foreign_page(r, *ctx);
+        }
         ctx->head_held = html && rc == NGX_OK
                          && ctx->exchange.form() != exchange::Form::kIgnored;
         return ctx->head_held ? kHeld : rc;

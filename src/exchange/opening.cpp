@@ -276,6 +276,9 @@ Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
     if (head.status == 0) {
         return {false, Fault::kInvalid};
     }
+    if (sends_elsewhere(head.status)) {
+        return {false, Fault::kInvalid};
+    }
     bool good = head.status >= 200 && head.status < 300;
     if (!good && head.status < 400) {
         return {};

@@ -12,6 +12,7 @@
 //   HTML         waits for its first byte. One that begins as a page does is
 //                of something that stands in the way, a portal that wants a
 //                login: a fault. What is only called HTML is an answer.
+//   a redirect   is a fault at once: who follows it carries the prompt off.
 //   all else     is good as it is.
 //
 // Whoever calls holds the bytes in a buffer of a fixed size: when that is
@@ -46,6 +47,11 @@ struct Opening {
 // `last`: more cannot be waited for.
 Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
                      Bytes raw, bool last);
+
+// A status that makes clients ask somebody else; 304 does not.
+inline bool sends_elsewhere(int status) {
+    return status >= 300 && status < 400 && status != 304;
+}
 
 // Of HTML, without framing and coding.
 bool begins_a_page(Bytes body);

@@ -4,6 +4,7 @@
 
 #include "src/api/loose_json.hpp"
 #include "src/exchange/media_type.hpp"
+#include "src/exchange/opening.hpp"
 #include "src/json/doubles.hpp"
 
 namespace llm::exchange {
@@ -110,6 +111,12 @@ api::EventInfo Response::on_event(const sse::Event& event) {
 
 bool Response::is_unread() const {
     return reader_ ? !heard_ && (odd_type_ || came_whole_) : !summary_;
+}
+
+bool Response::is_no_answer() const {
+    bool unread = form_ == Form::kIgnored || (odd_type_ && is_unread());
+    return sends_elsewhere(status_)
+           || (is_answer() && unread && !unreadable_);
 }
 
 bool Response::all_finished() const {

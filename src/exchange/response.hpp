@@ -111,12 +111,9 @@ public:
     // Nothing of what came was understood. Of a stream that is cut nothing may
     // have come yet.
     bool is_unread() const;
-    // A success of another type, of a captive portal's for instance: no model
-    // has made it.
-    bool is_no_answer() const {
-        bool unread = form_ == Form::kIgnored || (odd_type_ && is_unread());
-        return is_answer() && unread && !unreadable_;
-    }
+    // A redirect, or a success of another type, of a captive portal's for
+    // instance: no model has made it.
+    bool is_no_answer() const;
     // Every choice of a stream says why it ended: the text is whole even if
     // the stream's own end is missing.
     bool all_finished() const;

@@ -240,12 +240,21 @@ TEST(Opening, ErrorStatusIsReadToItsEnd) {
               Fault::kContextLength);
 }
 
+TEST(Opening, RedirectIsAFaultAtOnce) {
+    for (int status : {300, 301, 302, 303, 307, 308, 399}) {
+        Opening away =
+            read_opening(head(status, kJson), Endpoint::kChat, "", false);
+        EXPECT_FALSE(away.wait);
+        EXPECT_EQ(away.fault, Fault::kInvalid);
+    }
+}
+
 TEST(Opening, TheRestIsGood) {
     EXPECT_EQ(read_opening(head(200, "text/html"), Endpoint::kChat,
                            "{\"error\":1}", false)
                   .fault,
               Fault::kNone);
-    EXPECT_EQ(read_opening(head(302, ""), Endpoint::kChat, "", false).fault,
+    EXPECT_EQ(read_opening(head(304, ""), Endpoint::kChat, "", false).fault,
               Fault::kNone);
     EXPECT_EQ(read_opening(head(0, ""), Endpoint::kChat, "x", false).fault,
               Fault::kInvalid);
