@@ -6,15 +6,27 @@
 
 namespace llm::exchange {
 
-// Up to its parameters, also where something else than a semicolon stands
-// before them.
+// Where its name ends: before its parameters, also where something else than
+// a semicolon stands before them.
+inline bool ends_type_name(char c) {
+    return c == ';' || c == ' ' || c == '\t' || c == ',';
+}
+
 inline Bytes name_of_type(Bytes content_type) {
-    return content_type.substr(0, content_type.find_first_of("; \t,"));
+    size_t size = 0;
+    while (size < content_type.size()
+           && !ends_type_name(content_type[size])) {
+        size++;
+    }
+    return content_type.substr(0, size);
 }
 
 // "text/event-stream; charset=utf-8" is text/event-stream.
 inline bool is_type(Bytes content_type, Bytes type) {
-    return equals_ignore_case(name_of_type(content_type), type);
+    return content_type.size() >= type.size()
+           && (content_type.size() == type.size()
+               || ends_type_name(content_type[type.size()]))
+           && same_letters(content_type.substr(0, type.size()), type);
 }
 
 inline bool is_event_stream(Bytes content_type) {

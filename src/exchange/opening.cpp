@@ -99,20 +99,33 @@ bool first_event(sse::Parser& parser, Bytes text, bool whole,
     return whole && parser.last(event) && event.has_data;
 }
 
-// Where `"er` stands first, if not before that; a block at a time, without a
-// branch in it, so that compilers make vectors of it. find() would stop at
-// each quote, of which JSON is full.
+using Lanes [[gnu::vector_size(16)]] = char;
+
+Lanes load(const char* p) {
+    Lanes lanes;
+    std::memcpy(&lanes, p, sizeof(lanes));
+    return lanes;
+}
+
+bool is_any(const Lanes& lanes) {
+    uint64_t halves[2];
+    std::memcpy(halves, &lanes, sizeof(halves));
+    return (halves[0] | halves[1]) != 0;
+}
+
+// Where `"er` stands first, if not before that; a block at a time. find()
+// would stop at each quote, of which JSON is full.
 size_t may_begin_at(Bytes text) {
     constexpr size_t kBlock = 64;
     size_t at = 0;
     for (; text.size() - at >= kBlock + 2; at += kBlock) {
-        const char* p = text.data() + at;
-        unsigned char seen = 0;
-        for (size_t i = 0; i < kBlock; i++) {
-            seen |= static_cast<unsigned char>(
-                (p[i] == '"') & (p[i + 1] == 'e') & (p[i + 2] == 'r'));
+        Lanes seen{};
+        for (size_t i = 0; i < kBlock; i += sizeof(Lanes)) {
+            const char* p = text.data() + at + i;
+            seen |= (load(p) == '"') & (load(p + 1) == 'e')
+                    & (load(p + 2) == 'r');
         }
-        if (seen != 0) {
+        if (is_any(seen)) {
             break;
         }
     }
