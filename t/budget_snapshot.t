@@ -44,7 +44,7 @@ ok -s $file, 'the snapshot is there';
 is sprintf('%o', (stat $file)[2] & 0777), '600', 'for nobody else';
 like $t->log, qr/\d+ accounts of ".*snapshot" are back/, 'the log tells';
 ($r, $log) = spend(a => 100);
-is $log->{left}, '0.500000000', 'what was spent is still spent';
+is $log->{left}, '0.500000000', 'case 69: what was spent is still spent';
 is $log->{tenant}, $tenant, 'tenants keep their names';
 is $r->header('x-ratelimit-remaining-requests'), 98, 'rates go on too';
 

@@ -185,7 +185,7 @@ subtest 'the client leaves while it waits (fault case 68)' => sub {
     is word(ask(longer => $pair[1])), 'SEMANTIC', 'and all goes on';
 };
 
-subtest 'slow: a miss within the timeout, then it is left alone' => sub {
+subtest 'case 78, slow: a miss within the timeout, then left alone' => sub {
     $t->mock_reset;
     for my $n (1 .. 8) {
         my $start = time;
@@ -203,7 +203,7 @@ subtest 'slow: a miss within the timeout, then it is left alone' => sub {
 };
 
 for my $how (qw(down failing odd)) {
-    subtest "no request is lost: $how" => sub {
+    subtest "case 78, no request is lost: $how" => sub {
         for my $n (1 .. 7) {
             my $r = ask($how => "$how $n");
             is $r->status, 200, 'answered';

@@ -226,6 +226,7 @@ int64_t time_of(Bytes text) {
     return best;
 }
 
+// Fault case 96.
 TEST(Complexity, TimeIsLinearWhateverTheTextSays) {
     constexpr size_t kTimes = 16;
     for (Bytes piece :
