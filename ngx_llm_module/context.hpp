@@ -70,6 +70,7 @@ struct Context {
     bool own_error = false;      // nginx's error page becomes ours
     bool foreign_page = false;   // so does the upstream's, or its redirect
     bool head_held = false;      // until it is known whether it is one
+    std::string lead;            // what has come of its body meanwhile
     std::string error_body;      // this, until it is sent
     bool closed = false;         // the stream has had its last word from us
     ngx_chain_t* free = nullptr;

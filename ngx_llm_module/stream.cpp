@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "ngx_llm_module/answer_head.hpp"
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
 #include "ngx_llm_module/limits.hpp"
 #include "ngx_llm_module/own_error.hpp"
 #include "ngx_llm_module/phases.hpp"
-#include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "src/exchange/opening.hpp"
 
@@ -16,6 +16,7 @@ namespace llm::door {
 namespace {
 
 constexpr size_t kBufSize = 4096;
+constexpr size_t kMostLead = 1024;  // of what is called HTML waits so much
 constexpr ngx_int_t kHeld = NGX_AGAIN;  // the head goes with the first bytes
 
 ngx_http_output_header_filter_pt next_header;
@@ -345,23 +346,53 @@ ngx_int_t replace_page(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     return out.send();
 }
 
-// A head that calls its body HTML waits for its first bytes: NGX_AGAIN while
-// they are not there.
-ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx,
-                      const ngx_chain_t* in) {
-    Bytes first;
-    bool last = ctx.closed;
-    for (; in != nullptr && first.empty(); in = in->next) {
-        first = bytes_of(in->buf);
-        last = last || in->buf->last_buf;
+// `lead` in front of what comes behind it; nullptr: memory is out.
+ngx_chain_t* put_before(ngx_http_request_t* r, Bytes lead, ngx_chain_t* in) {
+    ngx_buf_t* buf = ngx_create_temp_buf(r->pool, lead.size());
+    ngx_chain_t* link = ngx_alloc_chain_link(r->pool);
+    if (buf == nullptr || link == nullptr) {
+        return nullptr;
     }
-    if (first.empty() && !last) {
+    buf->last = ngx_cpymem(buf->pos, lead.data(), lead.size());
+    link->buf = buf;
+    link->next = in;
+    return link;
+}
+
+// A head that calls its body HTML waits for the first bytes that say
+// something: NGX_AGAIN while they are not there. They are copied, so that
+// nginx can read on. Then they stand at the front of `in`.
+ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx, ngx_chain_t*& in) {
+    std::string first = ctx.lead;
+    bool last = ctx.closed;
+    for (const ngx_chain_t* link = in; link != nullptr; link = link->next) {
+        first += bytes_of(link->buf).substr(0, kMostLead - first.size());
+        last = last || link->buf->last_buf;
+    }
+    exchange::OpeningHead head;
+    head.status = static_cast<int>(r->headers_out.status);
+    head.content_type = view(r->headers_out.content_type);
+    head.content_encoding = encoding_of(r);
+    exchange::Opening opening = exchange::read_opening(
+        head, ctx.exchange.endpoint(), first,
+        last || first.size() == kMostLead);
+    if (opening.wait) {
+        ctx.lead = std::move(first);
+        for (ngx_chain_t* link = in; link != nullptr; link = link->next) {
+            link->buf->pos = link->buf->last;
+        }
         return NGX_AGAIN;
     }
     ctx.head_held = false;
-    if (exchange::begins_a_page(first)
+    if (opening.fault != route::Fault::kNone
         && head_foreign_page(r, ctx) != NGX_OK) {
         return NGX_ERROR;
+    }
+    if (!ctx.lead.empty()) {
+        in = put_before(r, std::exchange(ctx.lead, {}), in);
+        if (in == nullptr) {
+            return NGX_ERROR;
+        }
     }
     ngx_int_t rc = next_header(r);
     bool failed = rc == NGX_ERROR || rc > NGX_OK || r->header_only;
@@ -369,7 +400,7 @@ ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx,
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
-    return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r, in] {
+    return guard(r->connection->log, ngx_int_t{NGX_ERROR}, [r, in]() mutable {
         Context* ctx = Context::find(r);
         if (ctx == nullptr || !ctx->headed) {
             return next_body(r, in);
@@ -406,91 +437,6 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         return ctx->exchange.broken() ? send_without_end(r, *ctx, in)
                                       : next_body(r, in);
     });
-}
-
-// nginx is going to send a part of the answer, and we see no more of it.
-bool is_asked_in_part(const ngx_http_request_t* r) {
-    return r->allow_ranges && r->headers_in.range != nullptr;
-}
-
-// Out of proxy_cache, and no provider is asked for another one behind it.
-bool is_bought_before(const ngx_http_request_t* r) {
-#if (NGX_HTTP_CACHE)
-    if (!r->cached || r->upstream == nullptr
-        || (r->cache != nullptr && r->cache->background)) {
-        return false;
-    }
-    switch (r->upstream->cache_status) {
-    case NGX_HTTP_CACHE_HIT:
-    case NGX_HTTP_CACHE_STALE:
-    case NGX_HTTP_CACHE_UPDATING:
-    case NGX_HTTP_CACHE_REVALIDATED: return true;
-    default: break;
-    }
-#endif
-    return false;
-}
-
-// By limit_rate, $limit_rate or X-Accel-Limit-Rate. Such an answer goes on by
-// a timer, which nginx deletes where nothing is buffered and it waits for the
-// upstream (1.22), so that the answer would never end.
-bool is_rate_limited(ngx_http_request_t* r) {
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-    size_t rate = r->limit_rate_set
-                      ? r->limit_rate
-                      : ngx_http_complex_value_size(r, core->limit_rate, 0);
-    return rate > 0;
-}
-
-ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
-    exchange::ResponseHead head;
-    head.status = static_cast<int>(r->headers_out.status);
-    if (ctx.exchange.observe() && is_asked_in_part(r)) {
-        head.status = NGX_HTTP_PARTIAL_CONTENT;
-    }
-    head.content_type = view(r->headers_out.content_type);
-    if (r->headers_out.content_encoding != nullptr) {
-        head.content_encoding = view(r->headers_out.content_encoding->value);
-    }
-    head.content_length = r->headers_out.content_length_n;
-    head.bought_before = is_bought_before(r);
-    head.own_page = is_own_page(r);
-    if (ctx.rerouted) {
-        ctx.exchange.reroute();
-    }
-    conceal_key(r, ctx);
-    ctx.exchange.on_head(head, at);
-    mask_head(r, ctx);
-    ctx.awaited = r->headers_out.content_length_n;
-    watch_upstream_end(r, ctx);
-    begin_answer(r, ctx);
-    if (ctx.exchange.form() != exchange::Form::kIgnored
-        || ctx.exchange.edits_body()) {
-        r->filter_need_in_memory = 1;
-    }
-    if (ctx.exchange.observe()) {
-        return NGX_OK;
-    }
-    // A part of an answer is for GET; nginx would cut it out before we read.
-    ngx_http_clear_accept_ranges(r);
-    if (ctx.exchange.edits_stream() || ctx.exchange.renames_json()) {
-        ngx_http_clear_content_length(r);
-        ngx_http_clear_etag(r);
-    }
-    if (ctx.exchange.edits_stream()) {
-        ngx_http_upstream_t* u = r->upstream;
-        // Event by event, with the client's pace as the upstream's. Legal
-        // here: nginx looks at the flag after the header is sent.
-        if (u != nullptr && !u->store && !is_rate_limited(r)
-#if (NGX_HTTP_CACHE)
-            && !u->cacheable
-#endif
-        ) {
-            u->buffering = 0;
-        }
-    }
-    return add_cache_headers(r, ctx);
 }
 
 // nginx has refused the request before we saw it: a body that is too large,
