@@ -103,7 +103,19 @@ ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
     exchange::Opening opening = exchange::read_opening(
         head, ctx.exchange.endpoint(), raw, is_last_look(r, hold));
     rung.fault = opening.fault;
-    return opening.wait ? NGX_AGAIN : NGX_OK;
+    if (!opening.wait) {
+        return NGX_OK;
+    }
+    if (opening.announced) {
+        if (!ctx.exchange.rungs().more()) {
+            return NGX_OK;
+        }
+        // It is at work, and its silences are counted one by one, as they are
+        // in an answer.
+        rung.clocks->stop(Clock::kFirstByte);
+        ngx_add_timer(u->peer.connection->read, u->conf->read_timeout);
+    }
+    return NGX_AGAIN;
 }
 
 ngx_int_t on_header(ngx_http_request_t* r) noexcept {

@@ -174,10 +174,11 @@ for my $case (['none', 'status=500', 500], ['rate', 'status=500', 500],
     is $t->mock_count, $want == 200 ? 2 : 1, "on=: $in, $knobs: attempts";
 }
 for my $api (@APIS) {
-    # The first event binds us.
+    # The first event that is more than an announcement binds us.
+    my $said = $api eq 'responses' ? 5 : $api eq 'completions' ? 1 : 3;
     fresh();
     my ($r, $log) = $t->ask($api, '', @STREAM, in => '/plain',
-        model => 'one!cut=1,events=20,size=200');
+        model => "one!cut=$said,events=20,size=200");
     is $r->status, 200, "case 44: $api: cut after the first event";
     ok !$r->complete, "case 44: $api: no clean end";
     is $t->mock_count, 1, "case 44: $api: nothing is spliced";
@@ -190,6 +191,13 @@ for my $api (@APIS) {
     is join(' ', asked()), 'one!cut=0,comments,events=20,size=200 two',
         "$api: which was asked";
     unlike $r->body, qr/"error":\{/, "$api: and no word of the first";
+    next if $api eq 'completions';
+    fresh();
+    ($r, $log) = $t->ask($api, '', @STREAM, in => '/plain',
+        model => 'one!cut=1,events=20,size=200');
+    ok $r->complete, "$api: cut behind an announcement: a whole answer";
+    is $t->mock_count, 2, "$api: of the next one";
+    unlike $r->body, qr/"error":\{|"one!/, "$api: and no word of the first";
 }
 
 # ---- usage ----------------------------------------------------------------

@@ -16,6 +16,11 @@ my $error = '{"error":{"message":"Overloaded","type":"overloaded_error"}}';
 my $good  = '{"id":"x","object":"chat.completion.chunk","created":1,'
     . '"model":"one","choices":[{"index":0,"delta":{"content":"said \"error\""'
     . '},"finish_reason":null}],"error":null}';
+my $role  = '{"id":"x","object":"chat.completion.chunk","created":1,'
+    . '"model":"one","choices":[{"index":0,"delta":{"role":"assistant",'
+    . '"content":"","refusal":null},"logprobs":null,"finish_reason":null}]}';
+my $azure = '{"id":"","object":"","created":0,"model":"","choices":[],'
+    . '"prompt_filter_results":[{"prompt_index":0}]}';
 my $last  = '{"id":"x","object":"chat.completion.chunk","created":1,'
     . '"model":"one","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}';
 my $end   = "data: $last\n\ndata: [DONE]\n\n";
@@ -53,8 +58,17 @@ my %case = (
     page_tcp     => [two => 'close', [split //, $page], '', 'text/html'],
     page_gzip    => [two => 'length', [Compress::Zlib::memGzip($page)],
         "Content-Encoding: gzip\r\n", 'text/html'],
+    page_gzdrip  => [two => 'chunked',
+        [split //, Compress::Zlib::memGzip($page)],
+        "Content-Encoding: gzip\r\n", 'text/html'],
+    page_blank   => [two => 'chunked', [" \r\n", "\t\n", '<html>'], '',
+        'text/html'],
     no_page      => [one => 'length', [$json], '', 'text/html'],
     no_page_drip => [one => 'chunked', [split //, $json], '', 'text/html'],
+    blank_answer => [one => 'chunked', [' ', "\r\n", " \t", split //, $json],
+        '', 'text/html'],
+    long_blank   => [one => 'chunked', [(' ' x 100) x 50, $json], '',
+        'text/html'],
     no_json      => [two => 'length', ['busy'], '', 'application/json'],
     torn_json    => [two => 'chunked', [split //, substr $json, 0, -1], '',
         'application/json'],
@@ -76,6 +90,19 @@ my %case = (
         "data: $good\n\n$end"]],
     error_behind => [one => 'chunked', [': ' . 'c' x 30_000 . "\n\n",
         "data: $error\n\n"]],
+    # What only announces an answer is none.
+    role_error   => [two => 'chunked', ["data: $role\n\n",
+        "data: $error\n\n"]],
+    role_drip    => [two => 'chunked', [split //,
+        "data: $role\n\n: ping\n\ndata: $error\n\n"]],
+    azure_error  => [two => 'chunked', ["data: $azure\n\ndata: $role\n\n",
+        "data: $error\n\n"]],
+    role_alone   => [two => 'chunked', ["data: $role\n\n"]],
+    role_tcp     => [two => 'close', ["data: $role\n\n"]],
+    role_good    => [one => 'chunked', ["data: $role\n\n",
+        "data: $good\n\n$end"]],
+    role_late    => [one => 'chunked', ["data: $role\n\n",
+        ': ' . 'c' x 30_000 . "\n\n", "data: $good\n\n$end"]],
     hints        => [one => 'early', ["data: $good\n\n$end"]],
 );
 
@@ -128,6 +155,9 @@ my $more = join '', location(plain => $small),
     location(short => 'llm_deadline 700ms;'),
     location(paged => 'error_page 502 = @own;'),
     location(clocks => 'llm_first_byte_timeout 300ms; llm_deadline 750ms;');
+$more .= location(first => 'llm_first_byte_timeout 300ms;
+    proxy_read_timeout 600ms;');
+$more .= 'location /alone/ { llm on; proxy_pass $at; }';
 $more .= 'location @own { return 418 "the operator\'s page\n"; }';
 $t->start($t->head . $map . $t->server('llm on;', more => $more));
 my ($worker) = $t->worker_pids;
@@ -165,6 +195,24 @@ for my $in ('plain', 'direct') {
         args => 'b=odd-no_http2');
     is $r->status, 502, "$in: no HTTP on the last rung either";
     ok length $r->json->{error}{message}, "$in: one clean error";
+}
+
+for my $stream (0, 1) {
+    for my $name (grep { /page/ } sort keys %case) {
+        my ($who, undef, $pieces) = @{ $case{$name} };
+        my ($r) = $t->ask('chat', '', in => '/alone', model => "odd-$name",
+            stream => $stream);
+        is $r->status, $who eq 'two' ? 502 : 200,
+            "case 35: $name, nobody else, stream=$stream";
+        ok $r->complete, "$name: whole";
+    }
+    for my $name (qw(blank_answer long_blank)) {
+        my ($r, $log) = $t->ask('chat', '', in => '/alone',
+            model => "odd-$name", stream => $stream);
+        is $r->body, join('', @{ $case{$name}[2] }),
+            "$name, nobody else, stream=$stream: byte for byte";
+        is $log->{finish}, 'stop', "$name: and read" unless $stream;
+    }
 }
 
 for my $rungs ('', 'b=odd-page') {
@@ -211,6 +259,17 @@ for my $form ('JSON', 'stream') {
     is $r->status, 504, "$form: both clocks";
     is $log->{upstream}, '504 : 504 : 504', "$form: each attempt has its own";
     is $t->mock_count, 3, "$form: within one deadline";
+}
+
+{
+    # Who has said that an answer is coming has begun in time.
+    for my $api ('chat', 'responses', 'messages') {
+        $t->mock_reset;
+        my ($r, $log) = $t->ask($api, '', @STREAM, in => '/first',
+            model => 'one!gap=400,events=1', args => 'b=two');
+        ok $r->complete, "$api: an announcement, then silence: whole";
+        is $log->{upstream}, '200', "$api: by the first that was asked";
+    }
 }
 
 # ---- clients that leave ------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/api/announcement.hpp"
 #include "src/api/reader.hpp"
 #include "src/base/inflate.hpp"
 #include "src/exchange/media_type.hpp"
@@ -88,9 +89,9 @@ bool is_ping(const sse::Event& event) {
     return event.type == "ping";
 }
 
-// The first event that says something.
-bool first_event(sse::Parser& parser, Bytes text, bool whole,
-                 sse::Event& event) {
+// The next event that says something; takes what is before it off `text`.
+bool next_event(sse::Parser& parser, Bytes& text, bool whole,
+                sse::Event& event) {
     while (parser.next(text, event)) {
         if (event.has_data && !is_ping(event)) {
             return true;
@@ -172,11 +173,19 @@ bool is_json_answer(const Body& body) {
 Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
     sse::Parser parser(kMaxOpening);
     sse::Event event;
-    if (!first_event(parser, body.text, body.whole, event)) {
-        if (body.whole) {
-            return {false, Fault::kCut};
+    Bytes text = body.text;
+    bool announced = false;
+    for (;;) {
+        if (!next_event(parser, text, body.whole, event)) {
+            if (body.whole) {
+                return {false, Fault::kCut};
+            }
+            return {!last, Fault::kNone, announced};
         }
-        return {!last, Fault::kNone};
+        if (!api::is_announcement(endpoint, event)) {
+            break;
+        }
+        announced = true;
     }
     if (event.type != "error" && !may_be_error(event.data)) {
         return {};
@@ -189,10 +198,11 @@ Opening read_events(api::Endpoint endpoint, const Body& body, bool last) {
 }
 
 Opening read_page(const Body& body, bool last) {
-    if (start_of(body.text).empty()) {
+    Bytes text = start_of(body.text);
+    if (text.empty()) {
         return {!last && !body.whole, Fault::kNone};
     }
-    return {false, begins_a_page(body.text) ? Fault::kInvalid : Fault::kNone};
+    return {false, text.front() == '<' ? Fault::kInvalid : Fault::kNone};
 }
 
 Opening read_good_status(const OpeningHead& head, api::Endpoint endpoint,
@@ -237,7 +247,8 @@ Opening read_bad_status(const OpeningHead& head, const Body& body,
     if (body.readable && is_event_stream(head.content_type)) {
         sse::Parser parser(kMaxOpening);
         sse::Event event;
-        if (first_event(parser, body.text, true, event)) {
+        Bytes text = body.text;
+        if (next_event(parser, text, true, event)) {
             words = route::read_error_words(event.data);
         }
     } else if (body.readable) {
@@ -269,10 +280,6 @@ bool read_chunks(Bytes raw, std::string& out) {
         }
         raw.remove_prefix(end + 1);
     }
-}
-
-bool begins_a_page(Bytes body) {
-    return start_of(body).starts_with('<');
 }
 
 Fault fault_of(const std::optional<api::ApiError>& error) {

@@ -2,8 +2,9 @@
 // the head is held back from the client, so that a provider that has failed
 // can be left for another one unseen.
 //
-//   a stream     waits for the first event that has data; comments and
-//                Anthropic's pings say nothing. An error there is a fault.
+//   a stream     waits for the first event that says something: comments,
+//                Anthropic's pings and what only announces an answer
+//                (api/announcement.hpp) do not. An error there is a fault.
 //   JSON, and    wait until the body is whole, where its end can be told from
 //   any error    its framing; otherwise what is there has to do. JSON of no
 //                byte with the status 200 is none: it was cut. Nor, where
@@ -41,6 +42,7 @@ struct OpeningHead {
 struct Opening {
     bool wait = false;  // more bytes are needed to tell
     route::Fault fault = route::Fault::kNone;
+    bool announced = false;  // though a stream has told of its answer
 };
 
 // `raw`: every byte after the head so far, framing and coding included.
@@ -52,9 +54,6 @@ Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
 inline bool sends_elsewhere(int status) {
     return status >= 300 && status < 400 && status != 304;
 }
-
-// Of HTML, without framing and coding.
-bool begins_a_page(Bytes body);
 
 // An error where a 200 promised an answer, at its start or later.
 route::Fault fault_of(const std::optional<api::ApiError>& error);

@@ -93,6 +93,67 @@ TEST(Opening, EachProtocolsErrorEvent) {
 }
 
 // A Response's failure has its error one level down.
+// What only says that an answer is going to come is none.
+TEST(Opening, AnnouncementsAreWaitedThrough) {
+    struct Case {
+        Endpoint endpoint;
+        std::string announced;
+        std::string error;
+    } cases[] = {
+        {Endpoint::kChat,
+         "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n"
+         "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":"
+         "\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+         std::string(kError)},
+        {Endpoint::kResponses,
+         "event: response.created\ndata: {\"type\":\"response.created\","
+         "\"response\":{\"id\":\"r\",\"error\":null}}\n\n"
+         "data: {\"type\":\"response.queued\",\"response\":{}}\n\n"
+         "data: {\"type\":\"response.in_progress\",\"response\":{}}\n\n",
+         "data: {\"type\":\"response.failed\",\"response\":{\"status\":"
+         "\"failed\",\"error\":{\"code\":\"server_error\",\"message\":"
+         "\"x\"}}}\n\n"},
+        {Endpoint::kMessages,
+         "event: message_start\ndata: {\"type\":\"message_start\","
+         "\"message\":{\"id\":\"m\",\"content\":[]}}\n\n"
+         "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+         "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+         "\"overloaded_error\",\"message\":\"x\"}}\n\n"},
+    };
+    OpeningHead sse = head(200, kEvents);
+    for (const Case& c : cases) {
+        Opening so_far = read_opening(sse, c.endpoint, c.announced, false);
+        EXPECT_TRUE(so_far.wait) << c.announced;
+        EXPECT_TRUE(so_far.announced) << c.announced;
+        EXPECT_FALSE(read_opening(sse, c.endpoint, c.announced, true).wait);
+        Opening failed =
+            read_opening(sse, c.endpoint, c.announced + c.error, false);
+        EXPECT_FALSE(failed.wait);
+        EXPECT_EQ(failed.fault, c.endpoint == Endpoint::kMessages
+                                    ? Fault::kOverloaded
+                                    : Fault::kErrorIn200)
+            << c.error;
+        sse.content_length = static_cast<int64_t>(c.announced.size());
+        EXPECT_EQ(read_opening(sse, c.endpoint, c.announced, false).fault,
+                  Fault::kCut);
+        sse.content_length = -1;
+    }
+    for (Bytes begun :
+         {Bytes("{\"choices\":[{\"delta\":{\"content\":\"x\"}}]}"),
+          Bytes("{\"choices\":[{\"delta\":{\"role\":\"assistant\","
+                "\"reasoning_content\":\"x\"}}]}"),
+          Bytes("{\"choices\":[{\"delta\":{\"tool_calls\":[{}]}}]}"),
+          Bytes("{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}"),
+          Bytes("{\"choices\":[],\"usage\":{}}"), Bytes("[DONE]"),
+          Bytes("{\"choices\":[1]}"), Bytes("{\"choices\":{}}")}) {
+        EXPECT_FALSE(read_opening(sse, Endpoint::kChat,
+                                  "data: " + std::string(begun) + "\n\n",
+                                  false)
+                         .wait)
+            << begun;
+    }
+}
+
 TEST(Opening, WhatTheClientCausedIsNotTheProviders) {
     OpeningHead sse = head(200, kEvents);
     auto failed = [&](Bytes code) {
