@@ -10,15 +10,31 @@ Place place_of(ngx_conf_t* cf) {
     return {cf->conf_file->file.name, cf->conf_file->line};
 }
 
-void complain(ngx_conf_t* cf, const Place& place, const char* format, ...) {
+namespace {
+
+void tell(ngx_uint_t level, ngx_conf_t* cf, const Place& place,
+          const char* format, va_list args) {
     u_char text[NGX_MAX_CONF_ERRSTR];
-    va_list args;
-    va_start(args, format);
     u_char* end = ngx_vslprintf(text, text + sizeof(text), format, args);
-    va_end(args);
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%*s in %V:%ui",
+    ngx_log_error(level, cf->log, 0, "%*s in %V:%ui",
                   static_cast<size_t>(end - text), text, &place.file,
                   place.line);
+}
+
+}  // namespace
+
+void complain(ngx_conf_t* cf, const Place& place, const char* format, ...) {
+    va_list args;
+    va_start(args, format);
+    tell(NGX_LOG_EMERG, cf, place, format, args);
+    va_end(args);
+}
+
+void warn(ngx_conf_t* cf, const Place& place, const char* format, ...) {
+    va_list args;
+    va_start(args, format);
+    tell(NGX_LOG_WARN, cf, place, format, args);
+    va_end(args);
 }
 
 ngx_http_complex_value_t* compile(ngx_conf_t* cf, ngx_str_t* value) {

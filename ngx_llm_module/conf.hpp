@@ -114,6 +114,8 @@ Place place_of(ngx_conf_t* cf);
 
 // One [emerg] line with the directive's file and line, after parsing ended.
 void complain(ngx_conf_t* cf, const Place& place, const char* format, ...);
+// The same as a [warn]: what does no harm, but not what was meant either.
+void warn(ngx_conf_t* cf, const Place& place, const char* format, ...);
 
 // An object of ours that lives as long as the configuration; nullptr when
 // memory is out.

@@ -149,6 +149,26 @@ ngx_int_t check_listed(ngx_conf_t* cf, const RouteLoc& route) {
     return NGX_OK;
 }
 
+// nginx gives every location one; without servers it is none.
+bool has_resolver(ngx_conf_t* cf) {
+    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    return core->resolver != nullptr
+           && core->resolver->connections.nelts > 0;
+}
+
+void note_resolver(ngx_conf_t* cf, const Place& asked) {
+    ProviderSetup* setup = main_conf(cf).provider.setup;
+    if (setup == nullptr || asked.line == 0) {
+        return;
+    }
+    if (has_resolver(cf)) {
+        setup->resolver = true;
+    } else {
+        setup->no_resolver = asked;
+    }
+}
+
 // Where every model needs a provider, a literal one that has none is wrong.
 char* merge_loc(ngx_conf_t* cf, LocConf& prev, LocConf& conf) {
     if (conf.provider.required == NGX_CONF_UNSET) {
@@ -156,6 +176,7 @@ char* merge_loc(ngx_conf_t* cf, LocConf& prev, LocConf& conf) {
     }
     ngx_conf_merge_value(conf.provider.required, prev.provider.required, 0);
     const RouteLoc& route = conf.route;
+    note_resolver(cf, conf.provider.asked_place);
     if (conf.core.mode == kModeObserve && conf.provider.asked_place.line > 0) {
         complain(cf, conf.provider.asked_place,
                  "\"llm observe\" chooses no provider, so $llm_provider_url "
@@ -211,6 +232,41 @@ ngx_int_t check_upstreams(ngx_conf_t* cf, const ProviderSetup& setup) {
     return NGX_OK;
 }
 
+bool is_address(ngx_conf_t* cf, Bytes host) {
+    if (host.starts_with('[')) {
+        host = host.substr(1, host.size() - 2);
+    }
+    ngx_str_t text = immortal(host);
+    ngx_addr_t addr;
+    return ngx_parse_addr(cf->pool, &addr, text.data, text.len) == NGX_OK;
+}
+
+// A name that is looked up while requests run needs somebody to ask.
+ngx_int_t check_resolvers(ngx_conf_t* cf, const ProviderSetup& setup) {
+    if (setup.no_resolver.line == 0) {
+        return NGX_OK;
+    }
+    for (size_t i = 0; i < setup.providers.size(); i++) {
+        const route::Provider& provider = setup.providers[i];
+        if (provider.origin.port == 0
+            || is_address(cf, provider.origin.host)) {
+            continue;
+        }
+        if (!setup.resolver) {
+            complain(cf, setup.places[i],
+                     "\"llm_provider\" \"%s\": \"resolve on\" needs a "
+                     "\"resolver\", which no location has that asks it",
+                     provider.name.c_str());
+            return NGX_ERROR;
+        }
+        warn(cf, setup.no_resolver,
+             "\"llm_provider\" \"%s\" has \"resolve on\" and cannot be asked "
+             "here without a \"resolver\"",
+             provider.name.c_str());
+    }
+    return NGX_OK;
+}
+
 ngx_int_t check_providers(ngx_conf_t* cf, MainConf& conf) {
     ProviderSetup* setup = conf.provider.setup;
     if (setup == nullptr) {
@@ -222,7 +278,8 @@ ngx_int_t check_providers(ngx_conf_t* cf, MainConf& conf) {
                  made.ok() ? "failed" : made.error().message.c_str());
         return NGX_ERROR;
     }
-    return check_upstreams(cf, *setup);
+    return check_upstreams(cf, *setup) == NGX_OK ? check_resolvers(cf, *setup)
+                                                 : NGX_ERROR;
 }
 
 // A worker in the place of a dead one has the keys that the master has read,

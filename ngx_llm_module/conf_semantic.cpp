@@ -321,11 +321,18 @@ char* set_semantic(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (check_repeated(cf, 2) != NGX_CONF_OK) {
         return conf_error();
     }
-    loc.embedder = find_embedder(main_conf(cf).semantic, view(args[1]));
+    SemanticMain& main = main_conf(cf).semantic;
+    loc.embedder = find_embedder(main, view(args[1]));
     if (loc.embedder == nullptr) {
         return wrong(cf, args[1],
                      "is no \"llm_embedder\" of the lines above");
     }
+    loc.use = pool_new<SemanticUse>(cf->pool);
+    if (loc.use == nullptr) {
+        return conf_error();
+    }
+    *loc.use = {place_of(cf), false, main.uses};
+    main.uses = loc.use;
     for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
         if (read_semantic(cf, args[i], loc) != NGX_CONF_OK) {
             return conf_error();
@@ -427,6 +434,7 @@ char* merge_loc(ngx_conf_t* cf, LocConf& outer, LocConf& inner) {
     if (conf.embedder == nullptr) {
         return NGX_CONF_OK;
     }
+    conf.use->cached = conf.use->cached || inner.cache.zone.len > 0;
     SemanticMain& main = main_conf(cf).semantic;
     if (main.facts == nullptr) {
         semantic::JudgeOptions options;
@@ -459,7 +467,20 @@ bool needs_threads(const Embedder& embedder, size_t zone_size) {
                                        static_cast<uint32_t>(dims));
 }
 
+// Who turns the cache off for a while is not to be refused for it.
+void check_uses(ngx_conf_t* cf, const SemanticMain& conf) {
+    for (const SemanticUse* use = conf.uses; use != nullptr;
+         use = use->next) {
+        if (!use->cached) {
+            warn(cf, use->place,
+                 "\"llm_semantic\" has no effect where no \"llm_cache\" is "
+                 "on");
+        }
+    }
+}
+
 ngx_int_t check(ngx_conf_t* cf, MainConf& conf) {
+    check_uses(cf, conf.semantic);
     for (Embedder* embedder : embedders_of(conf.semantic)) {
         if (conf.core.zone == nullptr) {
             complain(cf, embedder->place,

@@ -27,7 +27,15 @@ struct Embedder {
     ngx_uint_t index;                  // among all of the configuration
 };
 
+// One llm_semantic, and whether it has effect anywhere.
+struct SemanticUse {
+    Place place;
+    bool cached;                       // with an llm_cache that is on
+    SemanticUse* next;
+};
+
 struct SemanticMain {
+    SemanticUse* uses;
     ngx_array_t* embedders;            // Embedder*
     const semantic::Judge* judge;      // of locations without guards
     const semantic::Judge* facts;      // of audited answers
@@ -36,6 +44,7 @@ struct SemanticMain {
 struct SemanticLoc {
     const Embedder* embedder;          // nullptr: off
     bool off;                          // said so
+    SemanticUse* use;
     ngx_http_complex_value_t* precision;  // nullptr: the default
     ngx_http_complex_value_t* threshold;  // nullptr: by encoder
     ngx_uint_t max_chars;

@@ -24,6 +24,10 @@ struct ProviderSetup {
     // By the same index; nullptr: no key of ours.
     std::vector<std::unique_ptr<route::ProviderKeyFile>> keys;
     std::optional<route::Registry> registry;  // of `providers`, once whole
+    // Of the locations that ask providers: whether one has a resolver, and
+    // one that has none; line 0: all have one.
+    bool resolver = false;
+    Place no_resolver{};
 
     // The credential for a provider of the registry; nullptr is none.
     std::shared_ptr<const route::ProviderKey> key_of(

@@ -104,6 +104,23 @@ END
 says('none');
 my ($ok, $said) = $t->check($conf);
 ok $ok, 'nginx -t: a name that does not resolve now' or diag $said;
+{
+    # Nor ever, where nobody can be asked for it.
+    my $none = $conf =~ s/^\s*resolver 127.*\n//mr;
+    ($ok, $said) = $t->check($none);
+    ok !$ok, 'resolve on without any resolver: refused';
+    like $said, qr/\[emerg\].*"moving": "resolve on" needs .*check\.conf:\d+$/m,
+        'and where';
+    my $some = $none =~ s{(location /ladder/ \{)}
+        {$1 resolver 127.0.0.1:$dns_port;}r;
+    ($ok, $said) = $t->check($some);
+    ok $ok, 'in one of its locations: taken';
+    like $said, qr/\[warn\].*"moving" has "resolve on" .*llm_proxy\.conf:\d+$/m,
+        'with a warning';
+    ($ok, $said) = $t->check($none =~ s/llm\.example/127.0.0.1/r);
+    ok $ok, 'an address is no name';
+    unlike $said, qr/resolver/, 'and needs no word';
+}
 says('127.0.0.2');
 $t->start($conf);
 

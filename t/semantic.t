@@ -460,6 +460,25 @@ subtest 'nginx -t' => sub {
         ok !$ok, $wrong->[0];
         like $said, $wrong->[1], 'and why';
     }
+    # Where no cache is on it does nothing.
+    my $idle = qr/\[warn\].*"llm_semantic" has no effect.* in \S+:\d+$/m;
+    for my $case (
+        [1, 'server { location /a/ { llm_semantic a; } }'],
+        [1, 'llm_semantic a; server { location /a/ { llm_cache off; } }'],
+        [1, 'llm_cache z; server { location /a/ { llm_semantic a;
+            llm_cache off; } }'],
+        [0, 'llm_semantic a; server { location /a/ { llm_cache z; } }'],
+        [0, 'llm_cache z; server { location /a/ { llm_semantic a; } }'],
+        [0, 'server { llm_semantic a; location / { location /a/ {
+            llm_cache z; } } }'],
+        [0, 'server { location /a/ { llm_semantic off; } }']) {
+        my ($idles, $lines) = @$case;
+        my ($ok, $said) = $t->check(
+            "llm_zone z:8m; llm_embedder a lexical; $lines");
+        ok $ok, "$lines: is taken" or diag $said;
+        $idles ? like $said, $idle, 'with a warning'
+            : unlike $said, qr/\[warn\]/, 'without a warning';
+    }
     my ($ok, $said) = $t->check('llm_embedder a lexical;');
     ok !$ok, 'without a zone';
     like $said, qr/"llm_embedder a" needs "llm_zone/, 'and why';
