@@ -233,10 +233,16 @@ void conceal_key(ngx_http_request_t* r, Context& ctx) {
     if (ctx.sent_key != nullptr) {
         ctx.exchange.conceal(ctx.sent_key->secret);
     }
+    if (provider == nullptr) {
+        return;
+    }
+    for (Bytes secret : route::secrets_in_headers(*provider)) {
+        ctx.exchange.conceal(secret);
+    }
 }
 
 void mask_head(ngx_http_request_t* r, Context& ctx) {
-    if (ctx.sent_key == nullptr) {
+    if (!ctx.exchange.conceals()) {
         return;
     }
     each_header(r->headers_out.headers, [&ctx](ngx_table_elt_t& header) {

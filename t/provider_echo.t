@@ -13,9 +13,13 @@ my $stars = '*' x length $key;
 my %type = (json => 'application/json', sse => 'text/event-stream',
     text => 'text/plain');
 
-# What the upstream was sent, as its two kinds of header carry it.
+# What the upstream was sent, as its two kinds of header carry it, or a header
+# that the operator has named.
 sub credential_in {
     my ($head) = @_;
+    return $1 if $head =~ /^api-key: (.*?)\r$/im;
+    return $1 if $head =~ /^x-gateway: Basic (.*?)\r$/im;
+    return $1 if $head =~ /^openai-beta: (.*?)\r$/im;
     return $1 if $head =~ /^authorization: Bearer (.*?)\r$/im;
     return $head =~ /^x-api-key: (.*?)\r$/im ? $1 : 'none';
 }
@@ -58,6 +62,13 @@ my $http = $t->head . <<'END';
         key openai.key; models m; }
     llm_provider a { api anthropic; url http://127.0.0.1:%%PORT:echo%%/v1;
         key anthropic.key; models m; }
+    llm_provider named { api openai; url http://127.0.0.1:%%PORT:echo%%/v1;
+        header api-key az-9876543210fedcba98765; models named; }
+    llm_provider basic { api openai; url http://127.0.0.1:%%PORT:echo%%/v1;
+        key client;
+        header X-Gateway "Basic Z2F0ZXdheTpzZWNyZXQx"; models basic; }
+    llm_provider beta { api openai; url http://127.0.0.1:%%PORT:echo%%/v1;
+        header OpenAI-Beta assistants=v2; models beta; }
     server {
         listen 127.0.0.1:%%PORT:http%%;
         access_log %%DIR%%/access.log llm;
@@ -140,6 +151,31 @@ for my $api ('chat', 'messages') {
     my ($r) = answer(chat => status => 401, text => 'Incorrect key: KEY');
     is $r->status, 502, 'what is wrong with our account is ours';
     unlike $r->body, qr/key/, 'and nothing of it is told';
+}
+
+# ---- credentials in headers of the operator's own ---------------------------
+
+for my $case ([named => 'az-9876543210fedcba98765'],
+    [basic => 'Z2F0ZXdheTpzZWNyZXQx']) {
+    my ($model, $secret) = @$case;
+    for my $status (400, 500, 200) {
+        for my $cut (cuts('chunked')) {
+            my ($r) = answer(chat => status => $status, frame => 'chunked',
+                text => $error{chat}, model => $model, line => 1, %$cut);
+            is $r->body,
+                $error{chat} =~ s/KEY/'*' x length $secret/er,
+                "$model $status: the header's value is masked";
+            is $r->header('www-authenticate'), 'Bearer error="'
+                . '*' x length($secret) . '"', 'in a line too'
+                if $status != 200;
+        }
+    }
+}
+{
+    my ($r) = answer(chat => status => 400, text => $error{chat},
+        model => 'beta');
+    is $r->body, $error{chat} =~ s/KEY/assistants=v2/r,
+        'what is no credential is told';
 }
 
 # ---- a body that is an error by what it is not ------------------------------

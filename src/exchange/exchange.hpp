@@ -189,7 +189,13 @@ public:
     }
     // Before on_head(): the upstream was asked with this credential, which
     // must not be seen in an error of its.
-    void conceal(Bytes secret) { mask_.emplace(secret); }
+    void conceal(Bytes secret) {
+        if (!mask_) {
+            mask_.emplace();
+        }
+        mask_->add(secret);
+    }
+    bool conceals() const { return mask_.has_value(); }
     // True when edit_body()'s pieces go on instead of bytes that are no
     // events of edits_stream().
     bool edits_body() const { return renames_json() || masks_body(); }

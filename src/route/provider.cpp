@@ -36,6 +36,19 @@ Error invalid(Bytes what, Bytes value) {
             std::string(what) + " in \"" + std::string(value) + "\""};
 }
 
+// Of headers that are no credentials, and whose values an error may have to
+// name.
+bool is_harmless(Bytes name) {
+    for (Bytes known : {"accept", "accept-language", "anthropic-beta",
+                        "anthropic-version", "content-type", "http-referer",
+                        "openai-beta", "user-agent", "x-title"}) {
+        if (equals_ignore_case(name, known)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool has_dot_segment(Bytes path) {
     while (!path.empty()) {
         size_t end = path.find('/');
@@ -272,6 +285,23 @@ Result<void> check_provider_header(Bytes name, Bytes value) {
                        name);
     }
     return {};
+}
+
+std::vector<Bytes> secrets_in_headers(const Provider& provider) {
+    std::vector<Bytes> secrets;
+    for (const auto& [name, value] : provider.headers) {
+        if (is_harmless(name)) {
+            continue;
+        }
+        for (Bytes rest = value; !rest.empty();) {
+            size_t end = std::min(rest.find_first_of(" \t,;"), rest.size());
+            if (end > 0) {
+                secrets.push_back(rest.substr(0, end));
+            }
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+    }
+    return secrets;
 }
 
 Result<void> check_model_glob(Bytes glob) {

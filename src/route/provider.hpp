@@ -75,6 +75,10 @@ Result<void> check_provider_name(Bytes name);
 // Content-Length, Transfer-Encoding, Connection and such) or the key is for.
 Result<void> check_provider_header(Bytes name, Bytes value);
 
+// What of its headers may be a credential: each word of those that have no
+// name of a well-known other use. Views of it.
+std::vector<Bytes> secrets_in_headers(const Provider& provider);
+
 // A glob of 1 to 256 printable ASCII characters without spaces.
 Result<void> check_model_glob(Bytes glob);
 bool is_literal_model(Bytes glob);

@@ -1,31 +1,18 @@
 #include "src/route/secret_mask.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace llm::route {
 
-// npos: it is not there.
-size_t SecretMask::find(Bytes text) const {
-    if (secret_.empty() || text.size() < secret_.size()) {
-        return Bytes::npos;
-    }
-    const void* found =
-        memmem(text.data(), text.size(), secret_.data(), secret_.size());
-    return found == nullptr
-               ? Bytes::npos
-               : static_cast<size_t>(static_cast<const char*>(found)
-                                     - text.data());
-}
+namespace {
 
 // Where the text's end could be the secret's beginning; its size: nowhere.
-size_t SecretMask::begin_of_tail(Bytes text) const {
-    if (secret_.empty()) {
-        return text.size();
-    }
-    size_t most = secret_.size() - 1;
+size_t begin_of_tail_of(const std::string& secret, Bytes text) {
+    size_t most = secret.size() - 1;
     size_t at = text.size() > most ? text.size() - most : 0;
-    while ((at = text.find(secret_[0], at)) != Bytes::npos) {
-        if (secret_.starts_with(text.substr(at))) {
+    while ((at = text.find(secret[0], at)) != Bytes::npos) {
+        if (secret.starts_with(text.substr(at))) {
             return at;
         }
         at++;
@@ -33,21 +20,48 @@ size_t SecretMask::begin_of_tail(Bytes text) const {
     return text.size();
 }
 
+}  // namespace
+
+// The first one; of several that begin there the longest.
+SecretMask::Place SecretMask::find(Bytes text) const {
+    Place first{Bytes::npos, 0};
+    for (const std::string& secret : secrets_) {
+        const void* found =
+            memmem(text.data(), text.size(), secret.data(), secret.size());
+        if (found == nullptr) {
+            continue;
+        }
+        auto at = static_cast<size_t>(static_cast<const char*>(found)
+                                      - text.data());
+        if (at < first.at || (at == first.at && secret.size() > first.size)) {
+            first = {at, secret.size()};
+        }
+    }
+    return first;
+}
+
+size_t SecretMask::begin_of_tail(Bytes text) const {
+    size_t begin = text.size();
+    for (const std::string& secret : secrets_) {
+        begin = std::min(begin, begin_of_tail_of(secret, text));
+    }
+    return begin;
+}
+
 size_t SecretMask::first_suspect(Bytes text) const {
-    size_t at = find(text);
-    return at == Bytes::npos ? begin_of_tail(text) : at;
+    return std::min(find(text).at, begin_of_tail(text));
 }
 
 // Behind the last occurrence.
 size_t SecretMask::mask_all(char* text, size_t size) const {
     size_t done = 0;
     for (;;) {
-        size_t at = find({text + done, size - done});
-        if (at == Bytes::npos) {
+        Place found = find({text + done, size - done});
+        if (found.at == Bytes::npos) {
             return done;
         }
-        std::memset(text + done + at, '*', secret_.size());
-        done += at + secret_.size();
+        std::memset(text + done + found.at, '*', found.size);
+        done += found.at + found.size;
     }
 }
 

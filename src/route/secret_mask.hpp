@@ -1,10 +1,10 @@
-// SecretMask: keeps a credential that an upstream echoes in its errors
+// SecretMask: keeps credentials that an upstream echoes in its errors
 // ("Incorrect API key provided: sk-…") from the client. Each occurrence gets
 // as many '*', so that lengths stay what they were; a good answer's bytes are
 // never changed.
 //
 // Bytes go in as they come, in pieces of any size. What may be the beginning
-// of the secret waits for what follows. While it is not known whether the
+// of a secret waits for what follows. While it is not known whether the
 // answer is an error, it flows up to the first occurrence and waits from
 // there; of more than kMostHeld, which no error has, all goes on as it is.
 //
@@ -12,8 +12,9 @@
 // may as well be a word of the error or of JSON. One written with escapes is
 // not found.
 //
-// Ownership: has a copy of the secret, whose file may change meanwhile. One
-// answer, one thread. Linear in the input but for the secret's length.
+// Ownership: has copies of the secrets, whose file may change meanwhile. One
+// answer, one thread. Linear in the input times the secrets, but for their
+// lengths.
 #pragma once
 
 #include <string>
@@ -30,9 +31,14 @@ public:
 
     enum class Verdict : uint8_t { kUnknown, kGood, kError };
 
-    // A secret that is too short is taken for none.
-    explicit SecretMask(Bytes secret)
-        : secret_(secret.size() < kMinSize ? Bytes{} : secret) {}
+    SecretMask() = default;
+    explicit SecretMask(Bytes secret) { add(secret); }
+    // One that is too short is taken for none.
+    void add(Bytes secret) {
+        if (secret.size() >= kMinSize) {
+            secrets_.emplace_back(secret);
+        }
+    }
 
     // What goes on instead of `bytes`, as far as they are judged; `last`:
     // nothing follows. None of the pieces is empty. They live as long as
@@ -46,14 +52,18 @@ public:
     }
 
 private:
-    size_t find(Bytes text) const;
+    struct Place {
+        size_t at;    // npos: nowhere
+        size_t size;
+    };
+    Place find(Bytes text) const;
     size_t begin_of_tail(Bytes text) const;
     size_t first_suspect(Bytes text) const;
     size_t mask_all(char* text, size_t size) const;
     size_t judge(Verdict verdict, bool last);
     void pass(Bytes bytes);
 
-    std::string secret_;
+    std::vector<std::string> secrets_;
     std::string held_;
     std::string out_;
     std::vector<Bytes> pieces_;

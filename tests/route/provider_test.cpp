@@ -281,5 +281,16 @@ TEST_F(KeyFile, ThatEverybodyReadsIsToldOf) {
     EXPECT_FALSE(key_file_warning(path("none")).has_value());
 }
 
+TEST(Provider, WordsOfItsHeadersAreSecrets) {
+    Provider provider;
+    provider.headers = {{"Api-Key", "sk-0123456789"},
+                        {"X-Auth", "Bearer  abc,def;ghi\t"},
+                        {"Anthropic-Beta", "prompt-caching-2024-07-31"},
+                        {"X-Empty", ""}};
+    EXPECT_EQ(secrets_in_headers(provider),
+              (std::vector<Bytes>{"sk-0123456789", "Bearer", "abc", "def",
+                                  "ghi"}));
+}
+
 }  // namespace
 }  // namespace llm::route
