@@ -444,4 +444,27 @@ subtest 'a ledger that is full' => sub {
     }
 };
 
+subtest 'who has a budget goes on in a ledger that is full' => sub {
+    my $small = LLM::Edge->new(workers => 1);
+    $small->{mock_port} = $small->{ports}{mock} = $t->port('mock');
+    $small->write_file('prices.json' => to_json({
+        m => { input_cost_per_token => 1e-6 } }));
+    $small->start($small->head =~ s/16m/1m/r
+        . 'llm on; llm_prices prices.json;' . $small->server(
+            'llm_limit rate key=$http_x_key requests=60000/m concurrency=5;'
+            . 'llm_budget money key=$http_x_key usd=1/month;'));
+    my $c = $small->client;
+    my $ask = sub {
+        return $c->request(POST => '/v1/embeddings', headers =>
+            ['X-Key' => "n$_[0]"], body => '{"model":"m","input":"x"}')->status;
+    };
+    my (@known, @others);
+    push @{ $ask->($_) == 200 ? \@known : \@others }, $_ for 1 .. 500;
+    cmp_ok scalar @known, '>=', 200, 'so many find room';
+    is join(' ', grep { $ask->($_) != 200 } @known), '', 'and keep it';
+    is join(' ', grep { $ask->($_) != 503 } @others), '',
+        'the others are refused';
+    $small->finish;
+};
+
 done_testing;

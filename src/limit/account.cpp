@@ -21,6 +21,13 @@ int64_t window_left_ns(const Account& account, Now now) {
 
 }  // namespace
 
+bool is_lasting(const Demand& demand) {
+    Bucket full{demand.limit, 0, 0};
+    return demand.kind == Kind::kBudget
+           || (is_rate(demand.kind)
+               && full.wait_ns(demand.rate, 0) > kPatience);
+}
+
 Account new_account(const Demand& demand, Now now) {
     Account account{};
     account.key = demand.key;

@@ -14,6 +14,9 @@ inline bool is_rate(Kind kind) {
     return kind == Kind::kRequests || kind == Kind::kTokens;
 }
 
+// Once used it is not idle again within a minute or so.
+bool is_lasting(const Demand& demand);
+
 // A new account for the demand, nothing charged.
 Account new_account(const Demand& demand, Now now);
 

@@ -17,6 +17,7 @@ namespace {
 // clock that jumped forward and back finds its money again.
 constexpr int64_t kKeepWindow = 172800;
 constexpr uint32_t kMaxPlaces = uint32_t{1} << 24;
+constexpr uint32_t kSpare = 8;  // one place of so many
 
 uint32_t places(uint32_t wanted) {
     return std::bit_ceil(std::clamp(wanted, kMinPlaces, kMaxPlaces));
@@ -130,25 +131,37 @@ uint32_t Ledger::find(const AccountKey& key) const {
 }
 
 // An idle place that leaves the free ones free; else a free one; else that
-// of a window that is only just over.
-uint32_t Ledger::place_for(const AccountKey& key, const Transaction& t,
-                           Now now) const {
+// of a window that is only just over. More than `spared` others could be had
+// as well, or there is none.
+uint32_t Ledger::place_for(const AccountKey& key, uint32_t spared,
+                           const Transaction& t, Now now) const {
     uint32_t mask = parts_.head->accounts - 1;
+    uint32_t reach = std::min(kProbe, parts_.head->accounts);
+    uint32_t first = kNone;
     uint32_t over = kNone;
-    for (uint32_t i = 0; i < kProbe; i++) {
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < reach; i++) {
         uint32_t at = (static_cast<uint32_t>(key.low) + i) & mask;
         if (t.is_staged(at)) {
             continue;
         }
         const Account& account = parts_.accounts[at];
         if (account.used == 0 || is_idle(account, kKeepWindow, now)) {
-            return at;
+            first = first == kNone ? at : first;
+        } else if (is_idle(account, 0, now)) {
+            over = over == kNone ? at : over;
+        } else {
+            continue;
         }
-        if (over == kNone && is_idle(account, 0, now)) {
-            over = at;
+        if (++seen > spared && first != kNone) {
+            return first;
         }
     }
-    return over;
+    return seen > spared ? over : kNone;
+}
+
+uint32_t Ledger::spared_places() const {
+    return std::min(kProbe, parts_.head->accounts) / kSpare;
 }
 
 uint32_t Ledger::free_place(const AccountKey& key) const {
@@ -162,8 +175,8 @@ uint32_t Ledger::free_place(const AccountKey& key) const {
     return kNone;
 }
 
-Ledger::Staged Ledger::find_or_make(const Demand& demand, Transaction& t,
-                                    Now now) {
+Ledger::Staged Ledger::find_or_make(const Demand& demand, bool sparing,
+                                    Transaction& t, Now now) {
     Staged staged{find(demand.key), nullptr};
     if (staged.at != kNone) {
         staged.image = &t.account(staged.at);
@@ -176,7 +189,10 @@ Ledger::Staged Ledger::find_or_make(const Demand& demand, Transaction& t,
         staged.at = t.find_staged(demand.key);
         bool is_new = staged.at == kNone;
         if (is_new) {
-            staged.at = place_for(demand.key, t, now);
+            uint32_t spared = sparing && is_lasting(demand)
+                                  ? spared_places()
+                                  : 0;
+            staged.at = place_for(demand.key, spared, t, now);
         }
         if (staged.at == kNone) {
             return staged;
@@ -190,7 +206,7 @@ Ledger::Staged Ledger::find_or_make(const Demand& demand, Transaction& t,
 }
 
 Ledger::Staged Ledger::stage(const Demand& demand, Transaction& t, Now now) {
-    Staged staged = find_or_make(demand, t, now);
+    Staged staged = find_or_make(demand, true, t, now);
     if (staged.at != kNone) {
         refresh(*staged.image, demand, now);
     }

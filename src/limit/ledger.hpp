@@ -29,8 +29,11 @@
 // Idle accounts make room for new ones: rates that have drained, nothing in
 // flight, windows that are over. kNoSpace when there is no room where the
 // key may lie, or every slot is open: whether that admits or refuses is the
-// caller's policy. Keys are hashed under a secret of the region, so nobody
-// can choose values that meet.
+// caller's policy. A reservation gives a new budget, or a new rate that takes
+// more than a minute to drain, no place where that would leave less than an
+// eighth to others: so who has a budget still finds room for what comes and
+// goes with each request. Keys are hashed under a secret of the region, so
+// nobody can choose values that meet.
 //
 // Crash. See ledger_layout.hpp: each call happened wholly or not at all, and
 // the first one after a death repairs. check() recomputes every sum.
@@ -200,10 +203,13 @@ private:
     uint32_t find(const AccountKey& key) const;
     Result<void> count_slots(Tally& tally);
     Result<void> check_accounts(const Tally& tally);
-    uint32_t place_for(const AccountKey& key, const Transaction& t,
-                       Now now) const;
+    uint32_t place_for(const AccountKey& key, uint32_t spared,
+                       const Transaction& t, Now now) const;
+    uint32_t spared_places() const;
     uint32_t free_place(const AccountKey& key) const;
-    Staged find_or_make(const Demand& demand, Transaction& t, Now now);
+    // `sparing`: see above, what new reservations leave to others.
+    Staged find_or_make(const Demand& demand, bool sparing, Transaction& t,
+                        Now now);
     Staged stage(const Demand& demand, Transaction& t, Now now);
     void admit(Asked& asked, size_t i, Now now);
     void open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,

@@ -31,9 +31,10 @@
 
 namespace llm::limit {
 
-// So far that the first key finds no place when five in six are taken in the
-// largest table, later in smaller ones.
-inline constexpr uint32_t kProbe = 256;
+// So far that the first budget finds no place when four in five are taken in
+// the largest table, later in smaller ones, and that what is spared for others
+// lies within their reach.
+inline constexpr uint32_t kProbe = 1024;
 inline constexpr uint32_t kMinPlaces = 32;
 inline constexpr uint32_t kNone = UINT32_MAX;
 

@@ -158,7 +158,7 @@ Result<Settled> Ledger::charge(std::span<const Demand> demands,
             || actual[i] < 0) {
             continue;
         }
-        Staged staged = find_or_make(demands[i], t, now);
+        Staged staged = find_or_make(demands[i], false, t, now);
         if (staged.at == kNone) {
             out.charged = false;
             continue;

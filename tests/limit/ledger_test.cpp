@@ -314,7 +314,7 @@ TEST(Ledger, WhatIsForgottenIsChargedByItsDemands) {
     // No place for one of them: the others are charged all the same.
     Zone full({32, 64, nullptr});
     for (int i = 0; i < 31; i++) {
-        take(full.ledger, {full.budget(std::to_string(i), 1, 9)}, at(0));
+        take(full.ledger, {full.concurrency(std::to_string(i), 1)}, at(0));
     }
     Demand both[] = {full.budget("a", 1, 9), full.budget("b", 1, 9)};
     int64_t each[] = {2, 3};
@@ -421,7 +421,8 @@ TEST(Ledger, IdleAccountsMakeRoomLiveOnesStay) {
     Window today{0, 86400};
     for (int i = 0; i < 32; i++) {
         Demand d = zone.budget(std::to_string(i), 1, 100, today);
-        settle(zone.ledger, take(zone.ledger, {d}, at(0)), {1}, at(0));
+        int64_t spent[] = {1};
+        EXPECT_TRUE(zone.ledger.charge({&d, 1}, spent, at(0))->charged);
     }
     Demand next = zone.requests("new", 1, kPerSecond);
     auto full = zone.ledger.reserve({&next, 1}, kMe, 1, at(0));
@@ -453,6 +454,39 @@ TEST(Ledger, PlacesAreFoundUntilThereAreFew) {
         count++;
     }
     EXPECT_GT(count, kPlaces * 3 / 4);
+}
+
+// What a window or a slow rate has taken stays for long. It leaves some places
+// to what comes and goes, or who has a budget could not be let in any more.
+TEST(Ledger, WhoIsKnownIsServedHoweverManyOthersCome) {
+    for (Rate slow : {Rate{}, Rate{1, 86400 * kSecond}}) {
+        Zone zone({256, 64, nullptr});
+        auto ask = [&](int who, Now now) {
+            std::string name = std::to_string(who);
+            Demand demands[] = {zone.requests(name, 10, kPerSecond),
+                                zone.concurrency(name, 4),
+                                slow.valid()
+                                    ? zone.tokens(name, 1, 100, slow)
+                                    : zone.budget(name, 1, 100)};
+            auto got = zone.ledger.reserve(demands, kMe, kSecond, now);
+            if (got.ok()) {
+                settle(zone.ledger, got->reservation, {0, 0, 1}, now);
+            }
+            return got.ok();
+        };
+        std::vector<int> known;
+        for (int i = 0; i < 2000; i++) {
+            if (ask(i, at(i * 2))) {
+                known.push_back(i);
+            }
+        }
+        EXPECT_GE(known.size(), 200u);
+        EXPECT_LT(known.size(), 250u);
+        for (int i : known) {
+            EXPECT_TRUE(ask(i, at(4000 + i * 2))) << i;
+        }
+        expect_sound(zone.ledger);
+    }
 }
 
 TEST(Ledger, SlotsRunOutAndComeBack) {
