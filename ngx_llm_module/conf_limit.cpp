@@ -398,7 +398,6 @@ char* set_snapshot(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* args = static_cast<ngx_str_t*>(cf->args->elts);
     limit.snapshot = args[1];
     limit.snapshot_interval = kSnapshotInterval;
-    limit.cycle = cf->cycle;
     limit.snapshot_place = place_of(cf);
     if (limit.snapshot.len == 0
         || ngx_conf_full_name(cf->cycle, &limit.snapshot, 1) != NGX_OK) {

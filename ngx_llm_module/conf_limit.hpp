@@ -38,7 +38,6 @@ struct LimitMain {
     ngx_msec_t snapshot_interval;
     Place snapshot_place;
     Place keys_place;
-    ngx_cycle_t* cycle;                     // whose user owns the snapshot
     ngx_array_t* texts;     // of all rules: a name means one thing
     bool fail_open;         // llm_limit_fail
     bool fail_set;

@@ -6,6 +6,7 @@
 #include "ngx_llm_module/conf.hpp"
 #include "ngx_llm_module/phases.hpp"
 #include "ngx_llm_module/room.hpp"
+#include "ngx_llm_module/snapshot.hpp"
 #include "ngx_llm_module/stream.hpp"
 #include "ngx_llm_module/vars.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -146,7 +147,12 @@ ngx_int_t start_worker(ngx_cycle_t* cycle) {
 
 ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
     if (!ngx_test_config) {
-        guard(cycle->log, [cycle] { take_zone(cycle); });
+        guard(cycle->log, [cycle] {
+            take_zone(cycle);
+            if (const MainConf* main = main_conf(cycle)) {
+                claim_snapshot(cycle, main->limit);
+            }
+        });
     }
     return NGX_OK;
 }

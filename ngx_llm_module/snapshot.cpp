@@ -53,7 +53,9 @@ Result<std::string> gather(limit::Ledger& ledger, const Digest& secret,
 }
 
 Error failure(const std::string& what, const std::string& path) {
-    return {Errc::kIo, what + " \"" + path + "\": " + std::strerror(errno)};
+    return {Errc::kIo, what + " \"" + path + "\": " + std::strerror(errno)
+                           + "; the workers need a directory that they may "
+                             "write to, and room in it"};
 }
 
 Result<void> write_all(int fd, Bytes bytes, const std::string& path) {
@@ -136,6 +138,40 @@ private:
     int fd_;
 };
 
+// Which nginx the file belongs to: locked through a descriptor that all of its
+// processes have from the master, so that the lock ends with the last of them.
+// Root opens it in a directory of the workers: what they may have put there is
+// neither followed nor waited for.
+struct Claim {
+    std::string path;
+    int fd = -1;
+
+    void take(const std::string& of) {
+        if (of == path && fd >= 0) {
+            return;
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+        path = of;
+        fd = of.empty() ? -1
+                        : open((of + ".owner").c_str(),
+                               O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+                                   | O_NONBLOCK,
+                               0600);
+    }
+    // An upgraded binary shares the file with the one that it replaces.
+    bool is_refused() const {
+        return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0
+               && errno == EWOULDBLOCK && !ngx_inherited;
+    }
+};
+
+Claim& claim() {
+    static Claim instance;
+    return instance;
+}
+
 Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
                             const std::string& path, Now now) {
     Turn turn(path);
@@ -143,6 +179,12 @@ Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
     // by what stood here when it was made.
     if (zone_is_handed_over()) {
         return {};
+    }
+    if (claim().is_refused()) {
+        return Error{Errc::kInvalid,
+                     "\"" + path + "\" is another nginx's: nothing is written "
+                     "there until that one has ended; each needs a file of "
+                     "its own"};
     }
     Result<std::string> bytes = gather(ledger, secret, now);
     return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
@@ -155,9 +197,7 @@ bool complain_of(const Result<void>& done, ngx_log_t* log) {
     bool news = !text.empty() && text != last;
     if (news) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "llm: llm_snapshot: %s; the workers need a directory "
-                      "that they may write to, and room in it",
-                      text.c_str());
+                      "llm: llm_snapshot: %s", text.c_str());
     }
     last = std::move(text);
     return news;
@@ -207,16 +247,19 @@ bool keep_aside(const std::string& path) {
 
 }  // namespace
 
-void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
-                      limit::Ledger& ledger, Digest& secret,
-                      ngx_log_t* log) {
+void claim_snapshot(ngx_cycle_t* cycle, const LimitMain& conf) {
+    std::string path(view(conf.snapshot));
+    (void) complain_of(make_directory(cycle, path), cycle->log);
+    claim().take(path);
+    (void) claim().is_refused();
+}
+
+void restore_snapshot(const LimitMain& conf, limit::Ledger& ledger,
+                      Digest& secret, ngx_log_t* log) {
     if (conf.snapshot.len == 0) {
         return;
     }
     std::string path(view(conf.snapshot));
-    if (!ngx_test_config) {
-        (void) complain_of(make_directory(cycle, path), log);
-    }
     auto file = watch::read_file(path, kMaxFile);
     if (!file.ok()) {
         if (file.error().code != Errc::kNotFound) {

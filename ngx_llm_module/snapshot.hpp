@@ -13,11 +13,14 @@
 
 namespace llm::door {
 
+// In the master, whenever a configuration takes effect: the directory is made,
+// and the file is this nginx's unless it is another one's.
+void claim_snapshot(ngx_cycle_t* cycle, const LimitMain& conf);
+
 // Into a ledger that was just made, in the master. `secret` is replaced when
 // the file holds one.
-void restore_snapshot(ngx_cycle_t* cycle, const LimitMain& conf,
-                      limit::Ledger& ledger, Digest& secret,
-                      ngx_log_t* log);
+void restore_snapshot(const LimitMain& conf, limit::Ledger& ledger,
+                      Digest& secret, ngx_log_t* log);
 
 void start_snapshots(ngx_cycle_t* cycle, MainConf& conf);
 void tick_snapshots(ngx_cycle_t* cycle, MainConf& conf, Now now);

@@ -121,8 +121,7 @@ bool fill(ngx_shm_zone_t* zone, const MainConf& conf, Regions& open) {
             return false;
         }
     } else if (open.ledger_fresh) {
-        restore_snapshot(conf.limit.cycle, conf.limit, open.ledger, secret,
-                         zone->shm.log);
+        restore_snapshot(conf.limit, open.ledger, secret, zone->shm.log);
     }
     Block block = block_of(zone);
     auto directory = shm::Directory::attach(block.base, block.size);

@@ -186,6 +186,7 @@ my $upgraded = eval {
     1;
 };
 ok $upgraded, 'USR2' or diag $@;
+unlike $t->log, qr{is another nginx}, "both of them write";
 kill QUIT => $_ for grep { $_ && kill 0 => $_ } $old, $new;
 my $ended = wait_until { !grep { $_ && kill 0 => $_ } $old, $new } 15;
 ok $ended, 'both masters have ended';
