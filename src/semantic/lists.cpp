@@ -30,7 +30,8 @@ constexpr Section kFlagSections[] = {
     {"past", kPast},         {"future", kFuture},
     {"part", kNamePart},       {"than", kThan},
     {"particle", kParticle}, {"literal", kLiteral},
-    {"focus", kFocus},
+    {"focus", kFocus},       {"clause", kClause},
+    {"equal", kEqual},       {"reflexive", kReflexive},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},

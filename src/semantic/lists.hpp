@@ -60,6 +60,9 @@ enum TermFlag : uint32_t {
     kParticle = 1 << 25,    // may stand away from its verb: turn ... off
     kLiteral = 1 << 26,     // asks about words as they are written: spell
     kFocus = 1 << 27,       // leaves out all others: only
+    kClause = 1 << 28,      // leads a clause: if, then
+    kEqual = 1 << 29,       // compares what is equal: as big as
+    kReflexive = 1 << 30,   // who does it is who it is done to: register
 };
 
 // One word or phrase of a list.

@@ -316,8 +316,6 @@ bool clause_turned_at(const Side& left, const Side& right, size_t i,
 // "If it rains, is it cancelled?" and "If it is cancelled, does it rain?",
 // "sign up, then pay" and "pay, then sign up", where all else is equal.
 bool clause_turned(const Alignment& alignment) {
-    constexpr Bytes kLeads[] = {"if", "unless", "then", "si", "entonces",
-                                "если", "затем", "daca", "apoi"};
     const Side& left = alignment.left();
     const Side& right = alignment.right();
     if (!left.lacked.empty() || !right.lacked.empty()) {
@@ -326,8 +324,7 @@ bool clause_turned(const Alignment& alignment) {
     const std::vector<Fact>& items = left.facts->items();
     for (size_t i = 0; i < items.size(); i++) {
         bool leads = left.other[i] != Alignment::kNone
-                     && std::ranges::find(kLeads, left.facts->text(items[i]))
-                            != std::end(kLeads);
+                     && (items[i].flags & kClause) != 0;
         if (leads && clause_turned_at(left, right, i, left.other[i])) {
             return true;
         }

@@ -307,6 +307,13 @@ TEST(LookAlikes, what_a_clause_begins_with) {
                    "If my train is late, what happens?"), "");
     EXPECT_EQ(veto("Do I weigh and then pack the bag?",
                    "Do I pack and then weigh the bag?"), "veto:order");
+    EXPECT_EQ(veto("¿Se limpia y luego se calienta la sartén?",
+                   "¿Se calienta y luego se limpia la sartén?"), "veto:order");
+    EXPECT_EQ(veto("Нужно помыть рис, а потом сварить?",
+                   "Нужно сварить рис, а потом помыть?"), "veto:order");
+    EXPECT_EQ(veto("Trebuie să spăl și atunci să calc cămașa?",
+                   "Trebuie să calc și atunci să spăl cămașa?"),
+              "veto:order");
 }
 
 TEST(LookAlikes, is_and_was_where_they_open) {
