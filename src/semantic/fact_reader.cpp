@@ -335,13 +335,13 @@ void FactReader::add_word(size_t i, size_t count, const Term* term,
         if (count > 1) {
             fact.idf = Idf::kMiddling;
         }
+        if (term->same != 0) {
+            fact.key = key_of_number(kGroupSeed, term->same);
+        }
         if (term->unit != 0) {
             fact.unit = term->unit;
             fact.dimension = term->dimension;
             fact.key = key_of_number(kUnitSeed, term->unit);
-        }
-        if (term->same != 0) {
-            fact.key = key_of_number(kGroupSeed, term->same);
         }
     }
     std::string text = raw.folded;

@@ -93,12 +93,18 @@ bool unit_of_equal_differs(const Fact& a, const Fact& b) {
                && a.capitals != b.capitals);
 }
 
-// Whether a word for a unit is left over on both sides, of one dimension.
+bool is_unit(const Fact& fact) {
+    return fact.kind == FactKind::kWord && fact.dimension != 0
+           && fact.dimension != kClock;
+}
+
+// Whether the right side has a word for another unit left over, whatever it
+// measures: litres, kilos.
 bool unit_left_over(const Alignment& alignment, const Fact& unit) {
     const Side& right = alignment.right();
     const std::vector<Fact>& b = right.facts->items();
     for (size_t j = 0; j < b.size(); j++) {
-        if (b[j].kind == FactKind::kWord && b[j].dimension == unit.dimension
+        if (is_unit(b[j]) && b[j].unit != unit.unit
             && right.other[j] == Alignment::kNone) {
             return true;
         }
@@ -112,9 +118,8 @@ bool unit_differs(const Alignment& alignment) {
     const std::vector<Fact>& b = alignment.right().facts->items();
     for (size_t i = 0; i < a.size(); i++) {
         uint16_t j = left.other[i];
-        bool unit = a[i].kind == FactKind::kWord && a[i].dimension != 0
-                    && a[i].dimension != kClock;
-        if (j == Alignment::kNone ? unit && unit_left_over(alignment, a[i])
+        if (j == Alignment::kNone ? is_unit(a[i])
+                                        && unit_left_over(alignment, a[i])
                                   : unit_of_equal_differs(a[i], b[j])) {
             return true;
         }
@@ -272,9 +277,9 @@ bool applies(Veto veto, const Alignment& alignment, const Lists& lists) {
     case Veto::kAntonym:
         return opposite_differs(alignment, lists);
     case Veto::kOrder:
-        return order_differs(alignment);
+        return order_differs(alignment, lists);
     case Veto::kName:
-        return name_differs(alignment);
+        return name_differs(alignment, lists);
     case Veto::kRareWord:
         return rare_word_differs(alignment);
     case Veto::kTerm:

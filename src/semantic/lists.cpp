@@ -11,7 +11,9 @@ namespace {
 
 constexpr Bytes kDimensions[] = {"time",   "money", "temperature", "length",
                                  "mass",   "volume", "data",       "speed",
-                                 "share",  "clock"};
+                                 "share",  "clock", "area",       "pressure",
+                                 "energy", "power", "electric",   "frequency",
+                                 "angle"};
 
 struct Section {
     Bytes name;
@@ -31,7 +33,8 @@ constexpr Section kFlagSections[] = {
     {"part", kNamePart},       {"than", kThan},
     {"particle", kParticle}, {"literal", kLiteral},
     {"focus", kFocus},       {"clause", kClause},
-    {"equal", kEqual},       {"reflexive", kReflexive},
+    {"equal", kEqual | kLight},       {"reflexive", kReflexive},
+    {"converse", kConverse},
 };
 constexpr Section kCueSections[] = {
     {"polite", kPolite},
@@ -129,7 +132,7 @@ Result<void> Lists::Reader::open(Bytes name) {
     }
     constexpr Bytes kOthers[] = {"same", "like", "apart", "prefix", "suffix",
                                  "number", "place", "form", "foreign",
-                                 "whole"};
+                                 "whole",  "actor", "owner"};
     bool known = flags != 0 || cue_flags != 0
                  || std::find(std::begin(kOthers), std::end(kOthers), name)
                         != std::end(kOthers);
@@ -234,7 +237,10 @@ Result<void> Lists::Reader::member(Bytes text, uint16_t set,
             return Error{Errc::kInvalid, "a phrase of too many words"};
         }
         apply(*made);
-        if (section == "opening" || section == "marker") {
+        if (section == "actor" || section == "owner") {
+            (section == "actor" ? made->actor : made->owner) =
+                static_cast<uint8_t>(number);
+        } else if (section == "opening" || section == "marker") {
             made->opening = {set, number};
         } else if (made->aparts > 0
                    && made->apart[made->aparts - 1].set == set && set != 0
@@ -281,7 +287,7 @@ Result<void> Lists::Reader::line(Bytes text) {
     unit = lists.next_unit_++;
     like = section == "like" ? lists.next_like_++ : uint16_t{0};
     bool sets = section == "apart" || section == "opening"
-                || section == "marker";
+                || section == "marker" || section == "converse";
     uint16_t set = sets ? lists.next_set_++ : uint16_t{0};
     for (uint16_t number = 1; !text.empty(); number++) {
         Result<void> done = member(take_until(text, '|'), set, number);

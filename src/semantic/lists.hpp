@@ -63,6 +63,7 @@ enum TermFlag : uint32_t {
     kClause = 1 << 28,      // leads a clause: if, then
     kEqual = 1 << 29,       // compares what is equal: as big as
     kReflexive = 1 << 30,   // who does it is who it is done to: register
+    kConverse = 1U << 31,   // tells one thing from either end: pay, receive
 };
 
 // One word or phrase of a list.
@@ -85,6 +86,8 @@ struct Term {
     std::array<Apart, kMaxApart> apart{};  // sets of which it is one member
     uint16_t base = 0;       // of a form: which base, from 1 on
     Apart opening;           // as apart, at the opening or in one slot
+    uint8_t actor = 0;       // first, second or third person, as who acts
+    uint8_t owner = 0;       // the same, as whose it is
     std::vector<uint16_t> like;  // senses that it shares with others, rising
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/semantic/left_over.hpp"
+#include "src/semantic/persons.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -145,10 +146,51 @@ bool accents_differ(const Alignment& alignment) {
     return false;
 }
 
+// Whether fact i is a name that no determiner counts among others: not "a
+// Beetle", "our two Beetles".
+bool stands_alone(const Facts& facts, size_t i) {
+    const std::vector<Fact>& items = facts.items();
+    size_t before = i;
+    while (before > 0 && items[before - 1].capital) {
+        before--;
+    }
+    return before > 0
+           && (items[before - 1].flags & kDeterminer) == 0
+           && items[before - 1].kind == FactKind::kWord;
+}
+
+// "Gremlin" and "Gremlins", two films: a name in the singular, not counted,
+// and the plural of it.
+bool plural_differs(const Side& one, const Side& two) {
+    const std::vector<Fact>& a = one.facts->items();
+    const std::vector<Fact>& b = two.facts->items();
+    if (one.facts->language() != Language::kEnglish) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size(); i++) {
+        uint16_t j = one.other[i];
+        if (j == Alignment::kNone || !a[i].capital || !b[j].capital
+            || (a[i].flags & kDate) != 0 || !stands_alone(*one.facts, i)) {
+            continue;
+        }
+        Bytes x = one.facts->text(a[i]);
+        Bytes y = two.facts->text(b[j]);
+        bool owned = b[j].owner != Scanned::Owner::kNone;
+        if (y.size() == x.size() + 1 && y.starts_with(x) && y.back() == 's'
+            && !owned) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
-bool name_differs(const Alignment& alignment) {
+bool name_differs(const Alignment& alignment, const Lists& lists) {
     return sense_differs(alignment)
+           || owners_differ(alignment, lists)
+           || plural_differs(alignment.left(), alignment.right())
+           || plural_differs(alignment.right(), alignment.left())
            || abbreviation_differs(alignment)
            || owner_differs(alignment)
            || accents_differ(alignment)

@@ -131,6 +131,45 @@ bool comparison_differs(const Alignment& alignment) {
     return false;
 }
 
+// "As big as"; where a language has one phrase for it, by that: "la fel de".
+bool says_equal(const Side& side) {
+    constexpr size_t kReach = 4;
+    const std::vector<Fact>& items = side.facts->items();
+    auto equal = [&](size_t i) { return (items[i].flags & kEqual) != 0; };
+    for (size_t i = 0; i < items.size(); i++) {
+        bool twice = side.facts->text(items[i]) == "as";
+        size_t end = std::min(items.size(), i + kReach + 1);
+        for (size_t j = i + (twice ? 2 : 0); equal(i) && j < end; j++) {
+            if (equal(j)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool says_than(const Side& side) {
+    const std::vector<Fact>& items = side.facts->items();
+    return std::any_of(items.begin(), items.end(), [](const Fact& fact) {
+        return (fact.flags & kThan) != 0;
+    });
+}
+
+// "Is A as big as B?" and "Is A bigger than B?".
+bool equality_differs(const Side& one, const Side& two) {
+    return says_equal(one) && !says_equal(two) && says_than(two)
+           && !says_than(one);
+}
+
+// "Payer" and "payee": who does it and whom it is done to.
+bool ends_turned(Bytes a, Bytes b) {
+    constexpr size_t kEnd = 2;
+    constexpr size_t kLeast = 3;
+    return a.size() >= kLeast + kEnd && b.ends_with("ee")
+           && (a.ends_with("er") || a.ends_with("or"))
+           && a.substr(0, a.size() - kEnd) == b.substr(0, b.size() - kEnd);
+}
+
 // "Can I ...?" and "Must I ...?", "When ...?" and "How ...?".
 bool opening_differs(const Alignment& alignment) {
     const Fact* a = opening_left_over(alignment.left());
@@ -197,20 +236,51 @@ bool denied(const Alignment& alignment, const Lists& lists, size_t i,
                || is_negated(left ? y : x, left ? x : y, lists, language));
 }
 
+// "Is paid", "is my rent paid": a form of "be" or "get" a few words before.
+bool is_passive(const Side& side, size_t i) {
+    constexpr Bytes kPassive[] = {"is",   "are",   "was", "were", "be",
+                                  "been", "being", "am",  "get",  "gets"};
+    constexpr size_t kReach = 5;
+    const std::vector<Fact>& items = side.facts->items();
+    bool passive = false;
+    for (size_t j = i; j > 0 && i - j < kReach; j--) {
+        Bytes text = side.facts->text(items[j - 1]);
+        passive = passive
+                  || std::ranges::find(kPassive, text) != std::end(kPassive);
+    }
+    return passive && !side.facts->text(items[i]).ends_with("ing");
+}
+
+// "When is it paid?" is "When do I get it?".
+bool seen_from_ends(const Alignment& alignment, size_t i, size_t j) {
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    return (left.facts->items()[i].flags & right.facts->items()[j].flags
+            & kConverse) != 0
+           && is_passive(left, i) != is_passive(right, j);
+}
+
 bool opposite(const Alignment& alignment, const Lists& lists) {
     const Side& left = alignment.left();
     const Side& right = alignment.right();
     const std::vector<Fact>& a = left.facts->items();
     const std::vector<Fact>& b = right.facts->items();
     for (size_t i = 0; i < a.size(); i++) {
-        if (left.other[i] != Alignment::kNone || a[i].term == nullptr
-            || a[i].term->aparts == 0) {
+        if (left.other[i] != Alignment::kNone
+            || a[i].kind != FactKind::kWord) {
             continue;
         }
-        for (size_t j = 0; j < b.size(); j++) {
+        Bytes x = left.facts->text(a[i]);
+        bool may = x.ends_with("ee") || x.ends_with("er")
+                   || x.ends_with("or")
+                   || (a[i].term != nullptr && a[i].term->aparts > 0);
+        for (size_t j = 0; may && j < b.size(); j++) {
             if (right.other[j] == Alignment::kNone
-                && Alignment::exclude(a[i], b[j])
+                && (Alignment::exclude(a[i], b[j])
+                    || ends_turned(x, right.facts->text(b[j]))
+                    || ends_turned(right.facts->text(b[j]), x))
                 && !both_said(alignment, i, j)
+                && !seen_from_ends(alignment, i, j)
                 && !denied(alignment, lists, i, j)) {
                 return true;
             }
@@ -251,6 +321,8 @@ bool negation_differs(const Alignment& alignment, const Lists& lists) {
 
 bool opposite_differs(const Alignment& alignment, const Lists& lists) {
     return opposite(alignment, lists) || focus_differs(alignment)
+           || equality_differs(alignment.left(), alignment.right())
+           || equality_differs(alignment.right(), alignment.left())
            || opening_differs(alignment)
            || comparison_differs(alignment);
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <span>
 
 #include "src/semantic/roles.hpp"
@@ -190,14 +189,40 @@ bool triple_turned(const std::vector<uint16_t>& a,
     return false;
 }
 
-// Whether every word, light ones too, has its equal: a mere permutation.
-bool permuted(const Alignment& alignment) {
-    for (const Side* side : {&alignment.left(), &alignment.right()}) {
-        if (has(side->other, Alignment::kNone)) {
-            return false;
+// The facts of a side as places of the left one, without articles if so
+// wanted. `from`: where each stands.
+struct Whole {
+    std::vector<uint16_t> ids;
+    std::vector<uint16_t> from;
+};
+
+Whole whole_of(const Side& side, bool left, bool articles) {
+    Whole whole;
+    for (size_t i = 0; i < side.other.size(); i++) {
+        const Fact& fact = side.facts->items()[i];
+        bool article = (fact.flags & kDeterminer) != 0
+                       && fact.term->owner == 0;
+        if (article && !articles) {
+            continue;
         }
+        whole.ids.push_back(id_of(side, left, i));
+        whole.from.push_back(static_cast<uint16_t>(i));
     }
-    return alignment.left().other.size() == alignment.right().other.size();
+    return whole;
+}
+
+// Whether every word, light ones too, has its equal: a mere permutation.
+bool permuted(const Whole& a, const Whole& b) {
+    return a.ids.size() == b.ids.size() && !has(a.ids, Alignment::kNone)
+           && !has(b.ids, Alignment::kNone);
+}
+
+// What is said twice becomes the first of them: "my" dog and "my" bed.
+void join_repeated(const std::vector<Fact>& items, Whole& whole) {
+    for (uint16_t& id : whole.ids) {
+        auto first = std::ranges::find(items, items[id].key, &Fact::key);
+        id = static_cast<uint16_t>(first - items.begin());
+    }
 }
 
 // What stands between two phrases that may change places without a change
@@ -216,9 +241,11 @@ bool joins(const std::vector<Fact>& items, size_t from, size_t to) {
 // Whether `b` is `a`, but for two phrases that have changed places round what
 // stands between them: who does what to whom, euros in lei, 3/4 and 4/3. A
 // phrase that has but moved ("on Sunday ...", "... on Sunday") is none.
-bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
-               std::span<const uint16_t> b) {
+bool exchanged(const std::vector<Fact>& items, const Whole& left,
+               const Whole& right) {
     constexpr size_t kLongest = 3;
+    std::span<const uint16_t> a = left.ids;
+    std::span<const uint16_t> b = right.ids;
     size_t from = 0;
     while (from < a.size() && a[from] == b[from]) {
         from++;
@@ -238,10 +265,14 @@ bool exchanged(const std::vector<Fact>& items, std::span<const uint16_t> a,
                                        b.subspan(y, size - x - y))) {
                 continue;
             }
+            size_t first = left.from[from];
+            size_t last = left.from[to - 1];
             bool numbers = x == 1 && y == 1
-                           && items[from].kind == FactKind::kNumber
-                           && items[to - 1].kind == FactKind::kNumber;
-            bool around = size > x + y && !joins(items, from + x, to - y);
+                           && items[first].kind == FactKind::kNumber
+                           && items[last].kind == FactKind::kNumber;
+            bool around = size > x + y
+                          && !joins(items, left.from[from + x],
+                                    left.from[to - y]);
             return around || (numbers && size == 2);
         }
     }
@@ -332,9 +363,35 @@ bool clause_turned(const Alignment& alignment) {
     return false;
 }
 
+// Whether the same words stand in an order that makes another question.
+bool places_changed(const Alignment& alignment) {
+    constexpr size_t kMost = 256;  // words: longer texts tell more than once
+    const Side& left = alignment.left();
+    const Side& right = alignment.right();
+    const std::vector<Fact>& items = left.facts->items();
+    if (std::max(left.other.size(), right.other.size()) > kMost) {
+        return false;
+    }
+    for (bool articles : {true, false}) {
+        Whole a = whole_of(left, true, articles);
+        Whole b = whole_of(right, false, articles);
+        if (!permuted(a, b)) {
+            continue;
+        }
+        join_repeated(items, a);
+        join_repeated(items, b);
+        if (exchanged(items, a, b)
+            || (articles && triple_turned(sequence(left, true),
+                                          sequence(right, false)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
-bool order_differs(const Alignment& alignment) {
+bool order_differs(const Alignment& alignment, const Lists& lists) {
     constexpr double kMostMissing = 0.25;
     constexpr double kMostMissingOfLong = 0.1;
     constexpr double kLong = 2500;  // rarity that a long text shares
@@ -352,20 +409,11 @@ bool order_differs(const Alignment& alignment) {
     std::vector<Roles> a = roles_of(left, true);
     std::vector<Roles> b = roles_of(right, false);
     if (sides_swapped(a, b) || arguments_swapped(a, b)
-        || marker_exchanged(alignment) || roles_differ(alignment)
+        || marker_exchanged(alignment) || roles_differ(alignment, lists)
         || clause_turned(alignment) || pair_turned(alignment)) {
         return true;
     }
-    constexpr size_t kMost = 128;
-    std::vector<uint16_t> x = sequence(left, true);
-    std::vector<uint16_t> y = sequence(right, false);
-    if (!permuted(alignment) || x.size() > kMost) {
-        return false;
-    }
-    std::vector<uint16_t> all(left.other.size());
-    std::iota(all.begin(), all.end(), uint16_t{0});
-    return triple_turned(x, y)
-           || exchanged(left.facts->items(), all, right.other);
+    return places_changed(alignment);
 }
 
 uint16_t slot_rarity(const Alignment& alignment) {

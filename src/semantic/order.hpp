@@ -11,7 +11,7 @@
 
 namespace llm::semantic {
 
-bool order_differs(const Alignment& alignment);
+bool order_differs(const Alignment& alignment, const Lists& lists);
 
 // How rare the words are (hundredths, of a pair the less rare) that stand for
 // one another in one slot: between equal neighbours, or at an end.

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <span>
 
+#include "src/semantic/persons.hpp"
+
 namespace llm::semantic {
 namespace {
 
@@ -77,6 +79,18 @@ public:
         Bytes last = text(i - 1);
         size_t space = last.rfind(' ');
         return in(words, space == Bytes::npos ? last : last.substr(space + 1));
+    }
+    // As has(), phrases by their last word ("can i").
+    bool has_last(std::span<const Bytes> words) const {
+        for (size_t i = 1; i <= size(); i++) {
+            if (follows(i, words)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    bool is(size_t i, uint32_t flag) const {
+        return (side_.facts->items()[i].flags & flag) != 0;
     }
     bool precedes(size_t i, std::span<const Bytes> words) const {
         return i + 1 < size() && in(words, text(i + 1));
@@ -212,24 +226,93 @@ bool voice_turned(const Reading& one, const Reading& two) {
     return false;
 }
 
+// "How do I pay" (one) and "how do I get paid" (two); not of what one does to
+// oneself: "register", "get registered".
+bool done_to_self(const Reading& one, const Reading& two) {
+    constexpr Bytes kPassive[] = {"get",  "gets", "got", "getting", "be",
+                                  "been", "am",   "being"};
+    constexpr Bytes kOthers[] = {"s", "ing", "er", "est"};
+    if (!one.has_last(kSelf) || !two.has_last(kSelf)) {
+        return false;
+    }
+    for (size_t i = 0; i < two.size(); i++) {
+        size_t j = one.place(two.id(i));
+        if (j >= one.size() || !two.follows(i, kPassive)
+            || one.follows(j, kPassive) || two.is(i, kReflexive)) {
+            continue;
+        }
+        Bytes text = two.text(i);
+        bool other = std::ranges::any_of(kOthers, [&](Bytes end) {
+            return text.ends_with(end);
+        });
+        if (text.ends_with("ed") || (text != one.text(j) && !other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// "¿Puedo leer las notas de mi A?" (one) and "¿Puede mi A leer mis notas?"
+// (two): what the verb of two's opening says to act stands behind it in one,
+// where the asking one acts.
+bool actor_turned(const Side& one, const Side& two, const Lists& lists) {
+    constexpr unsigned kFirst = 1U << 1;
+    constexpr unsigned kThird = 1U << 3;
+    constexpr size_t kOpening = 3;
+    const std::vector<Fact>& a = one.facts->items();
+    const std::vector<Fact>& b = two.facts->items();
+    unsigned acts = 0;
+    for (size_t i = 0; i < std::min(kOpening, a.size()); i++) {
+        acts |= actors_of(*one.facts, a[i], lists);
+    }
+    for (size_t j = 0; (acts & kFirst) != 0 && j + 2 < b.size(); j++) {
+        unsigned who = actors_of(*two.facts, b[j], lists);
+        if ((who & kFirst) != 0 || j == kOpening) {
+            return false;
+        }
+        if ((who & kThird) == 0) {
+            continue;
+        }
+        auto begin = b.begin() + static_cast<std::ptrdiff_t>(j + 1);
+        auto actor = std::find_if(begin, b.end(), [&](const Fact& fact) {
+            bool whose = fact.term != nullptr && fact.term->owner != 0;
+            return !whose && (fact.flags & kDeterminer) == 0
+                   && two.facts->text(fact) != "ли";
+        });
+        auto verb = actor == b.end()
+                        ? b.end()
+                        : std::find_if(actor + 1, b.end(), Alignment::content);
+        if (verb == b.end() || !Alignment::content(*actor)) {
+            return false;
+        }
+        uint16_t x = two.other[static_cast<size_t>(actor - b.begin())];
+        uint16_t v = two.other[static_cast<size_t>(verb - b.begin())];
+        return x != Alignment::kNone && v != Alignment::kNone && v < x;
+    }
+    return false;
+}
+
 bool differ(const Reading& one, const Reading& two) {
     bool asked = asked_of(one) == Asked::kSubject
                  && asked_of(two) == Asked::kObject
                  && neighbours_turned(one, two);
     return asked || self_acts(one, two) || owners_changed(one, two)
-           || voice_turned(one, two);
+           || voice_turned(one, two) || done_to_self(one, two);
 }
 
 }  // namespace
 
-bool roles_differ(const Alignment& alignment) {
+bool roles_differ(const Alignment& alignment, const Lists& lists) {
     constexpr size_t kMost = 64;  // words: longer texts tell more than once
     const Facts& left = *alignment.left().facts;
     const Facts& right = *alignment.right().facts;
-    if (left.language() != Language::kEnglish
-        || right.language() != Language::kEnglish
+    if (left.language() != right.language()
         || std::max(left.items().size(), right.items().size()) > kMost) {
         return false;
+    }
+    if (left.language() != Language::kEnglish) {
+        return actor_turned(alignment.left(), alignment.right(), lists)
+               || actor_turned(alignment.right(), alignment.left(), lists);
     }
     Reading a(alignment.left(), true);
     Reading b(alignment.right(), false);

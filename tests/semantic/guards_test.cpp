@@ -79,6 +79,24 @@ TEST(Guards, units) {
                    "How much is half a dozen eggs?"), "veto:number");
 }
 
+TEST(Guards, units_of_one_question) {
+    for (auto [a, b] :
+         {std::pair{"How much salt per litre?", "How much salt per kilo?"},
+          {"How many acres is the farm?", "How many hectares is the farm?"},
+          {"Is the pump rated in bar?", "Is the pump rated in psi?"},
+          {"How many watts does it draw?", "How many volts does it draw?"},
+          {"Is it measured in kilobytes?", "Is it measured in kibibytes?"},
+          {"How many knots does it sail?",
+           "How many miles per hour does it sail?"},
+          {"¿Cuántos litros caben?", "¿Cuántas tazas caben?"},
+          {"Сколько литров входит?", "Сколько стаканов входит?"},
+          {"Câți litri încap?", "Câte căni încap?"}}) {
+        EXPECT_EQ(veto(a, b), "veto:unit") << a << b;
+    }
+    EXPECT_EQ(veto("How many km is the trail?",
+                   "How many kilometres is the trail?"), "");
+}
+
 TEST(Guards, dates) {
     EXPECT_EQ(veto("When do you open on Saturday?",
                    "When do you open on Sunday?"), "veto:date");
