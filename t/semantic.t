@@ -231,6 +231,8 @@ subtest 'case 90: who may not be answered by a near match is told why' => sub {
     my %gate = (
         'gate:n'           => { n => 2 },
         'gate:freshness'   => { text => 'What is the weather like today?' },
+        'gate:personal'    =>
+            { text => 'Is card 4111 1111 1111 1111 a valid one?' },
         'gate:action'      => { text => 'Please cancel my subscription.' },
         'gate:tools'       => { tools => [{ type => 'function',
             function => { name => 'f' } }] },

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "src/semantic/cues.hpp"
+#include "src/semantic/personal.hpp"
 
 namespace llm::semantic {
 namespace {
@@ -106,6 +107,9 @@ Bytes gate_text(Bytes text, const GateOptions& options, const Lists& lists) {
     }
     if (options.max_chars > 0 && text.size() > options.max_chars) {
         return "gate:long";
+    }
+    if (options.personal && holds_personal_number(text)) {
+        return "gate:personal";
     }
     Cues cues(text, lists);
     if (cues.words().empty()) {

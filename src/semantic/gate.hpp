@@ -16,18 +16,20 @@ struct GateOptions {
     double max_temperature = 2.0;  // above: exact only
     bool freshness = true;         // gate:freshness is on
     bool action = true;            // gate:action is on
+    bool personal = true;          // gate:personal is on
     bool tools = false;            // requests with tools may pass
 };
 
 // "" when the request may pass, else the first that applies of: gate:kind,
 // gate:n, gate:media, gate:tools, gate:tools_pending, gate:side_effect,
-// gate:temperature, gate:no_text, gate:long, gate:freshness, gate:action.
+// gate:temperature, gate:no_text, gate:long, gate:personal, gate:freshness,
+// gate:action.
 // Static storage.
 Bytes gate(const api::Request& request, const json::Document& doc,
            const GateOptions& options, const Lists& lists);
 
-// The part that reads the text: gate:no_text, gate:long, gate:freshness,
-// gate:action or "".
+// The part that reads the text: gate:no_text, gate:long, gate:personal,
+// gate:freshness, gate:action or "".
 Bytes gate_text(Bytes text, const GateOptions& options, const Lists& lists);
 
 }  // namespace llm::semantic
