@@ -160,11 +160,12 @@ bool stands_alone(const Facts& facts, size_t i) {
 }
 
 // "Gremlin" and "Gremlins", two films: a name in the singular, not counted,
-// and the plural of it.
+// and the plural of it, where all else is equal.
 bool plural_differs(const Side& one, const Side& two) {
     const std::vector<Fact>& a = one.facts->items();
     const std::vector<Fact>& b = two.facts->items();
-    if (one.facts->language() != Language::kEnglish) {
+    if (one.facts->language() != Language::kEnglish || !one.lacked.empty()
+        || !two.lacked.empty()) {
         return false;
     }
     for (size_t i = 0; i < a.size(); i++) {
@@ -175,7 +176,8 @@ bool plural_differs(const Side& one, const Side& two) {
         }
         Bytes x = one.facts->text(a[i]);
         Bytes y = two.facts->text(b[j]);
-        bool owned = b[j].owner != Scanned::Owner::kNone;
+        bool owned = a[i].owner != Scanned::Owner::kNone
+                     || b[j].owner != Scanned::Owner::kNone;
         if (y.size() == x.size() + 1 && y.starts_with(x) && y.back() == 's'
             && !owned) {
             return true;

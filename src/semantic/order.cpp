@@ -175,10 +175,15 @@ std::vector<uint16_t> sequence(const Side& side, bool left) {
     return ids;
 }
 
-// Three neighbours that stand the other way round: who does what to whom.
-bool triple_turned(const std::vector<uint16_t>& a,
+// Three neighbours that stand the other way round: who does what to whom. Not
+// where what stands between is said twice: "red wine and white wine".
+bool triple_turned(const std::vector<Fact>& items,
+                   const std::vector<uint16_t>& a,
                    const std::vector<uint16_t>& b) {
     for (size_t i = 0; i + 2 < a.size(); i++) {
+        if (std::ranges::count(items, items[a[i + 1]].key, &Fact::key) > 1) {
+            continue;
+        }
         for (size_t j = 0; j + 2 < b.size(); j++) {
             if (a[i] == b[j + 2] && a[i + 1] == b[j + 1]
                 && a[i + 2] == b[j]) {
@@ -225,13 +230,19 @@ void join_repeated(const std::vector<Fact>& items, Whole& whole) {
     }
 }
 
-// What stands between two phrases that may change places without a change
-// of meaning: "and", "and the".
-bool joins(const std::vector<Fact>& items, size_t from, size_t to) {
+// Whether what stands between two phrases, facts [from, to), lets them change
+// places without a change of meaning: "and", "and the"; "gas and" where the
+// second phrase is followed by "gas" too, at `behind`.
+bool joins(const std::vector<Fact>& items, size_t from, size_t to,
+           size_t behind) {
     bool joint = false;
     for (size_t i = from; i < to; i++) {
         joint = joint || (items[i].flags & kJoint) != 0;
-        if (Alignment::content(items[i]) || is_marker(items[i])) {
+        bool again = !joint && behind < items.size()
+                     && items[i].key == items[behind].key;
+        behind += again ? 1 : 0;
+        if (!again
+            && (Alignment::content(items[i]) || is_marker(items[i]))) {
             return false;
         }
     }
@@ -272,7 +283,7 @@ bool exchanged(const std::vector<Fact>& items, const Whole& left,
                            && items[last].kind == FactKind::kNumber;
             bool around = size > x + y
                           && !joins(items, left.from[from + x],
-                                    left.from[to - y]);
+                                    left.from[to - y], last + 1);
             return around || (numbers && size == 2);
         }
     }
@@ -381,7 +392,7 @@ bool places_changed(const Alignment& alignment) {
         join_repeated(items, a);
         join_repeated(items, b);
         if (exchanged(items, a, b)
-            || (articles && triple_turned(sequence(left, true),
+            || (articles && triple_turned(items, sequence(left, true),
                                           sequence(right, false)))) {
             return true;
         }

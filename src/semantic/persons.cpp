@@ -22,6 +22,12 @@ unsigned actors_of(const Facts& facts, const Lists& lists) {
     return all;
 }
 
+bool is_but_owners_lacked(const Side& side) {
+    return std::all_of(side.lacked.begin(), side.lacked.end(), [&](auto i) {
+        return owner_of(side.facts->items()[i]) != 0;
+    });
+}
+
 // Whether "to" or a verb in "-ing" stands before fact i: "how to paint your".
 bool is_in_general(const Facts& facts, size_t i) {
     for (size_t k = 0; k < i; k++) {
@@ -75,6 +81,10 @@ unsigned actors_of(const Facts& facts, const Fact& fact, const Lists& lists) {
 bool owners_differ(const Alignment& alignment, const Lists& lists) {
     const Facts& left = *alignment.left().facts;
     const Facts& right = *alignment.right().facts;
+    if (!is_but_owners_lacked(alignment.left())
+        || !is_but_owners_lacked(alignment.right())) {
+        return false;
+    }
     auto left_over = [](const Side& side, size_t i) {
         return side.other[i] == Alignment::kNone
                && owner_of(side.facts->items()[i]) != 0;

@@ -11,8 +11,8 @@ namespace llm::semantic {
 // second and third.
 unsigned actors_of(const Facts& facts, const Fact& fact, const Lists& lists);
 
-// "My fence" and "their fence" where the same one acts. Not where each asks in
-// general: "how do I paint my fence" and "how do you paint your fence".
+// "My fence" and "their fence" where the same one acts and nothing else that
+// has content differs. Not where each asks in general: "how do I paint my fence" and "how do you paint your fence".
 bool owners_differ(const Alignment& alignment, const Lists& lists);
 
 }  // namespace llm::semantic

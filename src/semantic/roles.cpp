@@ -35,7 +35,7 @@ public:
         return side_.facts->text(side_.facts->items()[i]);
     }
     bool content(size_t i) const {
-        return Alignment::content(side_.facts->items()[i]);
+        return i < size() && Alignment::content(side_.facts->items()[i]);
     }
     // What both sides share has one id, other words have none.
     uint16_t id_of_any(size_t i) const {
@@ -231,6 +231,7 @@ bool voice_turned(const Reading& one, const Reading& two) {
 bool done_to_self(const Reading& one, const Reading& two) {
     constexpr Bytes kPassive[] = {"get",  "gets", "got", "getting", "be",
                                   "been", "am",   "being"};
+    constexpr Bytes kActing[] = {"i", "we", "to", "not", "t"};
     constexpr Bytes kOthers[] = {"s", "ing", "er", "est"};
     if (!one.has_last(kSelf) || !two.has_last(kSelf)) {
         return false;
@@ -238,7 +239,8 @@ bool done_to_self(const Reading& one, const Reading& two) {
     for (size_t i = 0; i < two.size(); i++) {
         size_t j = one.place(two.id(i));
         if (j >= one.size() || !two.follows(i, kPassive)
-            || one.follows(j, kPassive) || two.is(i, kReflexive)) {
+            || !one.follows(j, kActing) || two.is(i, kReflexive)
+            || two.content(i + 1)) {
             continue;
         }
         Bytes text = two.text(i);

@@ -51,6 +51,9 @@ TEST(Persons, one_who_does_it_and_one_it_is_done_to) {
     for (auto [a, b] :
          {std::pair{"How do I get registered?", "How do I register?"},
           {"How do I get my roof mended?", "How do I mend my roof?"},
+          {"Why do I get bored so soon?", "Why do I get so bored so soon?"},
+          {"How do I get deleted files back?",
+           "How do I get files back that I deleted?"},
           {"When did they get married?", "When did they marry?"}}) {
         EXPECT_EQ(veto(a, b), "") << a << b;
     }
@@ -94,6 +97,14 @@ TEST(Persons, phrases_that_change_places_take_their_articles_along) {
     }
     EXPECT_EQ(veto("What is the price of the tram and a bus?",
                    "What is the price of a bus and the tram?"), "");
+    EXPECT_EQ(veto("Do I need red paint or green paint?",
+                   "Do I need green paint or red paint?"), "");
+    EXPECT_EQ(veto("Does red paint hide green paint?",
+                   "Does green paint hide red paint?"), "veto:order");
+    EXPECT_EQ(veto("How do raw milk and a boiled milk differ?",
+                   "How do a boiled milk and raw milk differ?"), "");
+    EXPECT_EQ(veto("Does raw milk and tea beat a boiled milk?",
+                   "Does a boiled milk and tea beat raw milk?"), "veto:order");
 }
 
 TEST(Compared, equal_or_more) {
