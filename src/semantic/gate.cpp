@@ -1,5 +1,6 @@
 #include "src/semantic/gate.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "src/semantic/cues.hpp"
@@ -47,10 +48,13 @@ bool asks_for_action(const Cues& cues) {
 }
 
 bool asks_for_fresh(const Cues& cues) {
-    for (size_t i = 0; i < cues.words().size(); i++) {
-        if (cues.phrase_at(i, kFresh) > 0) {
+    for (size_t i = 0; i < cues.words().size();) {
+        size_t fresh = cues.phrase_at(i, kFresh);
+        size_t lasting = cues.phrase_at(i, kLasting);
+        if (fresh > lasting) {
             return true;
         }
+        i += std::max<size_t>(lasting, 1);
     }
     return false;
 }

@@ -41,6 +41,7 @@ constexpr Section kCueSections[] = {
     {"lead", kLead},
     {"errand", kErrand},
     {"fresh", kFresh},
+    {"lasting", kLasting},
     {"action", kAction},
     {"asking", kAsking},
 };

@@ -66,6 +66,9 @@ enum TermFlag : uint32_t {
     kConverse = 1U << 31,   // tells one thing from either end: pay, receive
 };
 
+// Of cues alone: what asks for nothing fresh though a part of it seems to.
+constexpr uint16_t kLasting = 1;
+
 // One word or phrase of a list.
 struct Term {
     static constexpr size_t kMaxApart = 6;
@@ -95,7 +98,7 @@ struct Term {
 constexpr size_t kMaxPhrase = 5;
 
 // What folded words joined by spaces, not stemmed, ask for: kPolite, kLead,
-// kFresh, kAction, kAsking, kErrand; of every language and every kind, so that
+// kFresh, kLasting, kAction, kAsking, kErrand; of every language and every kind, so that
 // one look tells of most words that they are nothing.
 struct Cue {
     std::array<uint16_t, kLanguages> in{};  // as a whole, by language

@@ -80,15 +80,28 @@ public:
         size_t space = last.rfind(' ');
         return in(words, space == Bytes::npos ? last : last.substr(space + 1));
     }
-    // As has(), phrases by their last word ("can i").
-    bool has_last(std::span<const Bytes> words) const {
-        for (size_t i = 1; i <= size(); i++) {
-            if (follows(i, words)) {
-                return true;
+    // As has(), within phrases too ("do i have to").
+    bool says(std::span<const Bytes> words) const {
+        for (size_t i = 0; i < size(); i++) {
+            for (Bytes rest = text(i); !rest.empty();) {
+                Bytes word = rest.substr(0, rest.find(' '));
+                if (in(words, word)) {
+                    return true;
+                }
+                rest.remove_prefix(std::min(word.size() + 1, rest.size()));
             }
         }
         return false;
     }
+    // Whether the other side has all that this one says, but for persons.
+    bool lacks_nothing() const {
+        const std::vector<Fact>& items = side_.facts->items();
+        return std::ranges::all_of(side_.lacked, [&](uint16_t i) {
+            return items[i].term != nullptr
+                   && (items[i].term->owner != 0 || items[i].term->actor != 0);
+        });
+    }
+    bool is_caps(size_t i) const { return side_.facts->items()[i].caps; }
     bool is(size_t i, uint32_t flag) const {
         return (side_.facts->items()[i].flags & flag) != 0;
     }
@@ -233,7 +246,7 @@ bool done_to_self(const Reading& one, const Reading& two) {
                                   "been", "am",   "being"};
     constexpr Bytes kActing[] = {"i", "we", "to", "not", "t"};
     constexpr Bytes kOthers[] = {"s", "ing", "er", "est"};
-    if (!one.has_last(kSelf) || !two.has_last(kSelf)) {
+    if (!one.says(kSelf) || !two.says(kSelf)) {
         return false;
     }
     for (size_t i = 0; i < two.size(); i++) {
@@ -248,6 +261,48 @@ bool done_to_self(const Reading& one, const Reading& two) {
             return text.ends_with(end);
         });
         if (text.ends_with("ed") || (text != one.text(j) && !other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Who acts in the one is whom it is done to in the other, where nothing else
+// that has content differs: "which A does she manage", "which A manage her".
+// Not "show me ..." nor what "you" do for me.
+bool pronouns_turned(const Reading& one, const Reading& two) {
+    constexpr Bytes kThey[] = {"he", "she", "they"};
+    constexpr Bytes kThem[] = {"him", "her", "them"};
+    constexpr Bytes kYou[] = {"you"};
+    constexpr Bytes kTo[] = {"tell", "show",  "give",   "let",    "help",
+                             "teach", "allow", "remind", "enable", "advise",
+                             "take", "takes", "cost",   "costs",  "to",
+                             "in",   "of",    "describe", "explain"};
+    auto turned = [&](std::span<const Bytes> acts,
+                      std::span<const Bytes> object) {
+        if (!one.says(acts) || one.has(object) || two.says(acts)
+            || two.says(kYou)) {
+            return false;
+        }
+        for (size_t i = 1; i < two.size(); i++) {
+            if (in(object, two.text(i)) && !two.is_caps(i)
+                && !two.follows(i, kTo)
+                && !two.content(i + 1)) {
+                return true;
+            }
+        }
+        return false;
+    };
+    return one.lacks_nothing() && two.lacks_nothing()
+           && (turned(kSelf, kSelfObject) || turned(kThey, kThem));
+}
+
+// "Whose A did I see" (one) and "who saw my A" (two).
+bool asked_acts(const Reading& one, const Reading& two) {
+    constexpr Bytes kWho[] = {"who"};
+    for (size_t i = 0; i < two.size(); i++) {
+        size_t j = one.place(two.id(i));
+        if (j < one.size() && two.follows(i, kWho) && one.follows(j, kSelf)) {
             return true;
         }
     }
@@ -299,7 +354,8 @@ bool differ(const Reading& one, const Reading& two) {
                  && asked_of(two) == Asked::kObject
                  && neighbours_turned(one, two);
     return asked || self_acts(one, two) || owners_changed(one, two)
-           || voice_turned(one, two) || done_to_self(one, two);
+           || voice_turned(one, two) || done_to_self(one, two)
+           || pronouns_turned(one, two) || asked_acts(one, two);
 }
 
 }  // namespace

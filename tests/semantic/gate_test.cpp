@@ -31,7 +31,11 @@ TEST(Gate, freshness) {
           "Care sunt ultimele știri?", "Where is my order?"}) {
         EXPECT_EQ(words(text), "gate:freshness") << text;
     }
+    EXPECT_EQ(words("¿Qué hora es en Lima?"), "gate:freshness");
+    EXPECT_EQ(words("What is the current price of gold?"), "gate:freshness");
     for (const char* text : {"What is a balance sheet?",
+                             "How do I print the current directory?",
+                             "¿A qué hora es la cena?",
                              "How do I check an order?"}) {
         EXPECT_EQ(words(text), "") << text;
     }

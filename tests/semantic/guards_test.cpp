@@ -434,6 +434,21 @@ TEST(Guards, other_languages) {
               "veto:rare_word");
 }
 
+TEST(Guards, forms_of_other_languages) {
+    for (auto [a, b] :
+         {std::pair{"Сколько стоит взять лодку напрокат?",
+                    "Сколько стоит брать лодку напрокат?"},
+          {"Что входит в полис?", "Что включает полис?"},
+          {"Ce include polița?", "Ce este inclus în poliță?"},
+          {"Pot lua barca la mare?", "Pot să iau barca la mare?"},
+          {"Cine a scris balada aceasta?",
+           "Cine este autorul baladei acesteia?"}}) {
+        EXPECT_EQ(veto(a, b), "") << a << b;
+    }
+    EXPECT_NE(veto("Мой брат платит за вход?", "Моя сестра платит за вход?"),
+              "");
+}
+
 TEST(Guards, courtesies_count_for_nothing) {
     auto probability = [](const char* text) {
         return judge().judge("How do I pay the fee?", text, 0.95,
