@@ -57,6 +57,33 @@ bool said_more_often(const Side& one, const Side& two) {
     return false;
 }
 
+// "1 month" where the other side says "one month" or "a month".
+bool said_in_words(const Side& one, const Side& two, size_t i) {
+    constexpr Bytes kOne[] = {"one",  "a",    "an",   "un",   "una",   "uno",
+                              "o",    "unu",  "один", "одна", "одно",  "одну",
+                              "одного", "одном"};
+    const std::vector<Fact>& a = one.facts->items();
+    uint16_t j = i + 1 < a.size() ? one.other[i + 1] : Alignment::kNone;
+    bool single = is_number(a[i]) && a[i].rank != Rank::kPlace
+                  && a[i].bound == Bound::kNone
+                  && one.facts->text(a[i]) == "1";
+    return single && j != Alignment::kNone && j > 0
+           && std::ranges::find(kOne, two.facts->text(
+                                          two.facts->items()[j - 1u]))
+                  != std::end(kOne);
+}
+
+bool number_left_over(const Side& one, const Side& two) {
+    const std::vector<Fact>& items = one.facts->items();
+    for (size_t i = 0; i < items.size(); i++) {
+        if (one.other[i] == Alignment::kNone && is_number(items[i])
+            && !said_in_words(one, two, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Another number, or three things and the third.
 bool number_differs(const Alignment& alignment) {
     const Side& left = alignment.left();
@@ -76,7 +103,8 @@ bool number_differs(const Alignment& alignment) {
             }
         }
     }
-    return on_either(alignment, is_number);
+    return number_left_over(left, alignment.right())
+           || number_left_over(alignment.right(), left);
 }
 
 constexpr uint8_t kShare = 9;

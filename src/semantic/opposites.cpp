@@ -12,7 +12,7 @@ using Side = Alignment::Side;
 
 // "Sugar free" says that there is none, "free" what it costs: where both texts
 // have it, it denies nothing. A "no" that opens a sentence which has a negation
-// of its own says it only once more.
+// of its own says it only once more, "or not" at the end leaves it open.
 size_t count_negations(const Side& side) {
     const std::vector<Fact>& items = side.facts->items();
     size_t count = 0;
@@ -21,6 +21,10 @@ size_t count_negations(const Side& side) {
                     && side.other[i] == Alignment::kNone;
         count += (items[i].flags & kNegation) != 0 || free;
     }
+    size_t last = items.size() - 1;
+    bool open = items.size() > 1 && (items[last].flags & kNegation) != 0
+                && (items[last - 1].flags & kJoint) != 0;
+    count -= open ? 1 : 0;
     bool opens = count > 1 && (items.front().flags & kNegation) != 0
                  && side.facts->text(items.front()) == "no";
     return opens ? count - 1 : count;

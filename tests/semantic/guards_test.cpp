@@ -84,6 +84,7 @@ TEST(Guards, units_of_one_question) {
          {std::pair{"How much salt per litre?", "How much salt per kilo?"},
           {"How many acres is the farm?", "How many hectares is the farm?"},
           {"Is the pump rated in bar?", "Is the pump rated in psi?"},
+          {"Is it given in joules?", "Is it given in kilojoules?"},
           {"How many watts does it draw?", "How many volts does it draw?"},
           {"Is it measured in kilobytes?", "Is it measured in kibibytes?"},
           {"How many knots does it sail?",
@@ -169,6 +170,29 @@ TEST(Guards, negation) {
     // answers what is not in the text
     EXPECT_EQ(veto("No, the fee is due in advance.",
                    "The fee is due in advance."), "");
+}
+
+TEST(Guards, what_is_left_open_denies_nothing) {
+    for (auto [a, b] :
+         {std::pair{"Should the lid be shut?", "Should the lid be shut or not?"},
+          {"¿Hay que cerrar la tapa?", "¿Hay que cerrar la tapa o no?"},
+          {"Нужно ли закрыть крышку?", "Нужно ли закрыть крышку или нет?"}}) {
+        EXPECT_EQ(veto(a, b), "") << a;
+    }
+    EXPECT_EQ(veto("Should the lid be shut?", "Should the lid not be shut?"),
+              "veto:negation");
+}
+
+TEST(Guards, one_in_digits_and_in_words) {
+    EXPECT_EQ(veto("Can I mend it in one week?", "Can I mend it in 1 week?"),
+              "");
+    EXPECT_EQ(veto("Can I mend it in a week?", "Can I mend it in 1 week?"), "");
+    EXPECT_EQ(veto("¿Se arregla en 1 semana?", "¿Se arregla en una semana?"),
+              "");
+    EXPECT_EQ(veto("Can I mend it in a week?", "Can I mend it in 2 weeks?"),
+              "veto:number");
+    EXPECT_EQ(veto("What is in chapter 1?", "What is in a chapter?"),
+              "veto:number");
 }
 
 TEST(Guards, opposites) {
