@@ -274,6 +274,7 @@ bool pronouns_turned(const Reading& one, const Reading& two) {
     constexpr Bytes kThey[] = {"he", "she", "they"};
     constexpr Bytes kThem[] = {"him", "her", "them"};
     constexpr Bytes kYou[] = {"you"};
+    constexpr Bytes kInfinitive[] = {"to"};  // "for me to do"
     constexpr Bytes kTo[] = {"tell", "show",  "give",   "let",    "help",
                              "teach", "allow", "remind", "enable", "advise",
                              "take", "takes", "cost",   "costs",  "to",
@@ -286,7 +287,7 @@ bool pronouns_turned(const Reading& one, const Reading& two) {
         }
         for (size_t i = 1; i < two.size(); i++) {
             if (in(object, two.text(i)) && !two.is_caps(i)
-                && !two.follows(i, kTo)
+                && !two.follows(i, kTo) && !two.precedes(i, kInfinitive)
                 && !two.content(i + 1)) {
                 return true;
             }

@@ -72,6 +72,8 @@ TEST(Persons, one_who_acts_and_one_who_does_not) {
           {"How long do I need to walk?", "How long does it take me to walk?"},
           {"Why did we lose the cup?", "Why did US lose the cup?"},
           {"How do I find my gift?", "How do I find the gift in me?"},
+          {"Can I mend a roof alone?",
+           "Would it be possible for me to mend a roof alone?"},
           {"Who read my letters?", "Which person read my letters?"}}) {
         EXPECT_EQ(veto(a, b), "") << a << b;
     }
