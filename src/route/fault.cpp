@@ -95,16 +95,30 @@ bool is_unknown_model(const ErrorWords& words) {
            || words.type == "not_found_error";
 }
 
-// Anthropic has no other word for it than a sentence, beside a 400. It begins
-// the message: further on there may be what the client has said.
+// Of OpenAI, which puts some of them into either member, and of Moonshot.
+bool is_word_of_quota(Bytes word) {
+    return is_one_of(word, {"insufficient_quota", "billing_error",
+                            "billing_hard_limit_reached",
+                            "billing_not_active",
+                            "enforced_spend_limit_reached",
+                            "exceeded_current_quota_error"});
+}
+
+// Anthropic and xAI have no other word for it than a sentence, beside a 400 or
+// a 429. It begins the message: further on there may be what the client has
+// said.
 bool is_quota(const ErrorWords& words) {
-    return is_one_of(words.code, {"insufficient_quota",
-                                  "billing_hard_limit_reached",
-                                  "enforced_spend_limit_reached"})
-           || is_one_of(words.type, {"insufficient_quota", "billing_error"})
-           || words.message.starts_with("Your credit balance is too low")
-           || words.message.starts_with(
-               "You have reached your specified API usage limits");
+    Bytes message = words.message;
+    if (is_word_of_quota(words.code) || is_word_of_quota(words.type)
+        || message.starts_with("Your credit balance is too low")
+        || message.starts_with(
+            "You have reached your specified API usage limits")) {
+        return true;
+    }
+    constexpr size_t kMostAt = 64;  // behind the team's id
+    return message.starts_with("Your team ")
+           && message.find(" has either used all available credits")
+                  <= kMostAt;
 }
 
 // One request of more tokens than the account may send in a minute (OpenAI),
@@ -153,7 +167,7 @@ Fault fault_of_words(const ErrorWords& words) {
 // An error that says of itself that the request is to blame, whatever the
 // status of the answer that it stands in: by the types of OpenAI, Anthropic
 // and vLLM, by the codes of a Response that failed. OpenAI's type stands
-// beside codes of accounts, too (billing_not_active).
+// beside codes of accounts, too (account_deactivated).
 bool blames_request(const ErrorWords& words) {
     if (contains(words.code, {"api_key", "billing", "account",
                               "organization"})) {

@@ -232,6 +232,25 @@ TEST(Fault, OfOpenaiErrors) {
     EXPECT_EQ(of(429, R"({"error":{"message":"x","type":
         "insufficient_quota","code":"insufficient_quota"}})"),
               Fault::kQuota);
+    for (Bytes word : {"insufficient_quota", "billing_hard_limit_reached",
+                       "enforced_spend_limit_reached", "billing_not_active",
+                       "exceeded_current_quota_error"}) {
+        for (Bytes member : {"type", "code"}) {
+            std::string json = R"({"error":{"message":"x",")";
+            json += std::string(member) + R"(":")" + std::string(word)
+                    + R"("}})";
+            EXPECT_EQ(of(429, json), Fault::kQuota) << json;
+            EXPECT_EQ(of(403, json), Fault::kQuota) << json;
+        }
+    }
+    EXPECT_EQ(of(429, R"({"code":"Some resource has been exhausted","error":
+        "Your team 16f2151a-40f4-4a80-8ad0-cae00c27e8dd has either used all )"
+        R"(available credits or reached its monthly spending limit."})"),
+              Fault::kQuota);
+    EXPECT_EQ(of(400, R"({"error":{"message":"Your team name: Acme has )"
+        R"(been asked for, which is long and goes on and on and says that )"
+        R"(it has either used all available credits"}})"),
+              Fault::kRequest);
     EXPECT_EQ(of(429, R"({"error":{"message":"x","type":"tokens",
         "code":"rate_limit_exceeded"}})"), Fault::kRateLimit);
     EXPECT_EQ(of(403, R"({"error":{"message":"no access to model",
@@ -472,7 +491,9 @@ TEST(Fault, AnErrorIn200ThatTheClientHasCausedIsNoFailure) {
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
         "code":"invalid_api_key"}})"), Fault::kAuth);
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
-        "code":"billing_not_active"}})"), Fault::kErrorIn200);
+        "code":"billing_not_active"}})"), Fault::kQuota);
+    EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
+        "code":"account_deactivated"}})"), Fault::kErrorIn200);
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
         "code":"unsupported_parameter"}})"), Fault::kRequest);
     EXPECT_EQ(of(R"({"error":{"message":"x","type":"invalid_request_error",
