@@ -481,6 +481,12 @@ void check_uses(ngx_conf_t* cf, const SemanticMain& conf) {
 
 ngx_int_t check(ngx_conf_t* cf, MainConf& conf) {
     check_uses(cf, conf.semantic);
+    if (conf.semantic.embedders != nullptr && conf.semantic.judge == nullptr) {
+        conf.semantic.judge = make_judge(cf, {});
+        if (conf.semantic.judge == nullptr) {
+            return NGX_ERROR;
+        }
+    }
     for (Embedder* embedder : embedders_of(conf.semantic)) {
         if (conf.core.zone == nullptr) {
             complain(cf, embedder->place,

@@ -37,7 +37,8 @@ struct SemanticUse {
 struct SemanticMain {
     SemanticUse* uses;
     ngx_array_t* embedders;            // Embedder*
-    const semantic::Judge* judge;      // of locations without guards
+    const semantic::Judge* judge;      // of locations without guards; set
+                                       // where there is an embedder
     const semantic::Judge* facts;      // of audited answers
 };
 

@@ -171,6 +171,9 @@ bool may_wait(ngx_http_request_t* r) {
 ngx_int_t read_near(ngx_http_request_t* r, Context& ctx,
                     exchange::Policy& policy) {
     const SemanticLoc& conf = loc_conf(r).semantic;
+    if (const semantic::Judge* judge = main_conf(r).semantic.judge) {
+        policy.lists = &judge->lists();
+    }
     if (conf.embedder == nullptr) {
         return NGX_OK;
     }

@@ -157,6 +157,27 @@ subtest 'reload with another encoder' => sub {
     is word(ask($t, $pair[1])), 'MISS', 'aliases are none without llm_semantic';
 };
 
+subtest 'a reload that switches it off for a location' => sub {
+    my $t = LLM::Test->new(workers => 2);
+    $t->mock;
+    my $on = conf('lexical');
+    $t->start($on);
+    $case++;
+    is word(ask($t, $pair[0])), 'MISS', 'stored with it';
+    is word(ask($t, $pair[1])), 'SEMANTIC', 'met';
+    for my $how ('off', 'near normalize=off', 'near max_chars=5') {
+        ok $t->reload($on =~ s/llm_semantic near [^;]*/llm_semantic $how/r),
+            "llm_semantic $how";
+        $t->drained;
+        is word(ask($t, $pair[0])), 'HIT', 'the same question has its answer';
+        is word(ask($t, lc $pair[0])), 'MISS', 'another wording has none'
+            if $how eq 'off';
+    }
+    ok $t->reload($on), 'and on';
+    $t->drained;
+    is word(ask($t, $pair[0])), 'HIT', 'as before';
+};
+
 subtest 'a zone that was made without' => sub {
     my $t = LLM::Test->new(workers => 2);
     $t->mock;

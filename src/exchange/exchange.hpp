@@ -300,6 +300,9 @@ private:
                     bool search);
     bool find_normalised(const Policy& policy, Now now,
                          const Allocator& memory);
+    bool find_as_stored_near(const Policy& policy,
+                             const cache::KeyParts& parts, Now now,
+                             const Allocator& memory);
     bool alias_stands(const Policy& policy, Bytes prompt, float cosine,
                       Now now);
     bool kept_apart(Bytes prompt, Bytes text, Now now);

@@ -232,12 +232,14 @@ bool Exchange::find_answer(const Policy& policy, Reading*& known, Now now,
     }
     known = nullptr;
     bool search = status_ != CacheStatus::kBypass;
-    if (begin_near(policy, parts, search) && search
-        && find_normalised(policy, now, memory)) {
+    bool near = begin_near(policy, parts, search);
+    bool found = search
+                 && ((near && find_normalised(policy, now, memory))
+                     || find_as_stored_near(policy, parts, now, memory));
+    if (found) {
         near_.reset();
-        return true;
     }
-    return false;
+    return found;
 }
 
 // An alias is followed to its entry, once.

@@ -29,6 +29,9 @@ constexpr Threshold kThresholds[] = {
 // bytes: the judge reads 5 to 10 of them in a microsecond, on the event loop.
 constexpr size_t kMostRead = 2000;
 
+// A question of more bytes is hardly asked twice, and reading it costs time.
+constexpr size_t kMostNormalised = 16384;
+
 std::string below(float cosine) {
     int64_t hundredths = static_cast<int64_t>(cosine * 100);
     std::string out = hundredths < 10 ? "below:0.0" : "below:0.";
@@ -130,6 +133,37 @@ bool Exchange::find_normalised(const Policy& policy, Now now,
         }
     }
     return false;
+}
+
+// An answer stands under its normalised question where near matches were on
+// when it was stored. To the same question it is an exact hit whatever is said
+// of near matches now.
+bool Exchange::find_as_stored_near(const Policy& policy,
+                                   const cache::KeyParts& parts, Now now,
+                                   const Allocator& memory) {
+    bool looked = near_ && near_->normalised_key;
+    if (looked || policy.lists == nullptr || status_ != CacheStatus::kMiss
+        || request_.last_user_text == json::kNoNode) {
+        return false;
+    }
+    std::string scratch;
+    Bytes text = document().string(request_.last_user_text, scratch);
+    if (text.size() > kMostNormalised) {
+        return false;
+    }
+    std::string normal = semantic::normalised_key_text(text, *policy.lists);
+    if (normal.empty()) {
+        return false;
+    }
+    cache::KeyParts open = parts;
+    open.placeholder = request_.last_user_text;
+    Digest request = cache::fingerprint(document(), open);
+    std::string reason = reason_;
+    if (find(normalised_key_of(request, normal), policy, now, memory)
+        && entry_.prompt == text) {
+        return true;
+    }
+    return no_hit(CacheStatus::kMiss, reason);
 }
 
 Digest Near::alias_key(const Digest& exact) const {

@@ -17,6 +17,9 @@ struct NearPolicy;  // near.hpp
 struct Policy {
     // llm_semantic; nullptr: off. It outlives the request.
     const NearPolicy* near = nullptr;
+    // Where answers may stand that were stored with llm_semantic; nullptr:
+    // there are none.
+    const semantic::Lists* lists = nullptr;
     bool cache = false;            // llm_cache names a zone
     Bytes tenant;                  // $llm_tenant
     std::string further_identity;  // of more credentials than the tenant's
