@@ -10,6 +10,7 @@
 // keeps the earlier one. OpenAI-compatible answers whose total_tokens exceeds
 // prompt + completion (Gemini with thinking) bill output = total - prompt; a
 // total that leaves nothing for the completion does not say that it was empty.
+// Where the prompt alone is not said it is what the total leaves.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,7 @@ struct Usage {
     int64_t audio_output = 0;     // of output
     int64_t image_input = 0;      // of input
     int64_t image_output = 0;     // of output
+    int64_t total = kUnknown;     // both, where neither was said
     Service service = Service::kUnsaid;
     bool absurd = false;          // a number was rejected
     bool estimated = false;       // filled in by us, not by the provider

@@ -145,16 +145,23 @@ void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     }
     bool& absurd = into.absurd;
     const Found found(doc, usage);
-    read_count(doc, found.either(kPrompt, kInput), into.input, absurd);
+    bool wrong_input = false;
     bool wrong = false;
+    read_count(doc, found.either(kPrompt, kInput), into.input, wrong_input);
     read_count(doc, found.either(kCompletion, kOutput), into.output, wrong);
-    absurd = absurd || wrong;
+    absurd = absurd || wrong || wrong_input;
     int64_t total = Usage::kUnknown;
     read_count(doc, found.ids[kTotal], total, absurd);
     // What is left of a total beside a wrong number is no better than that.
     const int64_t known = std::max<int64_t>(into.output, 0);
-    if (!wrong && into.input >= 0 && total - into.input > known) {
+    if (into.input >= 0 && !wrong && total - into.input > known) {
         into.output = total - into.input;
+    } else if (into.input < 0 && !wrong_input && !wrong && total > known) {
+        if (into.output < 0) {
+            into.total = total;
+        } else {
+            into.input = total - into.output;
+        }
     }
     merge_details(doc, found, into);
     clamp(into.cached_input, into.input, absurd);

@@ -4,6 +4,7 @@
 
 #include "src/exchange/exchange.hpp"
 #include "src/metrics/families.hpp"
+#include "src/route/parameters.hpp"
 
 namespace llm::exchange {
 namespace {
@@ -115,31 +116,50 @@ void Exchange::estimate(End how, Now now) {
     Bytes reason = estimate_reason(how, usage_);
     services_.metrics.counter(metrics::kUsageEstimated, {reason}).add();
     complete_usage(usage_);
-    if (how == End::kClientAbort || how == End::kTimeout) {
-        usage_.output = std::max(usage_.output, made_unseen(now));
+    if (how != End::kClientAbort && how != End::kTimeout) {
+        return;
     }
+    // What a stream has shown was made behind that.
+    int64_t seen = request_.stream ? usage_.output : 0;
+    int64_t most = is_held() ? spending_->output() : need().output;
+    usage_.output = std::max(usage_.output,
+                             std::min(most, seen + made_unseen(now)));
 }
 
-// A whole answer is made long before its first byte: what the model has made
-// of it by now, as far as its pace tells.
+// A whole answer is made long before its first byte, and so is what a model
+// reasons before the first one of a stream: as far as its pace tells.
 int64_t Exchange::made_unseen(Now now) const {
-    if (request_.stream || !asked_at_ || response_.has_length()
-        || response_.summary() || endpoint_ == api::Endpoint::kEmbeddings) {
+    if (!asked_at_ || response_.has_length() || response_.summary()
+        || endpoint_ == api::Endpoint::kEmbeddings) {
         return 0;
     }
-    uint64_t made =
+    int64_t until = now.mono_ns;
+    if (request_.stream) {
+        if (!route::is_reasoning_model(upstream_model())) {
+            return 0;
+        }
+        until = ttft_ns_ < 0 ? until : start_.mono_ns + ttft_ns_;
+    }
+    return static_cast<int64_t>(
         estimator().made_in(tokens::model_hash(upstream_model()),
-                            now.mono_ns - asked_at_->mono_ns);
-    int64_t most = is_held() ? spending_->output() : need().output;
-    return std::min(most, static_cast<int64_t>(made));
+                            until - asked_at_->mono_ns));
 }
 
 void Exchange::complete_usage(api::Usage& usage) const {
     usage.estimated = true;
+    // Of both together the provider knows better; of an answer that goes on
+    // it is not told yet.
+    bool split = usage.input < 0 && usage.total > 0
+                 && (response_.is_terminal() || response_.summary());
     if (usage.input < 0) {
         usage.input = prompt_tokens();
     }
     int64_t made = completion_tokens();
+    if (split) {
+        made = std::clamp(usage.total - usage.input,
+                          std::min(made, usage.total), usage.total);
+        usage.input = usage.total - made;
+    }
     // Its size says little: more than was asked for it is not.
     bool guess = response_.is_unread() || response_.has_unseen();
     if (guess && is_held()) {

@@ -59,24 +59,6 @@ Error invalid(std::string message) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// The reasoning models of OpenAI refuse max_tokens: o1, o3-mini, gpt-5.1, …
-bool wants_completion_tokens(Bytes model) {
-    model = model.substr(model.rfind('/') + 1);
-    if (model.size() > 1 && model[0] == 'o' && is_digit(model[1])) {
-        return true;
-    }
-    constexpr Bytes kGpt = "gpt-";
-    if (!model.starts_with(kGpt)) {
-        return false;
-    }
-    model.remove_prefix(kGpt.size());
-    size_t digits = 0;
-    while (digits < model.size() && is_digit(model[digits])) {
-        digits++;
-    }
-    return digits > 1 || (digits == 1 && model[0] >= '5');
-}
-
 void append_joined(std::string& out, const std::vector<std::string>& names,
                    size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -97,6 +79,23 @@ double number_of(Bytes raw) {
 
 }  // namespace
 
+bool is_reasoning_model(Bytes model) {
+    model = model.substr(model.rfind('/') + 1);
+    if (model.size() > 1 && model[0] == 'o' && is_digit(model[1])) {
+        return true;
+    }
+    constexpr Bytes kGpt = "gpt-";
+    if (!model.starts_with(kGpt)) {
+        return false;
+    }
+    model.remove_prefix(kGpt.size());
+    size_t digits = 0;
+    while (digits < model.size() && is_digit(model[digits])) {
+        digits++;
+    }
+    return digits > 1 || (digits == 1 && model[0] >= '5');
+}
+
 // Which of the limits a chat has, or should have.
 Parameters::Targets Parameters::limits() const {
     Targets found;
@@ -107,8 +106,8 @@ Parameters::Targets Parameters::limits() const {
         }
     }
     if (found.count == 0) {
-        found.add(wants_completion_tokens(model_) ? names().completion_limit
-                                                  : names().limit);
+        found.add(is_reasoning_model(model_) ? names().completion_limit
+                                              : names().limit);
     }
     return found;
 }

@@ -84,6 +84,10 @@ Result<std::string> parameter_value(Bytes text, SetMode mode);
 Result<void> check_value(const ParameterPath& path, Bytes value,
                          SetMode mode);
 
+// One of OpenAI's, which refuse max_tokens and reason where nobody sees it: o1,
+// o3-mini, gpt-5.1, …
+bool is_reasoning_model(Bytes model);
+
 // What the operator says of one request, folded.
 class Parameters {
 public:

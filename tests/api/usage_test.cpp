@@ -118,6 +118,20 @@ TEST(OpenaiUsage, Case32TotalAboveTheSumIsOutput) {
     EXPECT_EQ(merged({R"({"total_tokens":8})"}).output, Usage::kUnknown);
 }
 
+TEST(OpenaiUsage, TotalBesideTheCompletionOrAlone) {
+    EXPECT_EQ(
+        merged({R"({"completion_tokens":8,"total_tokens":10})"}).input, 2);
+    EXPECT_EQ(merged({R"({"total_tokens":8})"}).total, 8);
+    for (const char* object : {
+             R"({"completion_tokens":8,"total_tokens":8})",
+             R"({"prompt_tokens":-1,"completion_tokens":8,"total_tokens":9})",
+             R"({"completion_tokens":1.5,"total_tokens":9})",
+         }) {
+        EXPECT_EQ(merged({object}).input, Usage::kUnknown) << object;
+        EXPECT_EQ(merged({object}).total, Usage::kUnknown) << object;
+    }
+}
+
 // It is estimated then; of embeddings, which have none, it is 0.
 TEST(OpenaiUsage, Case30NoTotalMakesACompletionFree) {
     for (const char* object : {

@@ -35,6 +35,61 @@ TEST_F(SettleTest, WhoLeavesAWholeAnswerPaysForTheTime) {
     EXPECT_EQ(output(End::kClientAbort, 3, true), 0);  // it would be seen
 }
 
+// What is reasoned before the first delta nobody sees.
+TEST_F(SettleTest, WhoLeavesAReasoningStreamPaysForItsSilence) {
+    auto output = [&](Bytes model, Bytes events, double seconds,
+                      Bytes more = "") {
+        std::string body = R"({"stream":true,"messages":[],"model":")";
+        body += std::string(model) + '"' + std::string(more) + '}';
+        Exchange exchange(services_, api::Endpoint::kChat, false, kEventMax,
+                          at(1));
+        EXPECT_FALSE(exchange.read(body));
+        (void) exchange.forward(at(1));
+        exchange.release();
+        exchange.on_head({200, "text/event-stream", ""}, at(1.5));
+        (void) exchange.on_stream(events, at(4));
+        exchange.end(End::kClientAbort, at(1 + seconds));
+        EXPECT_TRUE(exchange.usage().estimated);
+        return exchange.usage().output;
+    };
+    std::string role = chunk(R"({"role":"assistant","content":""})");
+    std::string text = chunk(R"({"content":"Hello, you there"})");
+    EXPECT_NEAR(output("o3", "", 5), 500, 2);
+    EXPECT_NEAR(output("o3", role, 5), 500, 2);
+    EXPECT_EQ(output("gpt-5", role, 5, R"(,"max_completion_tokens":90)"), 90);
+    EXPECT_NEAR(output("openai/gpt-5.1", role + text, 60), 304, 2);
+    EXPECT_EQ(output("gpt-4o", role, 5), 0);
+    EXPECT_NEAR(output("gpt-4o", role + text, 60), 4, 1);
+}
+
+// Nobody says how much of a total was the prompt.
+TEST_F(SettleTest, TotalAloneIsWhatIsCharged) {
+    policy_.cache = false;
+    auto usage = [&](Bytes total) {
+        auto exchange = begin(false);
+        head(*exchange, "application/json");
+        std::string answer = json_answer();
+        size_t at_usage = answer.find("\"usage\"");
+        answer = answer.substr(0, at_usage) + R"("usage":{"total_tokens":)"
+                 + std::string(total) + "}}";
+        exchange->on_json(answer, at(1.2));
+        exchange->on_eof(true, End::kComplete, at(1.3));
+        EXPECT_TRUE(exchange->usage().estimated);
+        return exchange->usage();
+    };
+    api::Usage untold = usage("0");
+    EXPECT_GT(untold.output, 0);
+    for (Bytes total : {"1000", "7", "1"}) {
+        api::Usage split = usage(total);
+        uint64_t sum = 0;
+        ASSERT_TRUE(parse_decimal(total, sum));
+        EXPECT_EQ(split.input + split.output, static_cast<int64_t>(sum));
+        EXPECT_LE(split.input, untold.input) << total;
+        EXPECT_GT(split.output, 0) << total;
+    }
+    EXPECT_EQ(usage("1000").input, untold.input);
+}
+
 TEST_F(SettleTest, AHeadWithItsLengthTellsWhatWasMade) {
     for (int64_t length : {int64_t{-1}, int64_t{40}}) {
         auto exchange = begin(false);
