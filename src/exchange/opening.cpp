@@ -100,7 +100,7 @@ bool next_event(sse::Parser& parser, Bytes& text, bool whole,
     return whole && parser.last(event) && event.has_data;
 }
 
-using Lanes [[gnu::vector_size(16)]] = char;
+using Lanes [[gnu::vector_size(16)]] = unsigned char;
 
 Lanes load(const char* p) {
     Lanes lanes;
@@ -108,9 +108,10 @@ Lanes load(const char* p) {
     return lanes;
 }
 
-bool is_any(const Lanes& lanes) {
+bool has_zero(const Lanes& lanes) {
+    auto zero = lanes == 0;
     uint64_t halves[2];
-    std::memcpy(halves, &lanes, sizeof(halves));
+    std::memcpy(halves, &zero, sizeof(halves));
     return (halves[0] | halves[1]) != 0;
 }
 
@@ -120,13 +121,14 @@ size_t may_begin_at(Bytes text) {
     constexpr size_t kBlock = 64;
     size_t at = 0;
     for (; text.size() - at >= kBlock + 2; at += kBlock) {
-        Lanes seen{};
+        Lanes least = ~Lanes{};  // zero in a lane: it stood there
         for (size_t i = 0; i < kBlock; i += sizeof(Lanes)) {
             const char* p = text.data() + at + i;
-            seen |= (load(p) == '"') & (load(p + 1) == 'e')
-                    & (load(p + 2) == 'r');
+            Lanes other = (load(p) ^ '"') | (load(p + 1) ^ 'e')
+                          | (load(p + 2) ^ 'r');
+            least = other < least ? other : least;
         }
-        if (is_any(seen)) {
+        if (has_zero(least)) {
             break;
         }
     }

@@ -81,15 +81,20 @@ size_t place_in_lines(Bytes raw, size_t at) {
 }  // namespace
 
 bool is_model_name(Bytes name) {
-    if (name.empty() || name.size() > api::Request::kMaxModel
-        || std::any_of(name.begin(), name.end(), is_control)) {
+    if (name.empty() || name.size() > api::Request::kMaxModel) {
         return false;
     }
-    bool ascii = std::all_of(name.begin(), name.end(), [](char c) {
-        return static_cast<signed char>(c) >= 0;
-    });
+    bool control = false;
+    bool ascii = true;
+    for (char c : name) {
+        control |= is_control(c);
+        ascii &= static_cast<signed char>(c) >= 0;
+    }
+    if (control || ascii) {
+        return !control;
+    }
     Document doc;
-    return ascii || doc.parse(json_string(name)).ok();
+    return doc.parse(json_string(name)).ok();
 }
 
 Result<void> set_model(const Document& doc, const api::Request& request,
