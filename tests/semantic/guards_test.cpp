@@ -277,22 +277,6 @@ TEST(Guards, before_and_after) {
               "veto:date");
 }
 
-TEST(Guards, one_little_word_in_the_slot_of_another) {
-    EXPECT_EQ(veto("Where are letters sent to Ada?",
-                   "Where are letters sent by Ada?"), "veto:order");
-    EXPECT_EQ(veto("Is it a present for Ada?", "Is it a present from Ada?"),
-              "veto:order");
-    EXPECT_EQ(veto("What may I eat with the pill?",
-                   "What may I eat after the pill?"), "veto:order");
-    EXPECT_EQ(veto("How do I mute all the drums?",
-                   "How do I mute one of the drums?"), "veto:antonym");
-    EXPECT_EQ(veto("Can I pay by card?", "Can I pay with a card?"), "");
-    EXPECT_EQ(veto("Is there a tram to Gdynia?", "Is there a tram for Gdynia?"),
-              "");
-    EXPECT_EQ(veto("Which one of all the drums is loud?",
-                   "Which of all the drums is loud?"), "");
-}
-
 TEST(Guards, denied_or_said_of_both) {
     EXPECT_EQ(veto("Which dogs are not allowed?", "Which dogs are banned?"),
               "");

@@ -1,5 +1,5 @@
 // Vetoes by who it is: whose a thing is, who does it and whom it is done to,
-// and by how two things are compared.
+// by how two things are compared, and by little words between them.
 #include <gtest/gtest.h>
 
 #include "tests/semantic/veto_of.hpp"
@@ -154,6 +154,22 @@ TEST(Compared, one_or_many_of_a_name) {
     EXPECT_EQ(veto("What does a Beetle weigh?", "What do Beetles weigh?"), "");
     EXPECT_EQ(veto("is the film gremlin good", "is the film gremlins good"),
               "");
+}
+
+TEST(Persons, one_little_word_in_the_slot_of_another) {
+    EXPECT_EQ(veto("Where are letters sent to Ada?",
+                   "Where are letters sent by Ada?"), "veto:order");
+    EXPECT_EQ(veto("Is it a present for Ada?", "Is it a present from Ada?"),
+              "veto:order");
+    EXPECT_EQ(veto("What may I eat with the pill?",
+                   "What may I eat after the pill?"), "veto:order");
+    EXPECT_EQ(veto("How do I mute all the drums?",
+                   "How do I mute one of the drums?"), "veto:antonym");
+    EXPECT_EQ(veto("Can I pay by card?", "Can I pay with a card?"), "");
+    EXPECT_EQ(veto("Is there a tram to Gdynia?", "Is there a tram for Gdynia?"),
+              "");
+    EXPECT_EQ(veto("Which one of all the drums is loud?",
+                   "Which of all the drums is loud?"), "");
 }
 
 }  // namespace
