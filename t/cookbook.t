@@ -338,6 +338,7 @@ sub addresses {
     my $other = <<'END';
     server {
         listen 127.0.0.2:%%PORT:mock%%;
+        access_log off;
         location / { return 418; }
     }
 END

@@ -22,26 +22,36 @@ my @clients = (
 
 my $direct = $ENV{LLM_SDK_DIRECT};
 my $home   = build_dir . '/sdk';
+my $node   = 'node';
 my $t      = LLM::Test->new(plain => $direct);
 
-# The packages into build/sdk, once for one package.json.
+# Into build/sdk: what npm said, '' when all is well.
+sub npm_install {
+    my ($status, $out) = $t->command(qw(npm install --no-audit --no-fund
+        --no-package-lock --loglevel=error --fetch-retries=1 --prefix), $home,
+        @_);
+    return $status
+        ? 'npm install failed: ' . substr $out =~ s/\s+/ /gr, 0, 300 : '';
+}
+
+# The packages, once for one package.json. The clients need Node 20; where it
+# is older, as Debian's, npm has a newer one.
 sub install {
     for my $program (qw(node npm)) {
         return "$program is not installed" unless $t->has_program($program);
     }
     my (undef, $version) = $t->command(qw(node --version));
     my ($major) = $version =~ /^v(\d+)/;
-    return "node is $version, the clients need 20" unless ($major // 0) >= 20;
+    my $old = ($major // 0) < 20;
+    $node = "$home/node_modules/node/bin/node" if $old;
     make_path $home;
     my $wanted = slurp(root_dir . '/t/sdk/package.json');
-    if (slurp("$home/installed") ne $wanted) {
+    if (slurp("$home/installed") ne $wanted || ($old && !-x $node)) {
         diag 'npm installs the clients into build/sdk';
         copy(root_dir . '/t/sdk/package.json', $home) or die $!;
-        my ($status, $out) = $t->command(qw(npm install --no-audit --no-fund
-            --no-package-lock --loglevel=error --fetch-retries=1 --prefix),
-            $home);
-        return 'npm install failed: ' . substr $out =~ s/\s+/ /gr, 0, 300
-            if $status;
+        my $problem = npm_install()
+            || ($old ? npm_install('--no-save', 'node@22') : '');
+        return $problem if $problem;
         copy("$home/package.json", "$home/installed") or die $!;
     }
     for my $script (qw(lib openai anthropic ai ladder near)) {
@@ -125,7 +135,7 @@ for my $client (@clients) {
     local $ENV{LLM_URL}      = $url;
     local $ENV{LLM_MOCK_URL} = $mock_url;
     local $ENV{LLM_DIRECT}   = $direct ? 1 : '';
-    my ($status, $out) = $t->command('node', "$home/$script", @args);
+    my ($status, $out) = $t->command($node, "$home/$script", @args);
     my ($passed, $finished) = (0, 0);
     for my $line (split /\n/, $out) {
         if ($line =~ /^(not )?ok - (.*)/) {
