@@ -150,4 +150,12 @@ wait_until { return scalar LLM::Process::children($lost->pid) };
 ok $lost->stop('TERM', 2), 'a process ends';
 is scalar(() = $lost->kill_group), 1, 'what it left is found';
 
+{
+    my $day = 'llm_budget a key=x usd=1/day;';
+    my $left = \&LLM::Test::window_left;
+    is $left->($day, 86400 * 9 - 5), 5, 'seconds until midnight';
+    is $left->('llm_budget a usd=1/hour;', 3600 * 9 - 7), 7, 'or the hour';
+    is $left->('llm_limit a key=x requests=1/m;', 5), undef, 'no budget';
+}
+
 done_testing;

@@ -219,9 +219,28 @@ sub check_file {
 
 # Starts nginx and returns once it listens; dies with its words if it does
 # not. `whole` instead of http text: a configuration of one's own.
+# Seconds until a window of the budgets in a configuration ends, at midnight
+# (UTC) or with the hour; undef without budgets.
+sub window_left {
+    my ($conf, $now) = @_;
+    return undef unless $conf =~ /llm_budget .*?usd=/s;
+    my $window = $conf =~ m{usd=[^;]*/hour} ? 3600 : 86400;
+    return $window - int($now) % $window;
+}
+
+# A test that counts money begins behind the end of a window that is near.
+sub keep_off_window_end {
+    my $left = window_left($_[0], time) // return;
+    return if $left > 40;
+    Test::More::diag("the window of a budget ends in $left s: waiting");
+    sleep $left + 0.1;
+}
+
 sub start {
     my ($s, $http, %o) = @_;
-    my $conf = $s->write_file('nginx.conf', $o{whole} // $s->configuration($http));
+    my $text = $o{whole} // $s->configuration($http);
+    keep_off_window_end($text);
+    my $conf = $s->write_file('nginx.conf', $text);
     unlink "$s->{dir}/nginx.pid";
     my $p = LLM::Process->start([$s->nginx, '-p', $s->{dir}, '-c', $conf, '-e',
         "$s->{dir}/error.log", '-g', 'daemon off;'], "$s->{dir}/stderr");
