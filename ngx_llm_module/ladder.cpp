@@ -71,6 +71,7 @@ void wrap_process_header(ngx_http_upstream_t* u, RungState& rung) {
     rung.head_read = false;
     rung.fault = Fault::kNone;
     rung.decided = false;
+    rung.announced = false;
 }
 
 // The body stands in records or frames of the protocol to the upstream.
@@ -112,7 +113,9 @@ ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
         }
         // It is at work, and its silences are counted one by one, as they are
         // in an answer.
+        rung.announced = true;
         rung.clocks->stop(Clock::kFirstByte);
+        rung.clocks->start(Clock::kIdle, loc_conf(r).ladder.idle);
         ngx_add_timer(u->peer.connection->read, u->conf->read_timeout);
     }
     return NGX_AGAIN;
@@ -149,16 +152,27 @@ ngx_int_t on_reinit(ngx_http_request_t* r) noexcept {
         if (ctx == nullptr) {
             return ngx_int_t{NGX_ERROR};
         }
-        ngx_int_t rc = ctx->rung.reinit_request(r);
-        wrap_process_header(r->upstream, ctx->rung);
+        RungState& rung = ctx->rung;
+        if (rung.announced) {
+            rung.clocks->stop(Clock::kIdle);
+            rung.clocks->start(Clock::kFirstByte,
+                               loc_conf(r).ladder.first_byte);
+        }
+        ngx_int_t rc = rung.reinit_request(r);
+        wrap_process_header(r->upstream, rung);
         return rc;
     });
+}
+
+void stop_waiting(RungState& rung) {
+    rung.clocks->stop(Clock::kFirstByte);
+    rung.clocks->stop(Clock::kIdle);
 }
 
 // An attempt has ended before its answer went on.
 void on_rung_end(ngx_http_request_t* r, Context& ctx, ngx_int_t cause) {
     RungState& rung = ctx.rung;
-    rung.clocks->stop(Clock::kFirstByte);
+    stop_waiting(rung);
     if (!rung.decided) {
         bool said = rung.fault != Fault::kNone
                     && cause != NGX_HTTP_CLIENT_CLOSED_REQUEST;
@@ -316,6 +330,14 @@ void abandon(ngx_http_request_t* r) {
     (*u->cleanup)(r);
 }
 
+const char* name_of(Clock clock) {
+    switch (clock) {
+    case Clock::kFirstByte: return "llm_first_byte_timeout";
+    case Clock::kIdle: return "llm_idle_timeout";
+    default: return "llm_deadline";
+    }
+}
+
 // No answer in time.
 void give_up_waiting(ngx_http_request_t* r, Context& ctx, Clock clock) {
     ngx_http_upstream_t* u = r->upstream;
@@ -324,10 +346,9 @@ void give_up_waiting(ngx_http_request_t* r, Context& ctx, Clock clock) {
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
                   "llm: %s has passed before an answer began",
-                  clock == Clock::kDeadline ? "llm_deadline"
-                                            : "llm_first_byte_timeout");
+                  name_of(clock));
     abandon(r);
-    ctx.rung.clocks->stop(Clock::kFirstByte);
+    stop_waiting(ctx.rung);
     decide(r, ctx, Fault::kTimeout, now());
     if (ctx.rung.retry) {
         climb(r);
@@ -362,8 +383,7 @@ void stop_answer(ngx_http_request_t* r, Context& ctx, Clock clock) {
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
                   "llm: %s has passed in the midst of an answer",
-                  clock == Clock::kDeadline ? "llm_deadline"
-                                            : "llm_idle_timeout");
+                  name_of(clock));
     ngx_event_t* read = u->peer.connection->read;
     if (read->timer_set) {
         ngx_del_timer(read);

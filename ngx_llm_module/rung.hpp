@@ -32,6 +32,7 @@ struct RungState {
     // Of the attempt that is under way.
     ngx_int_t (*process_header)(ngx_http_request_t* r) = nullptr;
     ngx_int_t (*reinit_request)(ngx_http_request_t* r) = nullptr;
+    bool announced = false;  // the answer, but no more of it yet
     bool hold = false;       // the head waits for what the body says
     bool head_read = false;
     bool decided = false;    // it failed and it is known what comes next:

@@ -157,6 +157,7 @@ my $more = join '', location(plain => $small),
     location(clocks => 'llm_first_byte_timeout 300ms; llm_deadline 750ms;');
 $more .= location(first => 'llm_first_byte_timeout 300ms;
     proxy_read_timeout 600ms;');
+$more .= location(idle => 'llm_idle_timeout 400ms;');
 $more .= 'location /alone/ { llm on; proxy_pass $at; }';
 $more .= 'location @own { return 418 "the operator\'s page\n"; }';
 $t->start($t->head . $map . $t->server('llm on;', more => $more));
@@ -269,6 +270,24 @@ for my $form ('JSON', 'stream') {
             model => 'one!gap=400,events=1', args => 'b=two');
         ok $r->complete, "$api: an announcement, then silence: whole";
         is $log->{upstream}, '200', "$api: by the first that was asked";
+    }
+}
+
+{
+    # But the silence behind that has its limit.
+    for my $api ('chat', 'responses', 'messages') {
+        $t->mock_reset;
+        my $from = time;
+        my ($r, $log) = $t->ask($api, '', @STREAM, in => '/idle',
+            model => 'one!gap=3000,events=1', args => 'b=two');
+        cmp_ok time - $from, '<', 2, "$api: llm_idle_timeout ends it";
+        ok $r->complete, "$api: a whole answer";
+        is $log->{served}, 'two', "$api: of the next rung";
+        is $t->mock_count, 2, "$api: behind one in vain";
+        ($r, $log) = $t->ask($api, '', @STREAM, in => '/idle',
+            model => 'one!gap=200,events=4', args => 'b=two');
+        like $log->{served}, qr/^one/, "$api: shorter ones are none";
+        ok $r->complete, "$api: and its answer is whole";
     }
 }
 
