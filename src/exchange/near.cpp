@@ -30,7 +30,7 @@ constexpr Threshold kThresholds[] = {
 constexpr size_t kMostRead = 2000;
 
 // A question of more bytes is hardly asked twice, and reading it costs time.
-constexpr size_t kMostNormalised = 16384;
+constexpr size_t kMostNormalised = 4096;
 
 std::string below(float cosine) {
     int64_t hundredths = static_cast<int64_t>(cosine * 100);

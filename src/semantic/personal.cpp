@@ -1,6 +1,6 @@
 #include "src/semantic/personal.hpp"
 
-#include <cstdint>
+#include <string>
 
 namespace llm::semantic {
 namespace {
@@ -13,9 +13,9 @@ bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+// Letters of other alphabets end no number: Chinese puts no space between.
 bool is_word_char(char c) {
-    return is_digit(c) || is_letter(c) || c == '_'
-           || (static_cast<unsigned char>(c) & 0x80) != 0;
+    return is_digit(c) || is_letter(c);
 }
 
 // Whether a word, or but a group of one, ends before `at`.
@@ -31,6 +31,37 @@ bool begins_at(Bytes text, size_t at) {
                     && (text[at - 1] == '.' || text[at - 1] == ',')));
 }
 
+// The size of a space, a hyphen, a dash or a point at `at`; 0: none is there.
+size_t gap_at(Bytes text, size_t at) {
+    constexpr Bytes kWide[] = {
+        "\xc2\xa0",      // no-break space
+        "\xe2\x80\x89",  // thin space
+        "\xe2\x80\xaf",  // narrow no-break space
+        "\xe2\x80\x90",  // hyphen
+        "\xe2\x80\x91",  // no-break hyphen
+        "\xe2\x80\x93",  // en dash
+    };
+    char c = text[at];
+    if ((static_cast<unsigned char>(c) & 0x80) == 0) {
+        return c == ' ' || c == '-' || c == '.' ? 1 : 0;
+    }
+    for (Bytes wide : kWide) {
+        if (text.substr(at).starts_with(wide)) {
+            return wide.size();
+        }
+    }
+    return 0;
+}
+
+// Behind what stands between two groups: " - " at the most.
+size_t behind_gap(Bytes text, size_t at) {
+    constexpr size_t kMost = 3;
+    for (size_t i = 0; i < kMost && at < text.size(); i++) {
+        at += gap_at(text, at);
+    }
+    return at;
+}
+
 // Luhn's sum is kept both ways, since which digits are doubled is only known
 // at the end.
 bool card_at(Bytes text, size_t at) {
@@ -44,13 +75,13 @@ bool card_at(Bytes text, size_t at) {
     size_t group = 0;
     for (size_t digits = 0; at < text.size() && digits < kMost; at++) {
         if (!is_digit(text[at])) {
-            bool apart = (text[at] == ' ' || text[at] == '-')
-                         && group >= kSmallestGroup;
-            if (!apart || at + 1 == text.size() || !is_digit(text[at + 1])) {
+            size_t next = behind_gap(text, at);
+            if (group < kSmallestGroup || next == at || next == text.size()
+                || !is_digit(text[next])) {
                 return false;
             }
             group = 0;
-            continue;
+            at = next;
         }
         auto digit = static_cast<unsigned>(text[at] - '0');
         unsigned twice = digit * 2 > 9 ? digit * 2 - 9 : digit * 2;
@@ -87,17 +118,11 @@ bool iban_at(Bytes text, size_t at) {
     unsigned rest = 0;
     size_t count = 0;
     for (at += kHead; at < text.size() && count < kMost; at++) {
-        char c = text[at];
-        if (c == ' ' || c == '-') {
-            if (ends_at(text, at + 1)) {
-                return false;
-            }
-            continue;
-        }
-        if (!is_digit(c) && !is_letter(c)) {
+        at = behind_gap(text, at);
+        if (ends_at(text, at)) {
             return false;
         }
-        rest = mod97(rest, c);
+        rest = mod97(rest, text[at]);
         count++;
         if (count < kFewest || !ends_at(text, at + 1)) {
             continue;
@@ -115,22 +140,29 @@ bool iban_at(Bytes text, size_t at) {
 
 // 123-45-6789; of the numbers that were ever issued.
 bool social_security_at(Bytes text, size_t at) {
-    constexpr Bytes kForm = "000-00-0000";
-    Bytes number = text.substr(at, kForm.size());
-    if (number.size() < kForm.size() || !ends_at(text, at + kForm.size())
-        || (at + kForm.size() + 1 < text.size()
-            && text[at + kForm.size()] == '-'
-            && is_digit(text[at + kForm.size() + 1]))) {
-        return false;
-    }
-    for (size_t i = 0; i < kForm.size(); i++) {
-        if (kForm[i] == '-' ? number[i] != '-' : !is_digit(number[i])) {
+    constexpr size_t kGroups[] = {3, 2, 4};
+    std::string number;
+    for (size_t group : kGroups) {
+        size_t from = number.empty() ? at : behind_gap(text, at);
+        if (from == at && !number.empty()) {
             return false;
         }
+        for (at = from; at < from + group; at++) {
+            if (at >= text.size() || !is_digit(text[at])) {
+                return false;
+            }
+            number += text[at];
+        }
     }
-    Bytes area = number.substr(0, 3);
+    if (!ends_at(text, at)
+        || (at + 1 < text.size() && text[at] == '-'
+            && is_digit(text[at + 1]))) {
+        return false;
+    }
+    Bytes all = number;
+    Bytes area = all.substr(0, 3);
     return area != "000" && area != "666" && area[0] != '9'
-           && number.substr(4, 2) != "00" && number.substr(7) != "0000";
+           && all.substr(3, 2) != "00" && all.substr(5) != "0000";
 }
 
 }  // namespace
