@@ -94,6 +94,26 @@ TEST(Opening, EachProtocolsErrorEvent) {
 
 // A Response's failure has its error one level down.
 // What only says that an answer is going to come is none.
+// A role that comes with an error announces nothing; who gives an event's name
+// only beside its data is understood.
+TEST(Opening, WhatAnnouncesIsToldByAllOfIt) {
+    OpeningHead sse = head(200, kEvents);
+    Opening failed = read_opening(
+        sse, Endpoint::kChat,
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":"
+        "\"assistant\"}}],\"error\":{\"message\":\"x\",\"type\":"
+        "\"server_error\"}}\n\n",
+        false);
+    EXPECT_FALSE(failed.wait);
+    EXPECT_EQ(failed.fault, Fault::kErrorIn200);
+    for (auto [endpoint, name] :
+         {std::pair{Endpoint::kMessages, "message_start"},
+          {Endpoint::kResponses, "response.created"}}) {
+        std::string event = "event: " + std::string(name) + "\ndata: {}\n\n";
+        EXPECT_TRUE(read_opening(sse, endpoint, event, false).announced);
+    }
+}
+
 TEST(Opening, AnnouncementsAreWaitedThrough) {
     struct Case {
         Endpoint endpoint;

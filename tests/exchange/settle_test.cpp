@@ -62,6 +62,26 @@ TEST_F(SettleTest, WhoLeavesAReasoningStreamPaysForItsSilence) {
     EXPECT_NEAR(output("gpt-4o", role + text, 60), 4, 1);
 }
 
+// A total in the midst of a stream is not all of it.
+TEST_F(SettleTest, TotalOfAnAnswerThatGoesOnIsNoneYet) {
+    policy_.cache = false;
+    auto usage = [&](Bytes more) {
+        auto exchange = begin(true);
+        head(*exchange, "text/event-stream");
+        std::string text = chunk(R"({"content":"Hello, you there"})");
+        size_t end = text.rfind('}');
+        text.insert(end, more);
+        (void) exchange->on_stream(text, at(2));
+        exchange->end(End::kClientAbort, at(3));
+        EXPECT_TRUE(exchange->usage().estimated);
+        return exchange->usage();
+    };
+    api::Usage plain = usage("");
+    api::Usage told = usage(R"(,"usage":{"total_tokens":900})");
+    EXPECT_EQ(told.input, plain.input);
+    EXPECT_EQ(told.output, plain.output);
+}
+
 // Nobody says how much of a total was the prompt.
 TEST_F(SettleTest, TotalAloneIsWhatIsCharged) {
     policy_.cache = false;

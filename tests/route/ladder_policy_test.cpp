@@ -251,6 +251,8 @@ TEST(Fault, OfOpenaiErrors) {
         R"(been asked for, which is long and goes on and on and says that )"
         R"(it has either used all available credits"}})"),
               Fault::kRequest);
+    EXPECT_EQ(of(400, R"({"error":{"message":"Bad text: it )"
+        R"(has either used all available credits"}})"), Fault::kRequest);
     EXPECT_EQ(of(429, R"({"error":{"message":"x","type":"tokens",
         "code":"rate_limit_exceeded"}})"), Fault::kRateLimit);
     EXPECT_EQ(of(403, R"({"error":{"message":"no access to model",

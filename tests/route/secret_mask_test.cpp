@@ -125,27 +125,31 @@ TEST(SecretMask, MasksAWholeText) {
 // Several at once: what begins first is masked first, of what begins together
 // the longer.
 TEST(SecretMask, MasksEveryOneOfSeveral) {
-    const std::string text = "sk-first-1 second-22 sk-first-1-long sk-first";
-    const std::string masked = "********** ********* *************** sk-first";
-    for (size_t end = 0; end <= text.size(); end++) {
-        SecretMask mask("sk-first-1");
-        mask.add("second-22");
-        mask.add("sk-first-1-long");
-        mask.add("short");
-        std::string out;
-        for (bool last : {false, true}) {
-            Bytes piece = last ? Bytes(text).substr(end)
-                               : Bytes(text).substr(0, end);
-            for (Bytes part :
-                 mask.feed(piece, last ? Verdict::kError : Verdict::kUnknown,
-                           last)) {
-                out += part;
+    const std::pair<std::string, std::string> cases[] = {
+        {"sk-first-1 second-22 sk-first-1-long sk-first",
+         "********** ********* *************** sk-first"},
+        {"a second-22 sk-first-1", "a ********* **********"},
+    };
+    for (const auto& [text, masked] : cases) {
+        for (size_t end = 0; end <= text.size(); end++) {
+            SecretMask mask("sk-first-1");
+            mask.add("second-22");
+            mask.add("sk-first-1-long");
+            mask.add("short");
+            std::string out;
+            for (bool last : {false, true}) {
+                Bytes piece = last ? Bytes(text).substr(end)
+                                   : Bytes(text).substr(0, end);
+                auto verdict = last ? Verdict::kError : Verdict::kUnknown;
+                for (Bytes part : mask.feed(piece, verdict, last)) {
+                    out += part;
+                }
             }
+            EXPECT_EQ(out, masked) << end;
+            std::string whole = text;
+            EXPECT_TRUE(mask.mask(whole));
+            EXPECT_EQ(whole, masked);
         }
-        EXPECT_EQ(out, masked) << end;
-        std::string whole = text;
-        EXPECT_TRUE(mask.mask(whole));
-        EXPECT_EQ(whole, masked);
     }
 }
 
