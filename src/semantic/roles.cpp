@@ -278,7 +278,8 @@ bool pronouns_turned(const Reading& one, const Reading& two) {
     constexpr Bytes kTo[] = {"tell", "show",  "give",   "let",    "help",
                              "teach", "allow", "remind", "enable", "advise",
                              "take", "takes", "cost",   "costs",  "to",
-                             "in",   "of",    "describe", "explain"};
+                             "in",   "of",    "by",     "describe",
+                             "explain"};
     auto turned = [&](std::span<const Bytes> acts,
                       std::span<const Bytes> object) {
         if (!one.says(acts) || one.has(object) || two.says(acts)
