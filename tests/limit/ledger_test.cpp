@@ -456,28 +456,24 @@ TEST(Ledger, PlacesAreFoundUntilThereAreFew) {
     EXPECT_GT(count, kPlaces * 3 / 4);
 }
 
-// Places of windows that are just over count as well; what drains soon need
-// spare none.
+// Places of windows just over count; what drains soon need spare none.
 TEST(Ledger, NewBudgetsSpareWhatOthersMayStillHave) {
     Zone zone({64, 64, nullptr});
-    Window over{0, 1001};
     for (int i = 0; i < 500; i++) {
-        Demand d = zone.budget(std::to_string(i), 1, 9, over);
+        Demand d = zone.budget(std::to_string(i), 1, 9, {0, 1001});
         int64_t spent[] = {1};
         (void) zone.ledger.charge({&d, 1}, spent, at(0));
     }
-    int held = 0;
-    for (int i = 0; i < 500; i++) {
-        Demand d = zone.budget("new" + std::to_string(i), 1, 9);
-        held += zone.ledger.reserve({&d, 1}, kMe, kSecond, at(10)).ok();
+    for (bool lasting : {true, false}) {
+        int held = 0;
+        for (int i = 500; i < 1000; i++) {
+            std::string name = std::to_string(i);
+            Demand d = lasting ? zone.budget(name, 1, 9)
+                               : zone.requests(name, 3, kSixtyAMinute);
+            held += zone.ledger.reserve({&d, 1}, kMe, kSecond, at(10)).ok();
+        }
+        EXPECT_EQ(held, lasting ? 56 : 8);
     }
-    EXPECT_EQ(held, 56);
-    int quick = 0;
-    for (int i = 0; i < 500; i++) {
-        Demand d = zone.requests("q" + std::to_string(i), 3, kSixtyAMinute);
-        quick += zone.ledger.reserve({&d, 1}, kMe, kSecond, at(10)).ok();
-    }
-    EXPECT_EQ(quick, 8);
     expect_sound(zone.ledger);
 }
 
