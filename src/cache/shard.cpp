@@ -345,13 +345,9 @@ bool Shard::copy_out(uint32_t chunk, char* out, uint32_t size) const {
 }
 
 void Shard::sweep(uint32_t from, uint32_t to) {
-    constexpr uint32_t kAhead = 128;  // some entries of 1 KB
     to = std::min(to, head->high);
     for (uint32_t i = from; i < to; i++) {
-        if (is_head(i + kAhead)) {
-            __builtin_prefetch(&slot(i + kAhead));
-            __builtin_prefetch(&slot(i + kAhead).tenant);
-        }
+        foresee(i + kAhead);
         if (is_head(i) && killed_by(i) != 0) {
             remove(i);
         }

@@ -145,6 +145,14 @@ private:
     void off_bucket(uint32_t chunk);
     void into_queue(uint32_t chunk);
     void off_queue(uint32_t chunk);
+    // For who goes over all chunks: an entry some of them ahead is on its way.
+    static constexpr uint32_t kAhead = 128;  // some entries of 1 KB
+    void foresee(uint32_t chunk) const {
+        if (is_head(chunk)) {
+            __builtin_prefetch(&slot(chunk));
+            __builtin_prefetch(&slot(chunk).tenant);
+        }
+    }
     uint32_t victim(uint32_t tick);
     void load_tags(uint32_t chunk, uint64_t* out) const;
 

@@ -91,6 +91,7 @@ void Shard::repair() {
         links[i] &= ~kMarkBit;
     }
     for (uint32_t i = 0; i < high; i++) {
+        foresee(i + kAhead);
         if ((links[i] & kHeadBit) == 0) {
             continue;
         }

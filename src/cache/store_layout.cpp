@@ -22,8 +22,12 @@ struct StoreHead {
 
 static_assert(std::is_trivially_copyable_v<StoreHead>);
 
-constexpr uint32_t kMaxShards = 64;
+// After a death inside a shard's lock whoever comes next repairs it, on its
+// event loop, so a large zone has more of them and none that takes long.
+constexpr uint32_t kUsualShards = 64;
+constexpr uint32_t kMaxShards = 4096;
 constexpr uint64_t kMinShard = 1 << 20;
+constexpr uint64_t kLargeShard = 16 << 20;
 constexpr uint64_t kMaxEntry = uint64_t{1} << 31;
 
 uint64_t bucket_bytes(uint64_t chunks) {
@@ -42,7 +46,8 @@ struct Geometry {
     uint32_t buckets = 0;
 };
 
-// As many shards as leave each one room for several of the largest entries.
+// As many shards as leave each one room for several of the largest entries,
+// and more than the usual number only where they would be large.
 Geometry geometry(uint64_t region, uint64_t max_entry) {
     uint64_t need = chunks_for(max_entry, kMaxTags);
     uint64_t head = shm::align_up(sizeof(StoreHead));
@@ -51,7 +56,10 @@ Geometry geometry(uint64_t region, uint64_t max_entry) {
     }
     uint64_t want = std::max(kMinShard, 4 * shard_size(need));
     uint32_t shards = kMaxShards;
-    while (shards > 1 && (region - head) / shards < want) {
+    while (shards > 1
+           && (region - head) / shards
+                  < (shards > kUsualShards ? std::max(want, kLargeShard)
+                                           : want)) {
         shards /= 2;
     }
     uint64_t size = (region - head) / shards / shm::kAlign * shm::kAlign;

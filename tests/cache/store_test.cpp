@@ -336,6 +336,25 @@ TEST(Store, ZoneTooSmallSaysHowMuch) {
     EXPECT_EQ(get(*made, key_of(1)).body, body);
 }
 
+// Whoever comes after a death repairs a whole shard before anything else.
+TEST(Store, NoShardOfALargeZoneTakesLongToRepair) {
+    constexpr size_t kLarge = size_t{4} << 30;
+    void* memory = mmap(nullptr, kLarge, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    shm::Region region{static_cast<char*>(memory), kLarge, true};
+    auto large = Store::attach(region, {1 << 20, nullptr});
+    ASSERT_TRUE(large.ok()) << large.error().message;
+    EXPECT_LE(kLarge / large->shards(), size_t{32} << 20);
+    std::string body = body_of(1, 1 << 20);
+    ASSERT_EQ(put(*large, key_of(1), body).status, Put::kStored);
+    EXPECT_EQ(get(*large, key_of(1)).body, body);
+    // Those that were large enough keep what balances their load.
+    region.size = size_t{1} << 30;
+    EXPECT_EQ(Store::attach(region, {1 << 20, nullptr})->shards(), 64u);
+    munmap(memory, kLarge);
+}
+
 // Fault case 64: a reload finds the entries; other sizes in the
 // configuration do not disturb them.
 TEST(Store, AttachesToWhatStands) {
