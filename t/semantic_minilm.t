@@ -119,6 +119,25 @@ subtest 'nginx -t tells which tensor' => sub {
     $t->write_file('small/model.safetensors', $whole);
 };
 
+my $distil = ($ENV{LLM_BUILD} // root_dir . '/build') . '/core/distil';
+my $table  = $t->dir . '/table';
+
+subtest 'a static encoder made of it' => sub {
+    my ($status, $said) = $t->command($distil, $small, $table, 32);
+    is $status, 0, 'made' or diag $said;
+    my ($size) = unpack 'Q<', slurp("$table/model.safetensors");
+    is from_json(substr slurp("$table/model.safetensors"), 8, $size)
+        ->{embeddings}{shape}[1], 32, 'of so many dimensions';
+    ($status, $said) = $t->command($distil, $t->dir . '/none', $table);
+    isnt $status, 0, 'of a model that is not there none';
+    like $said, qr{/none}, 'which is named';
+    ($status, $said) = $t->command($distil, $small, "$small/config.json");
+    isnt $status, 0, 'nor where it cannot be written';
+    like $said, qr{\Q$small/config.json\E: cannot be written}, 'which is said';
+    isnt +($t->command($distil, $small, $table, $_))[0], 0, "dimensions: $_"
+        for qw(0 -8 x 5000);
+};
+
 my $location = sub {
     my ($name, $embedder, $knobs) = @_;
     return <<"END";
@@ -128,10 +147,11 @@ my $location = sub {
         }
 END
 };
-$t->start(<<"END" . $location->(fast => 'late', '/') . $location->(slow => 'late', '/mock/delay=700/') . <<'END');
+$t->start(<<"END" . $location->(fast => 'late', '/') . $location->(table => 'table', '/') . $location->(slow => 'late', '/mock/delay=700/') . <<'END');
     llm_zone edge:16m;
     llm_embedder near minilm path=$small timeout=5s;
     llm_embedder late minilm path=$large timeout=1ms;
+    llm_embedder table static path=$table;
     llm on;
     llm_cache edge;
     llm_semantic_guard off;
@@ -177,6 +197,15 @@ sub metric {
     my ($value) = $t->get('/metrics')->body =~ /^\Q$name\E (\S+)$/m;
     return $value // 0;
 }
+
+subtest 'by words alone' => sub {
+    $case++;
+    is word(ask($pair[0], in => '/table')), 'MISS', 'stored';
+    is word(ask($pair[1], in => '/table')), 'SEMANTIC', 'met';
+    is word(ask('Translate into German: good evening', in => '/table')),
+        'MISS', 'other words are far';
+    $case++;
+};
 
 subtest 'as JSON and as a stream, by four workers' => sub {
     my $first = ask($pair[0]);

