@@ -115,6 +115,11 @@ Need Exchange::need() const {
     Need need;
     need.prompt = prompt_tokens();
     need.price = services_.billing->find(upstream_model(), provider());
+    // A file's pages are images, too.
+    auto sound = static_cast<int64_t>(media_tokens_.sound);
+    auto media = static_cast<int64_t>(media_tokens_.all);
+    need.asked = {cache_write(need.price), sound, media - sound,
+                  request_.speaks, reserved_service()};
     if (endpoint_ == api::Endpoint::kEmbeddings) {
         need.output_named = true;
         need.keeps_model = true;  // vectors of two models do not compare
@@ -125,9 +130,6 @@ Need Exchange::need() const {
         // Each of several prompts has answers of its own.
         need.choices *= std::max<int64_t>(request_.messages, 1);
     }
-    need.asked = {cache_write(need.price),
-                  static_cast<int64_t>(media_tokens_.sound), request_.speaks,
-                  reserved_service()};
     std::optional<int64_t> named = parameters_
                                        ? parameters_->output_limit()
                                        : request_.max_output_tokens;

@@ -176,12 +176,16 @@ std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
     }
     int64_t text = std::max(tier->rates[kInput], tier->rates[asked.written]);
     int64_t heard = std::max(text, tier->rates[kAudioInput]);
+    int64_t seen = std::max(text, tier->rates[kImageInput]);
     int64_t sound = std::clamp<int64_t>(asked.sound, 0, input);
+    int64_t images = std::clamp<int64_t>(asked.images, 0, input - sound);
     int64_t out = std::max<int64_t>(
         {tier->rates[kOutput], tier->rates[kReasoning],
          tier->rates[kImageOutput],
          asked.speaks ? tier->rates[kAudioOutput] : 0});
-    return Dearest{Wide{input - sound} * text + Wide{sound} * heard, out};
+    return Dearest{Wide{input - sound - images} * text + Wide{sound} * heard
+                       + Wide{images} * seen,
+                   out};
 }
 
 }  // namespace

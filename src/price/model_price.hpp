@@ -78,14 +78,15 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
 struct Asked {
     Rate written = kInput;  // kCacheWrite or kCacheWrite1h: the prompt may be
     int64_t sound = 0;      // of the prompt's tokens
+    int64_t images = 0;     // of them, too
     bool speaks = false;    // the output may be sound
     api::Service service = api::Service::kStandard;
 };
 
 // The most that `input` prompt tokens and `output` tokens may cost: the
-// prompt at its own rate or at that of writing, the output at its own, at that
-// of reasoning or of images, each at that of sound where it may be, whichever
-// are dearer. Nothing as above.
+// prompt at its own rate or at that of writing, its images at theirs, the
+// output at its own, at that of reasoning or of images, each at that of sound
+// where it may be, whichever are dearer. Nothing as above.
 std::optional<int64_t> most_nano(const ModelPrice& price, int64_t input,
                                  int64_t output, const Asked& asked = {});
 

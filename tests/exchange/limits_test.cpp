@@ -26,7 +26,9 @@ constexpr Bytes kPrices = R"({
         "output_cost_per_token_flex": 5e-7},
   "a": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
         "input_cost_per_audio_token": 1e-5,
-        "output_cost_per_audio_token": 2e-5}})";
+        "output_cost_per_audio_token": 2e-5},
+  "i": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "input_cost_per_image_token": 2e-6}})";
 constexpr int64_t kMicro = 1000;
 
 class LimitsTest : public testing::Test {
@@ -349,6 +351,21 @@ TEST_F(LimitsTest, SoundIsHeldAtItsOwnPrice) {
                   R"("total_tokens":101,"completion_tokens_details":)"
                   R"({"audio_tokens":90}}})"),
               (1 + 10 + 90 * 20) * kMicro);
+}
+
+// So may one of an image, and what is held is the most that it may cost.
+TEST_F(LimitsTest, ImagesAreHeldAtTheirOwnPrice) {
+    auto held = [this](Bytes part) {
+        begin(api::Endpoint::kChat,
+              R"({"model":"i","max_tokens":100,"messages":[{"role":"user",)"
+              R"("content":[{"type":"text","text":"hi"})"
+                  + std::string(part) + "]}]}");
+        return held_;
+    };
+    int64_t text = held("");
+    EXPECT_EQ(held(R"(,{"type":"image"})"), text + 4784 * 2 * kMicro);
+    EXPECT_EQ(held(R"(,{"type":"input_audio","input_audio":{"data":"A"}})"),
+              text + 8192 * kMicro);
 }
 
 // What the budget is charged is what the log and the metrics say.

@@ -321,6 +321,25 @@ TEST(Table, TheMostThatSoundMayCost) {
               240000);
 }
 
+TEST(Table, TheMostThatImagesMayCost) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "input_cost_per_audio_token": 4e-05,
+        "input_cost_per_image_token": 1e-05},
+      "cheap": {"input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "input_cost_per_image_token": 1e-06}})");
+    const ModelPrice& m = *table.find("m");
+    EXPECT_EQ(most_nano(m, 100, 10, {.images = 60}), 720000);
+    EXPECT_EQ(most_nano(m, 100, 10, {.images = 101}), 1040000);
+    EXPECT_EQ(most_nano(m, 100, 10, {.sound = 60, .images = 60}), 2840000);
+    EXPECT_EQ(affordable_output(m, 100, 720000, {.images = 60}), 10);
+    EXPECT_EQ(most_nano(*table.find("cheap"), 100, 10, {.images = 60}),
+              240000);
+    api::Usage u = usage(100, 10);
+    u.image_input = 60;
+    EXPECT_EQ(*cost_nano(m, u), 720000);
+}
+
 TEST(Table, ServicesHaveTheirOwnPrices) {
     Table table = table_of(R"({"m": {
         "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
