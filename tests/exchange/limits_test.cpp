@@ -368,6 +368,63 @@ TEST_F(LimitsTest, ImagesAreHeldAtTheirOwnPrice) {
               text + 8192 * kMicro);
 }
 
+// The events that end a stream at its ceiling are ours and name the model as
+// the others do.
+TEST_F(LimitsTest, AStreamThatIsCutKeepsTheNameOfItsModel) {
+    rule_.nano = 200 * kMicro;
+    auto cut = [this](api::Endpoint endpoint, Bytes ask, Bytes opening,
+                      Bytes event) {
+        begin(endpoint, R"({"model":"m","stream":true,)" + std::string(ask));
+        exchange_->answer_as("mine");
+        exchange_->on_head({200, "text/event-stream", ""}, at(1));
+        std::string out;
+        auto pass = [&](Bytes events) {
+            for (Bytes piece : exchange_->on_stream(events, at(2))) {
+                out += piece;
+            }
+        };
+        pass(opening);
+        for (int i = 0; i < 100 && !exchange_->was_cut(); i++) {
+            pass(event);
+        }
+        EXPECT_TRUE(exchange_->was_cut());
+        EXPECT_EQ(out.find("\"m-1\""), std::string::npos) << out;
+        return out;
+    };
+    constexpr Bytes kMessages =
+        R"("messages":[{"role":"user","content":"hi"}]})";
+    std::string text(200, 'x');
+    std::string chat = cut(
+        api::Endpoint::kChat, kMessages, "",
+        R"(data: {"id":"c","model":"m-1","choices":[{"index":0,"delta":)"
+        R"({"content":")" + text + "\"}}]}\n\n");
+    EXPECT_TRUE(chat.ends_with("data: [DONE]\n\n"));
+    size_t end = chat.find(R"("finish_reason":"length")");
+    ASSERT_NE(end, std::string::npos) << chat;
+    EXPECT_NE(chat.substr(chat.rfind("data: {", end)).find("\"mine\""),
+              std::string::npos)
+        << chat;
+    std::string response = cut(
+        api::Endpoint::kResponses, R"("input":"hi"})",
+        R"(data: {"type":"response.created","sequence_number":0,)"
+        R"("response":{"id":"r","object":"response","model":"m-1",)"
+        R"("output":[]}})" "\n\n"
+        R"(data: {"type":"response.output_item.added","sequence_number":1,)"
+        R"("output_index":0,"item":{"id":"i","type":"message",)"
+        R"("role":"assistant","content":[]}})" "\n\n"
+        R"(data: {"type":"response.content_part.added",)"
+        R"("sequence_number":2,"item_id":"i","output_index":0,)"
+        R"("content_index":0,"part":{"type":"output_text","text":"",)"
+        R"("annotations":[]}})" "\n\n",
+        R"(data: {"type":"response.output_text.delta","sequence_number":3,)"
+        R"("item_id":"i","output_index":0,"content_index":0,"delta":")"
+            + text + "\"}\n\n");
+    end = response.find(R"("type":"response.incomplete")");
+    ASSERT_NE(end, std::string::npos) << response;
+    EXPECT_NE(response.find("\"mine\"", end), std::string::npos)
+        << response;
+}
+
 // What the budget is charged is what the log and the metrics say.
 TEST_F(LimitsTest, APriceThatGoesMeanwhileIsBilledToo) {
     begin(api::Endpoint::kChat, std::string(kAsk));
