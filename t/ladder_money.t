@@ -26,6 +26,13 @@ $t->start($t->head . <<'END');
             llm_budget b key=$http_x_key usd=0.001/day;
             proxy_pass $llm_provider_url$is_args$args;
         }
+        location /smaller/v1/ {
+            llm on;
+            llm_fallback dear;
+            llm_budget smaller key=$http_x_key usd=0.001/day
+                exceed=model:cheap;
+            proxy_pass $llm_provider_url$is_args$args;
+        }
         location = /metrics { llm_metrics; }
     }
 END
@@ -49,6 +56,16 @@ for my $state ('fails', 'is left alone') {
     ($r) = ask("b $state", max_tokens => 5000, n => 200);
     is $r->status, 429, 'what it cannot pay is refused';
 }
+# The ladder has chosen the model: the budget's own smaller one, which may be
+# the one that has failed, is not asked in its place.
+$t->mock_reset;
+my ($r) = ask('c', in => '/smaller', max_tokens => 5000, n => 200);
+is $r->status, 429, 'a budget that names a smaller model refuses a rung';
+is scalar(grep { from_json($_->{body})->{model} eq 'dear' } $t->mock_log), 0,
+    'which is not asked';
+($r, my $log) = ask('c', in => '/smaller');
+is $r->status, 200, 'and goes where it can be paid';
+is $log->{served}, 'dear', 'to the model of the ladder';
 is $t->metric('llm_reservations'), 0, 'nothing is held in the end';
 $t->finish;
 done_testing;
