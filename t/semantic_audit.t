@@ -28,6 +28,12 @@ $t->start(<<'END');
         models p-*;
         header X-From edge;
     }
+    llm_provider two {
+        api anthropic;
+        url http://127.0.0.1:%%PORT:mock%%/v1;
+        key %%DIR%%/key;
+        models a-*;
+    }
     llm on;
     llm_cache edge;
     proxy_http_version 1.1;
@@ -160,12 +166,52 @@ subtest 'a pair that was found wrong does not come back' => sub {
     is word(ask($apart[0], in => '/blind')), 'HIT', 'it has its own again';
 };
 
+# The other protocols: each at its own path, in its own words.
+subtest 'other protocols' => sub {
+    my %body = (
+        messages  => sub { { max_tokens => 100, messages => [
+            { role => 'user', content => $_[0] }] } },
+        responses => sub { { store => JSON::PP::false(), input => $_[0] } },
+    );
+    my $asked = sub {
+        my ($api, $model, $in, @headers) = @_;
+        $case++;
+        my $of = sub { $t->post("$in/v1/$api", { model => $model,
+                stream => JSON::PP::true(), metadata => {},
+                ($api eq 'messages' ? (system => "case $case")
+                    : (instructions => "case $case")),
+                $body{$api}->($_[0])->%* }, @headers) };
+        my ($yes, $unknown) = (audited('yes'), audited('unknown'));
+        $of->($same[0]);
+        is word($of->($same[1])), 'SEMANTIC', "$api: a hit";
+        ok wait_until { audited('yes') + audited('unknown') > $yes + $unknown },
+            'audited';
+        is audited('unknown'), $unknown, 'with an answer that can be read';
+        my $audit = ($t->mock_log)[-1];
+        is $audit->{path}, "/v1/$api", 'at its path';
+        ok !from_json($audit->{body})->{stream}, 'not as a stream';
+        return $audit;
+    };
+    my $audit = $asked->('responses', 'm', '');
+    is $audit->{headers}{'anthropic-version'}, undef, 'without a version';
+    ok !from_json($audit->{body})->{store}, 'and is not kept there';
+    $audit = $asked->('messages', 'm', '');
+    is $audit->{headers}{'anthropic-version'}, '2023-06-01', 'with a version';
+    is $audit->{headers}{'x-api-key'}, undef, 'and without a key';
+    $audit = $asked->('messages', 'a-1', '/nowhere',
+        'anthropic-version' => '2024-01-01');
+    is $audit->{headers}{'x-api-key'}, 'sk-provider', "a provider's key";
+    is $audit->{headers}{'anthropic-version'}, '2024-01-01',
+        "the client's own version";
+};
+
 subtest 'at the provider, with its key' => sub {
     $case++;
     my @p = (model => 'p-1', in => '/nowhere');
     ask($same[0], @p);
+    my $yes = audited('yes');
     is word(ask($same[1], @p)), 'SEMANTIC', 'a hit';
-    ok wait_until { audited('yes') == 3 }, 'audited';
+    ok wait_until { audited('yes') == $yes + 1 }, 'audited';
     my $audit = ($t->mock_log)[-1];
     is $audit->{headers}{authorization}, 'Bearer sk-provider', 'its key';
     is $audit->{headers}{'x-from'}, 'edge', 'its header';

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "src/api/raw_json.hpp"
 #include "src/api/reader.hpp"
 #include "src/exchange/exchange.hpp"
 #include "src/metrics/families.hpp"
@@ -42,20 +43,56 @@ void cut(std::string& text) {
     text.resize(end);
 }
 
-}  // namespace
-
-std::string audit_text(const api::Answer& answer) {
+// Of a response, which is kept as it is.
+std::string text_of_response(Bytes response) {
+    json::Document doc;
     std::string text;
-    if (answer.choices.empty()) {
+    if (!doc.parse(response).ok()) {
         return text;
     }
-    for (const api::Block& block : answer.choices.front().blocks) {
+    json::NodeId output = doc.find(json::kRoot, "output");
+    if (!doc.is(output, json::Type::kArray)) {
+        return text;
+    }
+    for (json::NodeId item : doc.children(output)) {
+        std::string type = api::raw::text_of(doc, item, "type");
+        if (type != "message" && type != "reasoning") {
+            return {};  // a call of a tool
+        }
+        json::NodeId content = doc.find(item, "content");
+        if (type == "reasoning" || !doc.is(content, json::Type::kArray)) {
+            continue;
+        }
+        for (json::NodeId part : doc.children(content)) {
+            if (api::raw::text_of(doc, part, "type") == "output_text") {
+                text += api::raw::text_of(doc, part, "text");
+            }
+        }
+    }
+    return text;
+}
+
+std::string text_of_choice(const api::Choice& choice) {
+    std::string text;
+    for (const api::Block& block : choice.blocks) {
         if (block.kind == api::Block::Kind::kToolCall) {
             return {};
         }
         if (block.kind == api::Block::Kind::kText) {
             text += block.text;
         }
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string audit_text(const api::Answer& answer) {
+    std::string text;
+    if (!answer.document.empty()) {
+        text = text_of_response(answer.document);
+    } else if (!answer.choices.empty()) {
+        text = text_of_choice(answer.choices.front());
     }
     cut(text);
     return text;
