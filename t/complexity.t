@@ -61,6 +61,7 @@ $t->start($head . $t->server('llm on;', more => join '',
 END
     location('/outer/inherits', ''),
     location('/outer/replaces', 'llm_critical off;'),
+    location('/outer/levels', 'llm_complexity_levels 0.9 0.95 1;'),
     '        }',
 ) =~ s{location /v1/ \{.*?\n        \}\n}{}sr);
 
@@ -230,6 +231,9 @@ is $log->{critical}, 'legal', 'rules are inherited';
 $log = said('Can I sue my landlord?', in => '/outer/replaces');
 is $log->{critical}, '', 'directive by directive';
 level_is('Explain it', 'specialized', in => '/outer/replaces');
+level_is('Explain it', 'simple', in => '/outer/levels');
+is said('Can I sue my landlord?', in => '/outer/levels')->{critical}, 'legal',
+    'whichever of them stands there';
 
 # ---- what stands around -------------------------------------------------
 
