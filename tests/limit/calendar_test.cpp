@@ -102,6 +102,80 @@ TEST(TimeZone, ReadsRules) {
     }
 }
 
+// A file of one type and no transition, but for what is put in its place.
+std::string zone_file(Bytes footer, Bytes times = {}, Bytes types = {}) {
+    auto number = [](size_t value) {
+        std::string out(4, '\0');
+        out[2] = static_cast<char>(value >> 8);
+        out[3] = static_cast<char>(value);
+        return out;
+    };
+    constexpr Bytes kType("\0\0\0\0\0\0", 6);
+    std::string one = "TZif2" + std::string(15, '\0');
+    std::string none = number(0) + number(0) + number(0);
+    std::string first = one + none + number(0) + number(1) + number(1)
+                        + std::string(kType) + '\0';
+    std::string type(types.empty() ? kType : types);
+    return first + one + none + number(times.size() / 9)
+           + number(type.size() / 6) + number(1) + std::string(times) + type
+           + '\0' + std::string(footer);
+}
+
+TEST(TimeZone, RulesThatCountDays) {
+    auto zone_by = [](Bytes footer) {
+        auto zone = TimeZone::parse(zone_file(footer));
+        EXPECT_TRUE(zone.ok()) << zone.error().message;
+        return zone ? std::move(zone).value() : TimeZone();
+    };
+    // J60 is March 1 in every year, 59 is February 29 in a leap year.
+    TimeZone julian = zone_by("\nAAA0BBB,J60,J300\n");
+    TimeZone counted = zone_by("\nAAA0BBB,59,299\n");
+    for (int year : {2023, 2024}) {
+        bool leap = year == 2024;
+        int64_t march = utc(year, 3, 1, 2);
+        EXPECT_EQ(julian.offset_at(march - 1), 0) << year;
+        EXPECT_EQ(julian.offset_at(march), 3600) << year;
+        EXPECT_EQ(julian.offset_at(utc(year, 10, 27, 1) - 1), 3600) << year;
+        EXPECT_EQ(julian.offset_at(utc(year, 10, 27, 1)), 0) << year;
+        int64_t begin = leap ? utc(year, 2, 29, 2) : march;
+        EXPECT_EQ(counted.offset_at(begin - 1), 0) << year;
+        EXPECT_EQ(counted.offset_at(begin), 3600) << year;
+        int64_t end = utc(year, 10, leap ? 26 : 27, 1);
+        EXPECT_EQ(counted.offset_at(end - 1), 3600) << year;
+        EXPECT_EQ(counted.offset_at(end), 0) << year;
+        // What the clocks skip, wherever in it, is the instant of the skip.
+        for (int minute : {0, 1, 30, 59}) {
+            EXPECT_EQ(julian.utc_of(utc(year, 3, 1, 2, minute)), march);
+        }
+        EXPECT_EQ(julian.utc_of(utc(year, 3, 1, 3)), march);
+        EXPECT_EQ(julian.utc_of(utc(year, 3, 1, 1, 59)), march - 60);
+    }
+}
+
+TEST(TimeZone, FilesThatAreNone) {
+    ASSERT_TRUE(TimeZone::parse(zone_file("\n\n")).ok());
+    std::string good = zone_file("\nAAA3\n");
+    ASSERT_TRUE(TimeZone::parse(good).ok());
+    for (size_t size = 0; size < good.size(); size++) {
+        EXPECT_FALSE(TimeZone::parse(Bytes(good).substr(0, size)).ok())
+            << size;
+    }
+    EXPECT_FALSE(TimeZone::parse(zone_file("\nnone\n")).ok());
+    EXPECT_FALSE(TimeZone::parse(zone_file("AAA3\n")).ok());
+    constexpr Bytes kFar("\x7f\0\0\0\0\0", 6);  // from Greenwich
+    EXPECT_FALSE(TimeZone::parse(zone_file("\n\n", {}, kFar)).ok());
+    constexpr Bytes kTwice("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0", 18);
+    EXPECT_FALSE(TimeZone::parse(zone_file("\n\n", kTwice)).ok());
+    constexpr Bytes kOther("\0\0\0\0\0\0\0\1\1", 9);  // a type of none
+    EXPECT_FALSE(TimeZone::parse(zone_file("\n\n", kOther)).ok());
+    std::string first = good;
+    first[4] = '1';  // the first block alone
+    EXPECT_TRUE(TimeZone::parse(first).ok());
+    std::string second = good;
+    second[second.find("TZif", 4)] = 'x';
+    EXPECT_FALSE(TimeZone::parse(second).ok());
+}
+
 TEST(Calendar, DaysWeeksAndMonths) {
     TimeZone none;
     int64_t t = utc(2026, 11, 20, 13, 37, 5);  // a Friday
