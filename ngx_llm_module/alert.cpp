@@ -169,14 +169,6 @@ AlertFields& AlertFields::add_usd(Bytes name, int64_t nano) {
     return *this;
 }
 
-AlertFields& AlertFields::add_members(Bytes json) {
-    if (!json.empty()) {
-        json_ += ',';
-        json_ += json;
-    }
-    return *this;
-}
-
 bool wants_alert(AlertKind kind) {
     const auto& senders = alerts().senders;
     return std::any_of(senders.begin(), senders.end(), [kind](auto& sender) {
@@ -186,22 +178,6 @@ bool wants_alert(AlertKind kind) {
 
 void alert(AlertKind kind, const AlertFields& fields) noexcept {
     guard(ngx_cycle->log, [&] { raise(kind, fields); });
-}
-
-void raise_alert(ngx_log_t* log, Bytes event, Bytes subject,
-                 Bytes json_members) noexcept {
-    guard(log, [&] {
-        AlertKind kind = alert_kind(event);
-        if (kind == AlertKind::kCount) {
-            ngx_str_t name = immortal(event);
-            ngx_log_error(NGX_LOG_ERR, log, 0,
-                          "llm_alert: there is no event \"%V\"", &name);
-        } else if (wants_alert(kind)) {
-            raise(kind, AlertFields()
-                            .add("name", subject)
-                            .add_members(json_members));
-        }
-    });
 }
 
 bool make_alert_gate(ngx_conf_t* cf, AlertMain& conf) {

@@ -54,9 +54,6 @@ public:
     // Nano-dollars, written as dollars: 12.5
     AlertFields& add_usd(Bytes name, int64_t nano);
 
-    // `"name":value,…` as it is, from somebody who writes JSON himself.
-    AlertFields& add_members(Bytes json);
-
     // ,"name":value …
     const std::string& json() const { return json_; }
 
@@ -70,11 +67,6 @@ private:
 bool wants_alert(AlertKind kind);
 
 void alert(AlertKind kind, const AlertFields& fields = {}) noexcept;
-
-// The same by the event's name, with its subject as member "name" and more
-// members as in add_members(). An unknown event is a fault of ours: logged.
-void raise_alert(ngx_log_t* log, Bytes event, Bytes subject,
-                 Bytes json_members) noexcept;
 
 // Memory for the gate that all workers of `cf`'s configuration share; false
 // when there is none.

@@ -52,7 +52,6 @@ struct Client {
     CURLM* multi = nullptr;
     bool closed = false;
     uint64_t last_id = 0;
-    uint64_t refused = 0;
     size_t running = 0;
     std::deque<uint64_t> waiting;
     std::unordered_map<uint64_t, std::unique_ptr<Job>> jobs;
@@ -309,7 +308,6 @@ Result<Fetch> fetch(FetchRequest request, FetchDone done) {
         return Error{Errc::kInvalid, "a header that is none"};
     }
     if (self.closed || !open(self) || self.waiting.size() >= kMaxWaiting) {
-        self.refused++;
         return Error{Errc::kNoSpace, self.closed
                                          ? "the worker process ends"
                                          : "too many calls are waiting"};
@@ -325,7 +323,6 @@ Result<Fetch> fetch(FetchRequest request, FetchDone done) {
         self.waiting.push_back(id);
     } else if (!run(self, kept)) {
         take(self, id);
-        self.refused++;
         return Error{Errc::kNoSpace, "out of memory"};
     }
     return Fetch(id);
@@ -342,11 +339,6 @@ void Fetch::cancel() {
     if (job != nullptr && !client().waiting.empty()) {
         wake_sockets();
     }
-}
-
-FetchStats fetch_stats() {
-    const Client& self = client();
-    return {self.running, self.waiting.size(), self.refused};
 }
 
 Result<std::string> check_url(const std::string& url) {

@@ -87,13 +87,6 @@ private:
 // URL or a header is none. Then `done` is never called.
 [[nodiscard]] Result<Fetch> fetch(FetchRequest request, FetchDone done);
 
-struct FetchStats {
-    size_t running = 0;
-    size_t waiting = 0;
-    uint64_t refused = 0;  // by this worker since it started
-};
-FetchStats fetch_stats();
-
 // Judges a literal URL: http or https, a host, no user or password, no
 // fragment. Gives "host:port" for messages. For any process.
 Result<std::string> check_url(const std::string& url);

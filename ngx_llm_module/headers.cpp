@@ -55,15 +55,4 @@ ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value) {
     return copy.data == nullptr ? NGX_ERROR : push_header(r, name, copy);
 }
 
-ngx_table_elt_t* response_header(ngx_http_request_t* r, Bytes name) {
-    ngx_table_elt_t* found = nullptr;
-    each_header(r->headers_out.headers, [&](ngx_table_elt_t& header) {
-        if (found == nullptr && header.hash != 0
-            && equals_ignore_case(view(header.key), name)) {
-            found = &header;
-        }
-    });
-    return found;
-}
-
 }  // namespace llm::door

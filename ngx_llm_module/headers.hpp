@@ -28,9 +28,6 @@ ngx_int_t push_header(ngx_http_request_t* r, Bytes name, ngx_str_t value);
 // The same; `value` is copied.
 ngx_int_t add_header(ngx_http_request_t* r, Bytes name, Bytes value);
 
-// The first response header of that name, any case; nullptr when absent.
-ngx_table_elt_t* response_header(ngx_http_request_t* r, Bytes name);
-
 template <typename F>
 void each_header(ngx_list_t& list, F&& visit) {
     for (ngx_list_part_t* part = &list.part; part != nullptr;

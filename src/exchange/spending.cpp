@@ -200,12 +200,8 @@ void Spending::note_standings(const Part& part) {
         if (part.demands[i].kind != Kind::kBudget) {
             continue;
         }
-        const BudgetAsk* ask = &budgets_[part.rules[i]];
-        if (part.standings[i].crossed_soft) {
-            crossings_.push_back({ask, false});
-        }
         if (part.standings[i].crossed_hard) {
-            crossings_.push_back({ask, true});
+            crossings_.push_back({&budgets_[part.rules[i]], true});
         }
     }
 }

@@ -68,10 +68,8 @@ struct Standing {
     int64_t reset_ns = 0;   // until all of `limit` is there again
     bool would_refuse = false;  // a dry run
     bool soft = false;          // at or above the soft line
-    // The first time in this window that spent money came to the soft line,
-    // or that somebody was refused because of what is spent or held; once
-    // over all processes.
-    bool crossed_soft = false;
+    // The first time in this window that somebody was refused because of what
+    // is spent or held; once over all processes.
     bool crossed_hard = false;
 };
 
@@ -116,7 +114,9 @@ struct Settled {
     bool charged = false;
     bool late = false;        // after the lease had ended
     int64_t overspent = 0;    // nano-dollars beyond budgets by this settling
-    uint32_t crossed_soft = 0;  // bit i: demand i, see Standing
+    // Bit i: by demand i what is spent came to the soft line, for the first
+    // time in this window, once over all processes.
+    uint32_t crossed_soft = 0;
 };
 
 }  // namespace llm::limit

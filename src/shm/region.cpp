@@ -160,11 +160,6 @@ Result<void> Directory::ready(Bytes name) {
     return {};
 }
 
-size_t Directory::free_bytes() const {
-    const Header& header = *header_of(base_);
-    return (header.size - used_bytes(header)) / kAlign * kAlign;
-}
-
 size_t Directory::bytes_needed(std::span<const RegionSpec> specs) {
     size_t total = kFirst;
     for (const RegionSpec& spec : specs) {

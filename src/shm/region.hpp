@@ -56,8 +56,6 @@ public:
     // The region's contents are whole from now on.
     Result<void> ready(Bytes name);
 
-    size_t free_bytes() const;
-
     // What a block must have for all of these; for a check in advance.
     static size_t bytes_needed(std::span<const RegionSpec> specs);
 

@@ -34,9 +34,4 @@ void append_event(std::string& out, Bytes type, Bytes data) {
     out += '\n';
 }
 
-void append_comment(std::string& out, Bytes text) {
-    append_lines(out, ": ", text);
-    out += '\n';
-}
-
 }  // namespace llm::sse

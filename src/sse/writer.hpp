@@ -13,9 +13,6 @@ namespace llm::sse {
 // Nothing is written when `data` is empty. `type` must hold no line break.
 void append_event(std::string& out, Bytes type, Bytes data);
 
-// Appends a comment block, the only keep-alive that no client trips over.
-void append_comment(std::string& out, Bytes text);
-
 // The event that ends a stream of OpenAI's chat and completions, exactly.
 inline constexpr Bytes kDone = "data: [DONE]\n\n";
 

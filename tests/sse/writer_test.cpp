@@ -39,12 +39,6 @@ TEST(SseWriter, LineBreaksMakeLines) {
     EXPECT_EQ(data, std::vector<std::string>{"a\nb\nc\nd\n"});
 }
 
-TEST(SseWriter, Comment) {
-    std::string out;
-    append_comment(out, "keep-alive");
-    EXPECT_EQ(out, ": keep-alive\n\n");
-}
-
 TEST(SseWriter, Done) {
     std::string out;
     append_event(out, "", "[DONE]");
