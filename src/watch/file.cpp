@@ -49,6 +49,12 @@ private:
     int fd_;
 };
 
+// Whether nobody wrote between the two, which are of one open file. That
+// another one got its name meanwhile changes its ctime and not its bytes.
+bool same_bytes(const FileStamp& before, const FileStamp& after) {
+    return before.size == after.size && before.mtime_ns == after.mtime_ns;
+}
+
 // Up to `size` bytes; what it read tells how many there were.
 Result<std::string> read_bytes(int fd, size_t size, const std::string& path) {
     std::string bytes(size, '\0');
@@ -118,7 +124,8 @@ Result<FileContent> read_file(const std::string& path, size_t max_size) {
     if (fstat(file.get(), &after) != 0) {
         return io_error(path, errno);
     }
-    if (bytes->size() != size || stamp_of(after) != stamp_of(before)) {
+    if (bytes->size() != size
+        || !same_bytes(stamp_of(before), stamp_of(after))) {
         return Error{Errc::kIncomplete, path + ": changed while being read"};
     }
     return FileContent{stamp_of(before), std::move(*bytes)};

@@ -40,8 +40,9 @@ struct FileContent {
 
 // A regular file of at most `max_size` bytes, whole. Never waits for a FIFO
 // or a device. kNotFound; kIo (message with errno's words); kTooLarge;
-// kUnsupported (not a regular file); kIncomplete when it changed while being
-// read: look again later.
+// kUnsupported (not a regular file); kIncomplete when somebody wrote to it
+// while it was being read: look again later. One that another file takes the
+// place of meanwhile is read whole.
 Result<FileContent> read_file(const std::string& path, size_t max_size);
 
 struct WatchOptions {

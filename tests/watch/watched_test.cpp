@@ -396,5 +396,29 @@ TEST_F(WatchedFile, WriterInPlaceNeverShowsAMixture) {
     EXPECT_EQ(text(3), words.value()->text);
 }
 
+// Whoever replaces a file whole takes nothing from who reads the old one:
+// a snapshot is written at any instant, and read when a new binary starts.
+TEST_F(WatchedFile, ReplacedWhileItIsReadIsReadWhole) {
+    constexpr size_t kLarge = size_t{32} << 20;  // takes some milliseconds
+    constexpr size_t kSmall = 6;
+    bool after = false;
+    for (int i = 0; i < 10 && !after; i++) {
+        write("small\n");
+        fs::resize_file(path_, kLarge);
+        write(path_ + ".new", "small\n");
+        std::thread other([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(i));
+            rename((path_ + ".new").c_str(), path_.c_str());
+        });
+        auto content = read_file(path_, kLarge);
+        after = content.ok()
+                && FileStamp::of(path_).ino != content->stamp.ino;
+        other.join();
+        ASSERT_TRUE(content.ok()) << content.error().message;
+        EXPECT_TRUE(content->bytes.size() == kLarge
+                    || content->bytes.size() == kSmall);
+    }
+}
+
 }  // namespace
 }  // namespace llm::watch
