@@ -138,11 +138,27 @@ Result<cache::Sweep> begin(cache::Store& store, const Command& command) {
     return store.begin_purge(PurgeBy::kAnswer, command.value);
 }
 
+struct Job;
+
+// Of the purges that a worker has under way one sweeps and the others wait:
+// when it is through, the next one does for all that wait by then. So many at
+// once neither make a turn of the event loop long nor go over the zone each.
+const Job*& sweeper() {
+    static const Job* instance = nullptr;
+    return instance;
+}
+
 // Purges have their effect at once; freeing and counting what went takes the
 // event loop a slice at a time.
 struct Job {
     explicit Job(ngx_http_request_t* request) : r(request) {
         ngx_memzero(&event, sizeof(event));
+    }
+    ~Job() { leave(); }
+    void leave() const {
+        if (sweeper() == this) {
+            sweeper() = nullptr;
+        }
     }
 
     ngx_http_request_t* r;
@@ -189,14 +205,19 @@ ngx_int_t report(ngx_http_request_t* r, const Job& job) {
 // One slice; true when nothing is left.
 bool sweep_slice(Job& job) {
     cache::Store& store = *worker_services().store;
+    if (sweeper() == nullptr) {
+        sweeper() = &job;
+    }
+    uint32_t chunks = sweeper() == &job ? kSliceChunks : 0;
     while (!job.sweeps.empty()) {
         cache::Sweep& sweep = job.sweeps.back();
-        if (!sweep.done && !store.sweep(sweep, kSliceChunks)) {
+        if (!sweep.done && !store.sweep(sweep, chunks)) {
             return false;
         }
         job.purged += sweep.count;
         job.sweeps.pop_back();
     }
+    job.leave();
     return true;
 }
 
@@ -230,6 +251,7 @@ void go_on(ngx_http_request_t* r) {
             if (!timed_out && !sweep_slice(job)) {
                 return ngx_int_t{NGX_DONE};
             }
+            job.leave();
             return report(r, job);
         });
     if (rc == NGX_DONE) {

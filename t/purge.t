@@ -301,4 +301,22 @@ subtest "a purge of $entries entries stops nobody for long" => sub {
     }
 };
 
+subtest 'many purges at once cost little more than one' => sub {
+    fill($entries);
+    my $time = sub {
+        my @clients = map { $t->client(http => timeout => 60) } 1 .. $_[0];
+        my $start = time;
+        $clients[$_]->send(POST => '/purge',
+            body => to_json({ tag => "nobody's $_" })) for 0 .. $#clients;
+        is scalar(grep { $_->read->json->{purged} == 0 } @clients), $_[0],
+            "$_[0] answered";
+        return time - $start;
+    };
+    my ($one) = sort { $a <=> $b } map { $time->(1) } 1 .. 5;
+    my $many  = $time->(200);
+    note sprintf 'one %.1f ms, 200 at once %.1f ms', map { $_ * 1000 } $one,
+        $many;
+    cmp_ok $many, '<', 60 * ($one + 0.002), 'not as many times as much';
+};
+
 done_testing;

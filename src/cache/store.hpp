@@ -94,6 +94,7 @@ struct Sweep {
     uint32_t chunk = 0;
     bool done = false;
     uint64_t count = 0;  // entries that went; right once done
+    uint64_t through = 0;  // the last purge that its way does for
 };
 
 struct StoreOptions {
@@ -160,7 +161,8 @@ public:
     Result<uint64_t> purge(PurgeBy by, Bytes value);
     // The same in steps, for those who must not stop for long: it has its
     // whole effect when begin_purge() returns; sweep() frees, about `chunks`
-    // at a time, and is done when it returns true.
+    // at a time, and is done when it returns true. One does for all purges
+    // that stand in the log when it sets out: theirs are done at once then.
     Result<Sweep> begin_purge(PurgeBy by, Bytes value);
     bool sweep(Sweep& sweep, uint32_t chunks);
 

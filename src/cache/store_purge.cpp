@@ -100,8 +100,19 @@ Result<Sweep> Store::begin_purge(PurgeBy by, Bytes value) {
 }
 
 bool Store::sweep(Sweep& sweep, uint32_t chunks) {
+    auto finish = [&] {
+        sweep.count = log_.count(sweep.sequence);
+        sweep.done = true;
+    };
+    if (!sweep.done && log_.swept() >= sweep.sequence) {
+        finish();
+    }
     // A number that a sweep takes for done must have been seen by it from
     // its first chunk on; later purges are freed on the way, no more.
+    if (sweep.shard == 0 && sweep.chunk == 0) {
+        sweep.through = sweep.by == PurgeBy::kAll ? sweep.sequence
+                                                  : log_.sequence();
+    }
     while (!sweep.done && chunks > 0) {
         uint32_t step = std::min(chunks, kSweepHold);
         {
@@ -118,9 +129,8 @@ bool Store::sweep(Sweep& sweep, uint32_t chunks) {
         }
         chunks -= step;
         if (sweep.shard == shard_count_) {
-            log_.finish(sweep.sequence);
-            sweep.count = log_.count(sweep.sequence);
-            sweep.done = true;
+            log_.finish(sweep.through);
+            finish();
         }
     }
     return sweep.done;

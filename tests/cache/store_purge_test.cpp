@@ -219,6 +219,39 @@ TEST_F(Purge, AbandonedSweepsAreTakenUp) {
 // Many processes store what they looked up earlier while this one purges:
 // when purge() returns, nothing that matches and was born before is served,
 // then or ever after.
+// A thousand purges at once cost one or two ways through the zone.
+TEST_F(Purge, OneSweepDoesForAllThatWait) {
+    fill(300);
+    std::vector<Sweep> waiting;
+    for (const char* tag : {"g0", "g1", "g0", "g2"}) {
+        waiting.push_back(*zone_->begin_purge(PurgeBy::kTag, tag));
+    }
+    while (!zone_->sweep(waiting[1], 64)) {
+    }
+    for (Sweep& sweep : waiting) {
+        EXPECT_TRUE(zone_->sweep(sweep, 1));
+    }
+    EXPECT_EQ(waiting[0].count, 60u);
+    EXPECT_EQ(waiting[1].count, 60u);
+    EXPECT_EQ(waiting[2].count, 0u);
+    EXPECT_EQ(waiting[3].count, 60u);
+}
+
+// One that came when it was under way has to go itself.
+TEST_F(Purge, ASweepDoesForNoneThatCameLater) {
+    fill(300);
+    Sweep first = *zone_->begin_purge(PurgeBy::kTag, "g0");
+    ASSERT_FALSE(zone_->sweep(first, 1));
+    Sweep later = *zone_->begin_purge(PurgeBy::kTag, "g1");
+    while (!zone_->sweep(first, 64)) {
+    }
+    EXPECT_EQ(first.count, 60u);
+    EXPECT_FALSE(zone_->sweep(later, 1));
+    while (!zone_->sweep(later, 64)) {
+    }
+    EXPECT_EQ(later.count, 60u);
+}
+
 TEST_F(Purge, RacesWithStoresInOtherProcesses) {
     constexpr uint64_t kKeys = 200;
     Store& store = zone_.store();
