@@ -113,11 +113,8 @@ bool is_idle(const Account& account, int64_t over_since_s, Now now) {
     }
     switch (kind_of(account)) {
     case Kind::kRequests:
-    case Kind::kTokens: {
-        Bucket bucket = account.bucket;
-        bucket.drain(account.rate, now.mono_ns);
-        return bucket.level == 0 && bucket.fraction == 0;
-    }
+    case Kind::kTokens:
+        return account.bucket.drains_by(account.rate, now.mono_ns);
     case Kind::kConcurrency:
         return true;
     case Kind::kBudget:

@@ -58,6 +58,15 @@ void Bucket::drain(const Rate& rate, int64_t now_ns) {
     fraction = left.fraction;
 }
 
+bool Bucket::drains_by(const Rate& rate, int64_t now_ns) const {
+    if (level == 0 && fraction == 0) {
+        return true;
+    }
+    Wide elapsed = std::clamp(Wide{now_ns} - stamp_ns, Wide{0},
+                              Wide{INT64_MAX});
+    return Wide{level} * rate.period_ns + fraction <= elapsed * rate.units;
+}
+
 void Bucket::refund(const Rate& rate, int64_t amount, int64_t then_ns) {
     Wide elapsed = std::clamp(Wide{stamp_ns} - then_ns, Wide{0},
                               Wide{INT64_MAX});

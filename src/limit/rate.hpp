@@ -49,6 +49,8 @@ struct Bucket {
     static constexpr int64_t kSkew = int64_t{10000000000};
 
     void drain(const Rate& rate, int64_t now_ns);
+    // Whether drain() would leave nothing; cheaper.
+    bool drains_by(const Rate& rate, int64_t now_ns) const;
     void charge(int64_t amount) {
         level = std::min(kMaxLevel, level + std::min(amount, kMaxLevel));
     }

@@ -44,6 +44,8 @@ TEST(Bucket, DrainsTheSameOnBothSidesOfTheMachinesDivision) {
                         + bucket.fraction
                         - static_cast<__int128>(now) * rate.units;
         fine = std::max<__int128>(fine, 0);
+        EXPECT_EQ(bucket.drains_by(rate, now), fine == 0);
+        EXPECT_FALSE(bucket.drains_by(rate, -now) && fine > 0);
         bucket.drain(rate, now);
         EXPECT_EQ(bucket.level, static_cast<int64_t>(fine / rate.period_ns));
         EXPECT_EQ(bucket.fraction,
