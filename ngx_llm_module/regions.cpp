@@ -238,8 +238,9 @@ Result<void> open_ledger(shm::Directory& directory, size_t zone_size,
 }
 
 uint64_t vectors_region_size(size_t zone_size) {
-    return std::max<uint64_t>(zone_size / kVectorShare,
-                              semantic::Index::min_size());
+    return std::clamp<uint64_t>(zone_size / kVectorShare,
+                                semantic::Index::min_size(),
+                                semantic::Index::max_size());
 }
 
 Result<Regions> open_regions(void* base, size_t size, const MainConf& conf) {

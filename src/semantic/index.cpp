@@ -40,6 +40,11 @@ uint64_t Index::min_size() {
     return Blocks::pages_at(1, Blocks::buckets_for(1)) + kPageSize;
 }
 
+uint64_t Index::max_size() {
+    return Blocks::pages_at(kMaxPages, Blocks::buckets_for(kMaxPages))
+           + uint64_t{kMaxPages} * kPageSize;
+}
+
 uint64_t Index::size_for(uint64_t vectors, uint32_t dims) {
     uint64_t slots = Geometry::of(dims, kClasses - 1).slots;
     if (slots == 0) {

@@ -79,6 +79,9 @@ public:
     static constexpr uint32_t kVersion = 3;
     static uint32_t layout();
     static uint64_t min_size();
+    // What is beyond that of a region is of no use: some 20 million vectors
+    // of 384 dimensions.
+    static uint64_t max_size();
     // Bytes of a region that holds so many vectors of that size in large
     // partitions.
     static uint64_t size_for(uint64_t vectors, uint32_t dims);

@@ -232,6 +232,12 @@ TEST_F(IndexTest, MemoryOfAFullPartition) {
     EXPECT_LE(zone.size() / stats.vectors, 460u);
 }
 
+// A quarter of a zone of 64 GB would be more than it can name the places of.
+TEST_F(IndexTest, TheLargestRegionIsUsedWhole) {
+    EXPECT_EQ(Blocks::pages_for(Index::max_size()), kMaxPages);
+    EXPECT_EQ(Blocks::pages_for(Index::max_size() - 1), kMaxPages - 1);
+}
+
 TEST_F(IndexTest, ClearEmptiesIt) {
     IndexZone zone(kMegabyte);
     Code one = code();
