@@ -94,8 +94,11 @@ Result<void> sync_folder(const std::string& path) {
 }
 
 // Whole or not at all: the old file stays until the new one is on the disk.
-Result<void> replace_file(const std::string& path, Bytes bytes) {
-    std::string temporary = path + "." + std::to_string(ngx_pid) + ".tmp";
+// `alone`: no other process does this now, so what a killed one left behind is
+// written over.
+Result<void> replace_file(const std::string& path, Bytes bytes, bool alone) {
+    std::string temporary =
+        path + (alone ? "" : "." + std::to_string(ngx_pid)) + ".tmp";
     int fd = open(temporary.c_str(),
                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                   0600);
@@ -123,7 +126,11 @@ public:
     explicit Turn(const std::string& path)
         : fd_(open((path + ".lock").c_str(),
                    O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
-        while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+        while (fd_ >= 0 && !held_) {
+            held_ = flock(fd_, LOCK_EX) == 0;
+            if (!held_ && errno != EINTR) {
+                break;
+            }
         }
     }
     ~Turn() {
@@ -131,11 +138,13 @@ public:
             close(fd_);
         }
     }
+    bool is_held() const { return held_; }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
 private:
     int fd_;
+    bool held_ = false;
 };
 
 // Which nginx the file belongs to: locked through a descriptor that all of its
@@ -187,7 +196,8 @@ Result<void> write_snapshot(limit::Ledger ledger, const Digest& secret,
                      "its own"};
     }
     Result<std::string> bytes = gather(ledger, secret, now);
-    return bytes.ok() ? replace_file(path, *bytes) : bytes.error();
+    return bytes.ok() ? replace_file(path, *bytes, turn.is_held())
+                      : bytes.error();
 }
 
 // Once for each cause, not at every interval; whether it was now.
@@ -239,10 +249,15 @@ Result<void> make_directory(ngx_cycle_t* cycle, const std::string& path) {
     return {};
 }
 
-// A file of another version, say, which the next one would replace.
-bool keep_aside(const std::string& path) {
-    return !ngx_test_config
-           && rename(path.c_str(), (path + ".bad").c_str()) == 0;
+// A file of another version, say, or one on a disk that fails: the next one
+// would replace it.
+void begin_anew(const std::string& path, const std::string& why,
+                ngx_log_t* log) {
+    bool kept = !ngx_test_config
+                && rename(path.c_str(), (path + ".bad").c_str()) == 0;
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "llm: llm_snapshot: %s; starting with nothing spent%s",
+                  why.c_str(), kept ? ", and it is kept as .bad" : "");
 }
 
 }  // namespace
@@ -263,20 +278,14 @@ void restore_snapshot(const LimitMain& conf, limit::Ledger& ledger,
     auto file = watch::read_file(path, kMaxFile);
     if (!file.ok()) {
         if (file.error().code != Errc::kNotFound) {
-            ngx_log_error(NGX_LOG_WARN, log, 0,
-                          "llm: llm_snapshot: %s; starting with nothing "
-                          "spent",
-                          file.error().message.c_str());
+            begin_anew(path, file.error().message, log);
         }
         return;
     }
     auto snapshot = limit::read_snapshot(file->bytes);
     if (!snapshot.ok()) {
-        ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "llm: llm_snapshot: \"%s\": %s; starting with nothing "
-                      "spent%s",
-                      path.c_str(), snapshot.error().message.c_str(),
-                      keep_aside(path) ? ", and it is kept as .bad" : "");
+        begin_anew(path, "\"" + path + "\": " + snapshot.error().message,
+                   log);
         return;
     }
     secret = snapshot->secret;

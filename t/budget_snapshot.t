@@ -152,8 +152,15 @@ for my $bad (@bad) {
 }
 restart(sub { unlink $file; mkdir $file });
 like $t->log, qr/snapshot.*starting with nothing spent/, 'a directory';
+ok rmdir "$file.bad", 'is kept aside';
+restart(sub {
+    open my $f, '>>:raw', $file or die $!;
+    truncate $f, 2 << 30;
+});
+like $t->log, qr/more than \d+ bytes.*nothing spent/, 'one without end';
+is -s "$file.bad", 2 << 30, 'is kept aside too';
+unlink "$file.bad";
 $t->stop;
-rmdir $file;
 unlink $file;
 $t->start($conf);
 is((spend(a => 10))[1]{left}, '0.990000000', 'no file is a fresh start');
