@@ -21,6 +21,44 @@ int64_t held_by(const Slot& slot, const Hold& hold, Kind kind) {
                : 0;
 }
 
+// Who died by a wild write may have left numbers by which the next one would
+// divide, or which it would follow. A level that makes no sense counts as
+// nothing; a key stays, since what stands behind it is found over it.
+void mend(Account& account) {
+    if (account.used == 0 && account.key == AccountKey{}) {
+        return;
+    }
+    account.used = 1;  // nor a gap, behind which others would not be found
+    Bucket& bucket = account.bucket;
+    bool known = account.kind >= static_cast<uint8_t>(Kind::kRequests)
+                 && account.kind <= static_cast<uint8_t>(Kind::kBudget);
+    if (!known) {
+        account.kind = static_cast<uint8_t>(Kind::kConcurrency);
+    }
+    if (!known || !account.rate.valid()
+        || account.rate.units > Ledger::kMaxAmount || bucket.level < 0
+        || bucket.level > Bucket::kMaxLevel || bucket.fraction < 0
+        || bucket.fraction >= account.rate.period_ns) {
+        account.rate = Rate{1, 1};
+        bucket.level = 0;
+        bucket.fraction = 0;
+    }
+}
+
+bool is_sound(const Hold& hold, uint32_t accounts) {
+    return hold.account == kNone
+           || (hold.account < accounts && hold.amount >= 0
+               && hold.amount <= Ledger::kMaxAmount);
+}
+
+bool is_sound(const Slot& slot, uint32_t accounts) {
+    return slot.count <= kMaxDemands
+           && std::all_of(slot.holds, slot.holds + slot.count,
+                          [accounts](const Hold& hold) {
+                              return is_sound(hold, accounts);
+                          });
+}
+
 Error wrong(const char* what, uint32_t at) {
     return {Errc::kCorrupt,
             std::string(what) + " of place " + std::to_string(at)};
@@ -38,6 +76,7 @@ void Ledger::rebuild() {
     Head& head = *parts_.head;
     head.accounts_used = 0;
     for (uint32_t i = 0; i < head.accounts; i++) {
+        mend(account(i));
         account(i).held = 0;
         account(i).refs = 0;
         head.accounts_used += account(i).used;
@@ -52,7 +91,8 @@ void Ledger::rebuild() {
         if (seen.serial != 0 && head.slots_used == 0) {
             head.slots_used = i + 1;
         }
-        if (!is_in_use(seen)) {
+        if (!is_in_use(seen) || !is_sound(seen, head.accounts)) {
+            seen.state = SlotState::kFree;
             if (i < head.slots_used) {
                 free_slot(i);
             }
@@ -60,10 +100,9 @@ void Ledger::rebuild() {
         }
         head.open += seen.state == SlotState::kOpen ? 1 : 0;
         head.expired += seen.state == SlotState::kExpired ? 1 : 0;
-        for (uint32_t h = 0; h < std::min<size_t>(seen.count, kMaxDemands);
-             h++) {
+        for (uint32_t h = 0; h < seen.count; h++) {
             const Hold& hold = seen.holds[h];
-            if (hold.account < head.accounts) {
+            if (hold.account != kNone) {
                 Account& on = account(hold.account);
                 on.held += held_by(seen, hold, kind_of(on));
                 on.refs++;
