@@ -28,7 +28,8 @@ void Partitions::each_used(F&& f) {
 // What a block says of itself, without a look at others.
 bool Partitions::believable(uint32_t unit) const {
     uint32_t size_class = blocks_.units[unit] & 0x0f;
-    if (size_class >= kClasses || unit % units_of(size_class) != 0) {
+    if (blocks_.units[unit] != (Blocks::kUsed | size_class)
+        || size_class >= kClasses || unit % units_of(size_class) != 0) {
         return false;
     }
     const BlockHead& block = blocks_.block(unit);
