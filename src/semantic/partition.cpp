@@ -125,8 +125,36 @@ uint32_t wanted_class(uint32_t dims, uint32_t live, uint32_t least) {
     return c;
 }
 
-// A block of a larger class may want several smaller ones out of the way.
+// A block of a larger class may want several smaller ones out of the way. Where
+// those that are in use lie between the ones that go, the neighbours of one
+// place go instead, of so many places that are looked at.
 constexpr uint32_t kForcedBlocks = 8;
+constexpr uint32_t kPlaces = 1024;
+
+// A founder whose chain goes on does not.
+bool may_go(const Blocks& blocks, uint32_t unit) {
+    const BlockHead& block = blocks.block(unit);
+    return block.founder != unit || block.next == kNoUnit;
+}
+
+// f(unit) of each used block where one of that class would begin at `begin`,
+// or of the larger one that it would be a part of; as long as it says true.
+template <typename F>
+bool each_in_place(const Blocks& blocks, uint32_t begin, uint32_t size_class,
+                   F&& f) {
+    for (uint32_t c = size_class + 1; c < kClasses; c++) {
+        uint32_t around = begin / units_of(c) * units_of(c);
+        if (blocks.is_used(around) && blocks.class_of(around) >= c) {
+            return f(around);
+        }
+    }
+    for (uint32_t u = begin; u < begin + units_of(size_class); u++) {
+        if (blocks.is_used(u) && !f(u)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 }  // namespace
 
@@ -138,6 +166,21 @@ uint32_t Partitions::found(const Digest& partition, uint32_t dims) {
             return kNoUnit;
         }
         taken = take_block(least, least);
+    }
+    uint32_t& hand = blocks_.head->hand;
+    for (uint32_t n = 0; taken.unit == kNoUnit && n < kPlaces; n++) {
+        uint32_t begin = hand % blocks_.unit_count / units_of(least)
+                         * units_of(least);
+        hand = begin + units_of(least);
+        if (each_in_place(blocks_, begin, least, [this](uint32_t used) {
+                return may_go(blocks_, used);
+            })) {
+            each_in_place(blocks_, begin, least, [this](uint32_t used) {
+                evict_block(used);
+                return true;
+            });
+            taken = take_block(least, least);
+        }
     }
     uint32_t unit = taken.unit;
     if (unit == kNoUnit) {
