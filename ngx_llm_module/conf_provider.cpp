@@ -267,6 +267,42 @@ ngx_int_t check_resolvers(ngx_conf_t* cf, const ProviderSetup& setup) {
     return NGX_OK;
 }
 
+// Of the configuration that a reload replaces; nullptr: there is none, or it
+// was read by another build of this module.
+const ProviderSetup* setup_before(const ngx_cycle_t* cycle) {
+    ngx_cycle_t* old = cycle->old_cycle;
+    if (old == nullptr || old->conf_ctx == nullptr
+        || old->modules == nullptr) {
+        return nullptr;
+    }
+    ngx_module_t** end = old->modules + old->modules_n;
+    if (std::find(old->modules, end, &ngx_llm_module) == end) {
+        return nullptr;
+    }
+    auto* main = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(old, ngx_llm_module));
+    return main == nullptr ? nullptr : main->provider.setup;
+}
+
+Bytes secret_of(const ProviderSetup& setup, size_t i) {
+    const auto& file = setup.keys[i];
+    return file == nullptr || file->value() == nullptr
+               ? Bytes()
+               : Bytes(file->value()->secret);
+}
+
+void find_rekeyed(const ProviderSetup& before, ProviderSetup& setup) {
+    for (size_t i = 0; i < setup.providers.size(); i++) {
+        const std::string& name = setup.providers[i].name;
+        for (size_t j = 0; j < before.providers.size(); j++) {
+            if (before.providers[j].name == name
+                && secret_of(before, j) != secret_of(setup, i)) {
+                setup.rekeyed.push_back(name);
+            }
+        }
+    }
+}
+
 ngx_int_t check_providers(ngx_conf_t* cf, MainConf& conf) {
     ProviderSetup* setup = conf.provider.setup;
     if (setup == nullptr) {
@@ -278,8 +314,16 @@ ngx_int_t check_providers(ngx_conf_t* cf, MainConf& conf) {
                  made.ok() ? "failed" : made.error().message.c_str());
         return NGX_ERROR;
     }
+    if (const ProviderSetup* before = setup_before(cf->cycle)) {
+        find_rekeyed(*before, *setup);
+    }
     return check_upstreams(cf, *setup) == NGX_OK ? check_resolvers(cf, *setup)
                                                  : NGX_ERROR;
+}
+
+// Another key may be what a provider in cooldown waits for.
+void forget_cooldown(Bytes provider) {
+    worker_services().cooldown.forget(provider);
 }
 
 // A worker in the place of a dead one has the keys that the master has read,
@@ -289,17 +333,18 @@ ngx_int_t open_registry(ngx_cycle_t* cycle, MainConf& conf) {
     if (conf.provider.setup != nullptr) {
         poll_provider_keys(*conf.provider.setup, cycle->log,
                            [](const route::Provider&) {});
+        for (const std::string& name : conf.provider.setup->rekeyed) {
+            forget_cooldown(name);
+        }
     }
     return NGX_OK;
 }
 
-// A new key may be what a provider in cooldown waits for.
 void follow_keys(ngx_cycle_t* cycle, MainConf& conf, Now) {
     if (conf.provider.setup != nullptr) {
         poll_provider_keys(*conf.provider.setup, cycle->log,
                            [](const route::Provider& provider) {
-                               worker_services().cooldown.forget(
-                                   provider.name);
+                               forget_cooldown(provider.name);
                            });
     }
 }

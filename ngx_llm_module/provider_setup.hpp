@@ -24,6 +24,8 @@ struct ProviderSetup {
     // By the same index; nullptr: no key of ours.
     std::vector<std::unique_ptr<route::ProviderKeyFile>> keys;
     std::optional<route::Registry> registry;  // of `providers`, once whole
+    // Those that had another key, or none, before this reload.
+    std::vector<std::string> rekeyed;
     // Of the locations that ask providers: whether one has a resolver, and
     // one that has none; line 0: all have one.
     bool resolver = false;

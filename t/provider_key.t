@@ -13,9 +13,27 @@ chmod 0755, $t->dir;
 my $key = $t->write_file('key', "sk-first\n");
 chmod 0600, $key;
 
+my $late = $t->write_file('late', "sk-revoked\n");
+chmod 0600, $late;
+$t->upstream(choosy => sub {
+    my ($c, $head) = @_;
+    my $good = $head =~ /^Authorization: Bearer sk-good\r$/mi;
+    my $body = $good
+        ? to_json({ id => 'c', object => 'chat.completion', model => 'late',
+            choices => [{ index => 0, finish_reason => 'stop',
+                message => { role => 'assistant', content => 'yes' } }] })
+        : to_json({ error => { message => 'no', code => 'invalid_api_key' } });
+    print $c 'HTTP/1.1 ', ($good ? '200 OK' : '401 Unauthorized'),
+        "\r\nContent-Type: application/json\r\nConnection: close\r\n",
+        'Content-Length: ', length $body, "\r\n\r\n", $body;
+});
+
 my $http = $t->head . $t->watch_witness . <<'END';
     llm_provider o { api openai; models m; key key;
         url http://127.0.0.1:%%PORT:mock%%/v1; }
+    llm_provider l { api openai; models late; key late;
+        url http://127.0.0.1:%%PORT:choosy%%/v1; }
+    llm_cooldown fail_timeout=5m;
     server {
         listen 127.0.0.1:%%PORT:http%%;
         location / {
@@ -52,5 +70,20 @@ is told('error'), 0, 'which is no error';
 $t->write_file('nginx.conf', $whole);
 ok $t->reload, 'a reload';
 is sent(), 'Bearer sk-second', 'takes it over';
+
+# A provider that is left alone for its key is asked again with another one.
+sub late {
+    my $r = $t->post('/v1/chat/completions',
+        $t->body_of('chat', model => 'late'));
+    return join ' ', $r->status, ($r->json->{error} // {})->{code} // ();
+}
+late();
+is late(), '503 upstream_cooldown', 'a key that is refused';
+ok $t->reload, 'a reload';
+is late(), '503 upstream_cooldown', 'with the same key';
+$t->write_file('late', "sk-good\n");
+chmod 0600, $late;
+ok $t->reload, 'and one';
+is late(), '200', 'with another';
 $t->finish;
 done_testing;
