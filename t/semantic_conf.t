@@ -126,6 +126,13 @@ $edge->start(<<'END');
             llm_semantic_guard name number;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
         }
+        location /watched/ {
+            llm observe;
+            llm_semantic near precision=0.5 threshold=0.97 audit=0%
+                normalize=off;
+            proxy_pass http://127.0.0.1:%%PORT:mock%%;
+        }
+        location = /metrics { llm_metrics; }
         location /unguarded/ {
             llm_semantic_guard off;
             proxy_pass http://127.0.0.1:%%PORT:mock%%;
@@ -159,5 +166,15 @@ is met(named => @lamps), 'MISS veto:number', 'a veto that is named';
 unlike met(named => @soy), qr/veto/, 'keeps back what it is for alone';
 unlike met(unguarded => $_->@*), qr/veto/, 'none with off'
     for \@lamps, \@soy;
+
+# What is watched is measured down to 0.7, whatever the threshold.
+my @road = ('How do I mend a flat bicycle tyre at home?',
+    'How do I mend a flat bicycle tyre at the home?');
+like met(watched => @road), qr/^MISS below:0\.9/, 'below its threshold';
+my $body = $edge->get('/metrics')->body;
+like $body, qr/^llm_semantic_observed_total\{threshold="0\.70"\} 1$/m,
+    'a lower one would have served it';
+unlike $body, qr/^llm_semantic_observed_total\{threshold="0\.98"\} 1$/m,
+    'as one of 0.98 would not';
 $edge->finish;
 done_testing;
