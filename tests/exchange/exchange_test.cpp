@@ -284,6 +284,19 @@ TEST_F(ExchangeTest, WhatIsNotStored) {
     small->on_json(json_answer(), at(2));
     small->end(End::kComplete, at(2));
     EXPECT_EQ(small->cache_reason(), "no_store:size");
+    // What is stored of a stream is JSON, where each of these is two bytes.
+    policy_.max_size = 1000;
+    auto quotes = begin(true);
+    head(*quotes, "text/event-stream");
+    std::string text;
+    for (int i = 0; i < 450; i++) {
+        text += "\\\"";
+    }
+    (void) feed(*quotes, chunk("{\"content\":\"" + text + "\"}")
+                             + chunk("{}", "\"stop\"") + usage_chunk()
+                             + std::string(kDone));
+    quotes->on_eof(true, End::kComplete, at(2));
+    EXPECT_EQ(quotes->cache_reason(), "no_store:size");
     EXPECT_EQ(zone_->stats().entries, 0u);
 }
 

@@ -167,6 +167,10 @@ TEST_F(LimitsTest, WhatIsToBeCachedIsHeldAtThePriceOfWriting) {
     EXPECT_EQ(held("w", R"(,"cache_control":{"type":"ephemeral",)"
                         R"("ttl":"1h"})"),
               plain * 2);
+    // Written with escapes it may be one; those of other signs are none.
+    int64_t common = held("w", R"(,"note":"\u003c\u00e4")");
+    EXPECT_LT(common, plain * 5 / 4);
+    EXPECT_GT(held("w", R"(,"note":"\u003c\u0063")"), common * 19 / 10);
     EXPECT_EQ(held("m", R"(,"cache_control":{"type":"ephemeral"})"), plain);
     // Settled at what it was.
     int64_t charged = end(
