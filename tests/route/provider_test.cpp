@@ -136,7 +136,11 @@ TEST(ProviderPath, IsBaseAndWhatFollowsTheVersion) {
 TEST(ProviderPath, WithoutVersionTheEndpointCounts) {
     EXPECT_EQ(asked("https://h/v1", "/llm/chat/completions"),
               "https://h/v1/chat/completions");
-    EXPECT_EQ(asked("https://h/v1", "/a/messages"), "https://h/v1/messages");
+    for (Bytes path : {"/messages", "/completions", "/embeddings",
+                       "/responses"}) {
+        EXPECT_EQ(asked("https://h/v1", "/a" + std::string(path)),
+                  "https://h/v1" + std::string(path));
+    }
     EXPECT_EQ(asked("https://h/v1", "/files"), "none");
     EXPECT_EQ(asked("https://h/v1", ""), "none");
     EXPECT_EQ(asked("https://h/v1", "/v1"), "none");
