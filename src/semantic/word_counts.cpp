@@ -95,9 +95,12 @@ void WordCounts::add(const Facts& question) {
         for (uint32_t number = 0; number < kRows; number++) {
             auto counter = atomic(row(period, number)[cell(keys[i], number)]);
             uint16_t value = counter.load(std::memory_order_relaxed);
+            // One of two at once is lost, and no more: a plain store of who
+            // was put to sleep in between would undo all that came since.
             if (value != kFull) {
-                counter.store(static_cast<uint16_t>(value + 1),
-                              std::memory_order_relaxed);
+                counter.compare_exchange_strong(
+                    value, static_cast<uint16_t>(value + 1),
+                    std::memory_order_relaxed);
             }
         }
     }
@@ -114,6 +117,12 @@ void WordCounts::begin_period(uint32_t ended) {
     for (uint32_t number = 0; number < kRows; number++) {
         uint16_t* counters = row(next, number);
         for (size_t i = 0; i <= mask_; i++) {
+            // Who was put to sleep in here must not clear what others have
+            // counted in the new period.
+            if (atomic(header().period).load(std::memory_order_relaxed)
+                != ended) {
+                return;
+            }
             atomic(counters[i]).store(0, std::memory_order_relaxed);
         }
     }
