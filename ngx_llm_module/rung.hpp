@@ -20,6 +20,8 @@ private:
     ngx_http_headers_out_t head_;
     ngx_uint_t headers_ = 0;   // in the last part of each list
     ngx_uint_t trailers_ = 0;
+    size_t limit_rate_ = 0;    // X-Accel-Limit-Rate is an attempt's as well
+    bool limit_rate_set_ = false;
 };
 
 struct RungState {
@@ -39,6 +41,7 @@ struct RungState {
     bool retry = false;      // another attempt,
     ngx_int_t refuse = 0;    // or this status instead of what was sent
     bool ended = false;      // its upstream is gone
+    bool unstarted = false;  // nginx had not begun with it when a clock ran out
     route::Fault fault = route::Fault::kNone;  // by what it has sent
 
     // What nginx would change on its way to an error page.
