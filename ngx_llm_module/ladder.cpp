@@ -1,6 +1,7 @@
 #include "ngx_llm_module/ladder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
@@ -20,6 +21,7 @@ using route::Fault;
 using route::LadderStep;
 
 constexpr int64_t kNsPerMs = 1000000;
+constexpr ngx_msec_t kLookAgain = 50;
 
 // What is no HTTP is HTTP/0.9 to proxy_pass, which then speaks that to the
 // client, too: without a head.
@@ -234,6 +236,7 @@ ngx_int_t start_attempt(ngx_http_request_t* r, Context& ctx) {
     rung.retry = false;
     rung.refuse = 0;
     rung.ended = false;
+    rung.unstarted = false;
     rung.hold = ctx.exchange.rungs().more() || conf.first_byte > 0;
     const ngx_http_upstream_t* before = r->upstream;
     if (dress_request(r, ctx, ctx.exchange.rungs().provider()) != NGX_OK) {
@@ -243,6 +246,10 @@ ngx_int_t start_attempt(ngx_http_request_t* r, Context& ctx) {
     ngx_int_t rc = rung.client(r);
     r->aio = 0;
     if (rc != NGX_DONE || r->upstream == before) {
+        // No upstream's: what it has written waits as behind a file's reading.
+        if (r->buffered & NGX_HTTP_COPY_BUFFERED) {
+            ngx_post_event(r->connection->write, &ngx_posted_events);
+        }
         return rc;
     }
     watch_attempt(r, ctx);
@@ -338,10 +345,27 @@ const char* name_of(Clock clock) {
     }
 }
 
+// proxy_cache_lock and files read by threads keep an attempt from its start,
+// and nothing can be let go then. The deadline holds as soon as that is over;
+// no provider has been silent meanwhile.
+bool has_started(ngx_http_request_t* r, Context& ctx, Clock clock) {
+    RungState& rung = ctx.rung;
+    if (r->upstream == nullptr || r->upstream->cleanup == nullptr) {
+        rung.unstarted = true;
+        rung.clocks->start(clock, kLookAgain);
+        return false;
+    }
+    if (clock == Clock::kFirstByte
+        && std::exchange(rung.unstarted, false)) {
+        rung.clocks->start(clock, loc_conf(r).ladder.first_byte);
+        return false;
+    }
+    return true;
+}
+
 // No answer in time.
 void give_up_waiting(ngx_http_request_t* r, Context& ctx, Clock clock) {
-    ngx_http_upstream_t* u = r->upstream;
-    if (u == nullptr || u->cleanup == nullptr || ctx.rung.ended) {
+    if (ctx.rung.ended || !has_started(r, ctx, clock)) {
         return;
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
