@@ -70,6 +70,8 @@ struct Context {
     bool own_error = false;      // nginx's error page becomes ours
     bool foreign_page = false;   // so does the upstream's, or its redirect
     bool head_held = false;      // until it is known whether it is one
+    bool head_anew = false;      // another head goes through all filters
+    bool page_ended = false;     // what stands for a page has had its end
     std::string lead;            // what has come of its body meanwhile
     std::string error_body;      // this, until it is sent
     bool closed = false;         // the stream has had its last word from us

@@ -44,6 +44,19 @@ void put_error(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
         static_cast<off_t>(ctx.error_body.size());
 }
 
+// An error in the place of the upstream's head. What nginx's own modules have
+// put there was for that one: they are asked again, so that "always" headers
+// stand here as in any error.
+ngx_int_t put_instead(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
+                      Bytes message) {
+    ctx.foreign_page = true;
+    ctx.head_anew = true;
+    ctx.rung.head.restore(r);  // its cookies, say, are no client's of ours
+    r->headers_out.status = status;
+    put_error(r, ctx, status, message);
+    return ngx_http_send_header(r);
+}
+
 }  // namespace
 
 bool is_own_error(ngx_http_request_t* r, const Context& ctx) {
@@ -86,14 +99,18 @@ bool is_redirect(ngx_http_request_t* r, const Context& ctx) {
 
 ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx) {
     bool page = !is_redirect(r, ctx);
-    ctx.foreign_page = true;
-    ctx.rung.head.restore(r);  // its cookies, say, are no client's of ours
-    r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
-    put_error(r, ctx, NGX_HTTP_BAD_GATEWAY,
-              page ? "The upstream sent a page of HTML instead of an answer."
-                   : "The upstream sent the request elsewhere instead of "
-                     "answering it.");
-    return add_cache_headers(r, ctx);
+    return put_instead(
+        r, ctx, NGX_HTTP_BAD_GATEWAY,
+        page ? "The upstream sent a page of HTML instead of an answer."
+             : "The upstream sent the request elsewhere instead of "
+               "answering it.");
+}
+
+ngx_int_t head_broken_page(ngx_http_request_t* r, Context& ctx) {
+    ngx_uint_t status = ctx.upstream_rc == NGX_HTTP_GATEWAY_TIME_OUT
+                            ? NGX_HTTP_GATEWAY_TIME_OUT
+                            : NGX_HTTP_BAD_GATEWAY;
+    return put_instead(r, ctx, status, describe(status));
 }
 
 }  // namespace llm::door

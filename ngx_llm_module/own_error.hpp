@@ -20,7 +20,9 @@ bool is_own_page(const ngx_http_request_t* r);
 bool is_called_html(ngx_http_request_t* r, const Context& ctx);
 // The upstream sends the client elsewhere, which would take the prompt there.
 bool is_redirect(ngx_http_request_t* r, const Context& ctx);
-// In either's place.
+// In either's place, and in that of one that has broken off before it said
+// anything. They send the head.
 ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx);
+ngx_int_t head_broken_page(ngx_http_request_t* r, Context& ctx);
 
 }  // namespace llm::door

@@ -194,6 +194,17 @@ ngx_int_t stop_upstream(ngx_http_request_t* r, ngx_int_t rc) {
     return rc;
 }
 
+// proxy_cache and proxy_store must not keep the half of an answer, nor what is
+// none. nginx has made up its mind by the time that a body comes.
+void keep_no_copy(ngx_http_request_t* r) {
+    if (r->upstream != nullptr) {
+        r->upstream->store = 0;
+#if (NGX_HTTP_CACHE)
+        r->upstream->cacheable = 0;
+#endif
+    }
+}
+
 // The answer has had its end from us while the upstream goes on: nginx takes
 // the upstream's for reached too, and its connection serves no other request.
 void finish_upstream(ngx_http_request_t* r) {
@@ -207,7 +218,7 @@ void finish_upstream(ngx_http_request_t* r) {
         return;
     }
     u->pipe->upstream_done = 1;
-    u->cacheable = 0;  // proxy_cache must not keep the half of it
+    keep_no_copy(r);
 }
 
 ngx_int_t edit_stream(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
@@ -330,20 +341,27 @@ ngx_int_t send_without_end(ngx_http_request_t* r, Context& ctx,
     return out.send();
 }
 
-// A page leaves as the client's protocol's error.
+// A page leaves as the client's protocol's error. That is whole, even where
+// the page has broken off.
 ngx_int_t replace_page(ngx_http_request_t* r, Context& ctx, ngx_chain_t* in) {
     Output out(r, ctx);
+    bool last = ctx.closed;
     if (!out.copy(std::exchange(ctx.error_body, {}))) {
         return NGX_ERROR;
     }
     for (; in != nullptr; in = in->next) {
         in->buf->pos = in->buf->last;
         in->buf->file_pos = in->buf->file_last;
-        if (in->buf->last_buf && !out.finish()) {
-            return NGX_ERROR;
-        }
+        last = last || in->buf->last_buf;
+    }
+    if (last && !std::exchange(ctx.page_ended, true) && !out.finish()) {
+        return NGX_ERROR;
     }
     return out.send();
+}
+
+bool is_blank(Bytes text) {
+    return text.find_first_not_of(" \t\r\n") == Bytes::npos;
 }
 
 // `lead` in front of what comes behind it; nullptr: memory is out.
@@ -384,17 +402,20 @@ ngx_int_t let_head_go(ngx_http_request_t* r, Context& ctx, ngx_chain_t*& in) {
         return NGX_AGAIN;
     }
     ctx.head_held = false;
-    if (opening.fault != route::Fault::kNone
-        && head_foreign_page(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
     if (!ctx.lead.empty()) {
         in = put_before(r, std::exchange(ctx.lead, {}), in);
         if (in == nullptr) {
             return NGX_ERROR;
         }
     }
-    ngx_int_t rc = next_header(r);
+    ngx_int_t rc = NGX_OK;
+    if (opening.fault != route::Fault::kNone) {
+        rc = head_foreign_page(r, ctx);
+    } else if (ctx.closed && is_blank(first)) {
+        rc = head_broken_page(r, ctx);
+    } else {
+        rc = next_header(r);
+    }
     bool failed = rc == NGX_ERROR || rc > NGX_OK || r->header_only;
     return failed ? NGX_ERROR : NGX_OK;
 }
@@ -419,6 +440,7 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
         }
         hear(*ctx);
         if (ctx->foreign_page) {
+            keep_no_copy(r);
             if (!is_settled(*ctx)) {
                 watch(*ctx, in, now());
             }
@@ -475,7 +497,9 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
             ctx = context_of_refusal(r);
         }
         if (ctx == nullptr || ctx->headed || ctx->replied) {
-            return ngx_int_t{NGX_OK};
+            bool anew = ctx != nullptr
+                        && std::exchange(ctx->head_anew, false);
+            return anew ? add_cache_headers(r, *ctx) : ngx_int_t{NGX_OK};
         }
         Overhead overhead(*ctx);
         ngx_int_t held = hold_back(r, *ctx);
@@ -493,7 +517,8 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         bool html = is_called_html(r, *ctx);
         ngx_int_t rc = head_answer(r, *ctx, overhead.at());
         if (rc == NGX_OK && is_redirect(r, *ctx)) {
-            return head_foreign_page(r, *ctx);
+            rc = head_foreign_page(r, *ctx);
+            return rc == NGX_OK ? kHeld : rc;  // it has gone
         }
         ctx->head_held = html && rc == NGX_OK
                          && ctx->exchange.form() != exchange::Form::kIgnored;
