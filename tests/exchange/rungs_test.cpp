@@ -278,9 +278,28 @@ TEST(Rungs, WhatIsTooLongGoesToALargerProvider) {
         Ladder next = ladder({"b"});
         next.on = on;
         (void) rungs.begin(next, "c", Family::kOpenai, at(1));
+        EXPECT_TRUE(rungs.more());
         (void) rungs.failed(Fault::kContextLength, 400, {}, at(1));
         EXPECT_EQ(rungs.model(), "b");
+        // Behind the largest nobody has room for more.
+        EXPECT_EQ(rungs.more(), on != 0 || rungs.provider()->name != "q");
     }
+}
+
+// Whoever is back first says when to come again.
+TEST(Rungs, AllInCooldownTellTheShortestWait) {
+    Bench bench({provider("p", {"a"}), provider("q", {"b"}),
+                 provider("s", {"c"})});
+    for (auto [model, seconds] : {std::pair<Bytes, int64_t>{"a", 60},
+                                  {"b", 20}, {"c", 40}}) {
+        Rungs rungs(bench.services);
+        (void) rungs.begin(ladder({}), model, Family::kOpenai, at(1));
+        (void) rungs.failed(Fault::kRateLimit, 429, seconds * kSecond, at(1));
+    }
+    Rungs rungs(bench.services);
+    EXPECT_EQ(rungs.begin(ladder({"b", "c"}), "a", Family::kOpenai, at(2)),
+              Rungs::Begun::kCooling);
+    EXPECT_EQ(rungs.retry_ns(), 19 * kSecond);
 }
 
 TEST(Rungs, CooldownIsSkippedAndEnds) {
