@@ -163,6 +163,16 @@ TEST_F(SpendingTest, ACeilingCountsWhereTheRequestNamesNone) {
     ASSERT_FALSE(more.reserve(need(10, 100, false), at(0)));
     EXPECT_EQ(more.output(), 200);
     more.end(false, at(0));
+    // Nor more than the model can give.
+    auto price = std::make_shared<price::ModelPrice>(*cents());
+    price->max_output = 120;
+    Need small = need(10, 100, false);
+    small.price = price;
+    small.choices = 2;
+    Spending least = spending({&tokens_});
+    ASSERT_FALSE(least.reserve(small, at(0)));
+    EXPECT_EQ(least.output(), 240);
+    least.end(false, at(0));
     Spending named = spending({&tokens_});
     EXPECT_TRUE(named.reserve(need(10, 4096), at(0)));
     tokens_.dry_run = true;
