@@ -62,6 +62,8 @@ my $more = join '', location(plain => $headers),
     location(cached => $cache), location(locked => $lock),
     location(deadline => "$lock llm_deadline 300ms;"),
     location(first => "$lock llm_first_byte_timeout 300ms; llm_fallback two;"),
+    location(stored => 'proxy_store %%DIR%%/stored.txt;
+        llm_limit some key=$remote_addr tokens=300/h ceiling=100;'),
     'location /purge/ { llm on; llm_deadline 5s; llm_purge; }';
 $t->start($t->head . $map . $t->server('llm on;', h2 => 'h2', more => $more));
 
@@ -126,6 +128,15 @@ for my $name ('page', 'moved') {
     is $r->status, 200, "proxy_cache, $name: is not kept";
     ($r) = $t->ask('chat', '', @key, model => 'two');
     is $r->header('x-cached'), 'HIT', "proxy_cache, $name: the answer is";
+}
+
+{
+    # The copy for a file is read on to its end, or is none.
+    my ($r) = $t->ask('chat', '', in => '/stored', stream => 1,
+        model => 'one!endless,gap=1', max_tokens => 50);
+    is $r->status, 200, 'proxy_store: a stream';
+    like $r->body, qr/"finish_reason":"length"/, 'proxy_store: is cut by us';
+    ok !-e "$t->{dir}/stored.txt", 'proxy_store: the half of it is not kept';
 }
 
 # ---- what an attempt leaves behind ---------------------------------------------
