@@ -290,7 +290,9 @@ void ChunkReader::take_text(std::string& field, Accumulator& extras,
 
 void ChunkReader::add(Accumulator& extras, Bytes key, NodeId value,
                       Merge mode) {
-    if (overflow_) {
+    // What is not kept whole is not kept: further members of an upstream that
+    // sends a million of them would each be sought among a thousand.
+    if (overflow_ || lossy_) {
         return;
     }
     const size_t before = extras.bytes();

@@ -302,7 +302,11 @@ void MessagesReader::count_strings(NodeId delta, EventInfo& info) {
 }
 
 // A later value wins; null says only that there is none to report.
+// Of an answer that is not kept whole nothing is kept.
 void MessagesReader::set_member(Extras& extras, NodeId member) {
+    if (lossy_) {
+        return;
+    }
     const Bytes key = doc_.key(member);
     const bool present = raw::find(extras, key) != nullptr;
     if (present && doc_.is(member, Type::kNull)) {
@@ -343,6 +347,9 @@ void MessagesReader::take_member(NodeId member, Extras& usual) {
         choice().finish_reason = doc_.string(member, scratch_);
         raw::erase(choice().extra, key);
         return;
+    }
+    if (lossy_) {
+        return;  // nothing is made of it
     }
     const bool told = key == "stop_reason" && !choice().finish_reason.empty();
     if (told || messages::is_start_member(key)) {
