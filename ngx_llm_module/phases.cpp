@@ -44,23 +44,33 @@ Bytes trimmed(Bytes text) {
     return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-// We read UTF-8 alone; an upstream may go by what the header says.
+bool mentions_charset(Bytes parameter) {
+    constexpr Bytes kCharset = "charset";
+    auto same = [](char a, char b) { return ascii_lower(a) == b; };
+    return !std::ranges::search(parameter, kCharset, same).empty();
+}
+
+// We read UTF-8 alone; an upstream may go by what the header says. Lenient
+// ones see a charset in "charset = utf-7" and in "charset*=utf-7''" as well.
 bool is_utf8(Bytes parameters) {
     constexpr Bytes kCharset = "charset=";
     while (!parameters.empty()) {
         size_t end = std::min(parameters.find(';'), parameters.size());
         Bytes one = trimmed(parameters.substr(0, end));
         parameters.remove_prefix(std::min(end + 1, parameters.size()));
-        if (!equals_ignore_case(one.substr(0, kCharset.size()), kCharset)) {
+        if (!mentions_charset(one)) {
             continue;
         }
-        Bytes name = one.substr(kCharset.size());
+        Bytes name = one.substr(std::min(kCharset.size(), one.size()));
         if (name.size() > 1 && name.front() == '"' && name.back() == '"') {
             name = name.substr(1, name.size() - 2);
         }
-        if (!equals_ignore_case(name, "utf-8")
-            && !equals_ignore_case(name, "utf8")
-            && !equals_ignore_case(name, "us-ascii")) {
+        bool plain =
+            equals_ignore_case(one.substr(0, kCharset.size()), kCharset);
+        if (!plain
+            || (!equals_ignore_case(name, "utf-8")
+                && !equals_ignore_case(name, "utf8")
+                && !equals_ignore_case(name, "us-ascii"))) {
             return false;
         }
     }

@@ -62,7 +62,10 @@ subtest 'case 15: types that we cannot be sure of pass untouched' => sub {
     is ask($body, [@json])->header('x-c'), 'MISS no_entry', 'JSON is ours';
     for my $type ('application/json; charset=utf-16',
         'application/json;charset="shift_jis"',
-        'application/json; a=b ; CHARSET=utf-7') {
+        'application/json; a=b ; CHARSET=utf-7',
+        'application/json; charset = utf-7', "application/json;charset\t=utf-7",
+        q{application/json; charset*=utf-7''}, 'application/json; charset*0=utf-7',
+        'application/json; a=b, charset=utf-7') {
         my $r = ask($body, ['Content-Type' => $type]);
         is $r->header('x-c') // '', '', "$type is not ours";
     }
