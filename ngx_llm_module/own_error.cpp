@@ -8,17 +8,22 @@
 namespace llm::door {
 namespace {
 
-// What nginx means by a status that it made itself.
-Bytes describe(ngx_uint_t status) {
+// What nginx means by a status that it made itself. `asked`: of an upstream,
+// else by a limit of its own, say.
+Bytes describe(ngx_uint_t status, bool asked) {
     switch (status) {
     case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
         return "The request body is larger than this server takes.";
     case NGX_HTTP_REQUEST_TIME_OUT:
         return "The request did not arrive in time.";
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return "There are too many requests at the moment; try again later.";
     case NGX_HTTP_BAD_GATEWAY:
         return "The upstream could not be reached or sent no valid answer.";
     case NGX_HTTP_SERVICE_UNAVAILABLE:
-        return "No upstream is available at the moment.";
+        return asked ? "No upstream is available at the moment."
+                     : "The server takes no request like this at the "
+                       "moment; try again later.";
     case NGX_HTTP_GATEWAY_TIME_OUT:
         return "The upstream did not answer in time.";
     default:
@@ -44,6 +49,13 @@ void put_error(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
         static_cast<off_t>(ctx.error_body.size());
 }
 
+// Where error_page has sent the request to, nginx asks for no further page:
+// what fails there has none.
+bool fails_behind_page(const ngx_http_request_t* r, const Context& ctx) {
+    return r->error_page && ctx.forwarded && !r->cached
+           && r->upstream != nullptr && r->upstream->cleanup == nullptr;
+}
+
 // An error in the place of the upstream's head. What nginx's own modules have
 // put there was for that one: they are asked again, so that "always" headers
 // stand here as in any error.
@@ -62,7 +74,8 @@ ngx_int_t put_instead(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
 bool is_own_error(ngx_http_request_t* r, const Context& ctx) {
     return r->err_status >= NGX_HTTP_BAD_REQUEST && !ctx.replied
            && !ctx.rerouted && !ctx.exchange.observe()
-           && !has_error_page(r, static_cast<ngx_int_t>(r->err_status));
+           && (fails_behind_page(r, ctx)
+               || !has_error_page(r, static_cast<ngx_int_t>(r->err_status)));
 }
 
 ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
@@ -70,7 +83,7 @@ ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx) {
     ctx.exchange.end(ctx.forwarded ? end_without_answer(r)
                                    : exchange::End::kRefused,
                      now());
-    put_error(r, ctx, r->err_status, describe(r->err_status));
+    put_error(r, ctx, r->err_status, describe(r->err_status, ctx.forwarded));
     return add_cache_headers(r, ctx);
 }
 
@@ -110,7 +123,7 @@ ngx_int_t head_broken_page(ngx_http_request_t* r, Context& ctx) {
     ngx_uint_t status = ctx.upstream_rc == NGX_HTTP_GATEWAY_TIME_OUT
                             ? NGX_HTTP_GATEWAY_TIME_OUT
                             : NGX_HTTP_BAD_GATEWAY;
-    return put_instead(r, ctx, status, describe(status));
+    return put_instead(r, ctx, status, describe(status, true));
 }
 
 }  // namespace llm::door

@@ -250,9 +250,12 @@ ngx_int_t send_body(ngx_http_request_t* r, ngx_uint_t status,
 
 ngx_int_t refuse(ngx_http_request_t* r, Context& ctx,
                  const api::ApiError& error) {
-    if (has_error_page(r, error.status)) {
+    if (has_error_page(r, error.status) && !r->error_page
+        && r->uri_changes != 0) {
         return error.status;
     }
+    // Who comes by an error_page is refused for what is refused here.
+    r->err_status = 0;
     auto family = api::family_of(ctx.exchange.endpoint());
     std::string id = next_request_id();
     if (add_cache_headers(r, ctx) != NGX_OK

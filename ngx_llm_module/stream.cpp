@@ -461,10 +461,16 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
     });
 }
 
+// Sent on by error_page. nginx sets the flag before it looks for a page, too,
+// in a location that has one for whatever status.
+bool may_be_page(const ngx_http_request_t* r) {
+    return r->error_page && r->uri_changes <= NGX_HTTP_MAX_URI_CHANGES;
+}
+
 // nginx has refused the request before we saw it: a body that is too large,
 // deny, auth_basic, limit_req.
 Context* context_of_refusal(ngx_http_request_t* r) {
-    if (r != r->main || r->error_page
+    if (r != r->main || may_be_page(r)
         || r->err_status < NGX_HTTP_BAD_REQUEST) {
         return nullptr;
     }
