@@ -63,6 +63,7 @@ Client& client() {
 }
 
 void collect();
+void call_off();
 
 bool open(Client& self) {
     if (self.multi != nullptr) {
@@ -76,7 +77,7 @@ bool open(Client& self) {
         return false;
     }
     curl_multi_setopt(self.multi, CURLMOPT_MAXCONNECTS, kMaxIdle);
-    attach_sockets(self.multi, [] { collect(); });
+    attach_sockets(self.multi, collect, call_off);
     return true;
 }
 
@@ -257,6 +258,15 @@ void collect() {
         end(job->id, {0, {}, "worker_connections are not enough"});
     }
     run_waiting(self);
+}
+
+// worker_shutdown_timeout is over.
+void call_off() {
+    Client& self = client();
+    self.closed = true;
+    while (!self.jobs.empty()) {
+        end(self.jobs.begin()->first, {0, {}, "the worker process ends"});
+    }
 }
 
 void on_deadline(ngx_event_t* event) {

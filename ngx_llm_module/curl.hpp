@@ -11,8 +11,9 @@
 // Bounds: so many run at a time, so many more wait for their turn, beyond
 // that fetch() refuses and counts. Each ends within its `timeout`, time spent
 // waiting included; that timer is not cancelable, so a worker that shuts down
-// finishes what was asked for, in bounded time. Idle connections are kept for
-// the next fetch and hold no worker up.
+// finishes what was asked for, in bounded time, at worker_shutdown_timeout at
+// the latest. Idle connections are kept for the next fetch and hold no worker
+// up.
 //
 // What it does not do: follow redirects, go through a proxy of the
 // environment, speak anything but HTTP/1.1 over TCP or TLS. Certificates are

@@ -13,6 +13,7 @@ namespace {
 struct Sockets {
     CURLM* multi = nullptr;
     void (*acted)() = nullptr;
+    void (*called_off)() = nullptr;
     ngx_event_t timer;
     ngx_connection_t named;  // nginx's debug log asks a timer for its fd
     std::vector<CURL*> starved;
@@ -33,11 +34,16 @@ void act(curl_socket_t fd, int mask) {
     self.acted();
 }
 
-// The connection may be gone after act().
+// The connection may be gone after act(). nginx marks it for closing when
+// worker_shutdown_timeout is over, and calls for each one.
 void on_event(ngx_event_t* event) noexcept {
     guard(event->log, [event] {
         auto* c = static_cast<ngx_connection_t*>(event->data);
         event->ready = 0;
+        if (c->close) {
+            sockets().called_off();
+            return;
+        }
         act(c->fd, event->write ? CURL_CSELECT_OUT : CURL_CSELECT_IN);
     });
 }
@@ -140,10 +146,11 @@ int on_timer_change(CURLM*, long after, void*) noexcept {
 
 }  // namespace
 
-void attach_sockets(CURLM* multi, void (*acted)()) {
+void attach_sockets(CURLM* multi, void (*acted)(), void (*called_off)()) {
     Sockets& self = sockets();
     self.multi = multi;
     self.acted = acted;
+    self.called_off = called_off;
     self.named.fd = static_cast<ngx_socket_t>(-1);
     self.timer.handler = on_timer;
     self.timer.data = &self.named;

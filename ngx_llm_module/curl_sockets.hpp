@@ -13,8 +13,9 @@
 
 namespace llm::door {
 
-// `acted` is called from the event loop after each time that curl was called.
-void attach_sockets(CURLM* multi, void (*acted)());
+// `acted` is called from the event loop after each time that curl was called,
+// `called_off` when nginx closes what still keeps a worker that shuts down.
+void attach_sockets(CURLM* multi, void (*acted)(), void (*called_off)());
 
 // After curl_multi_cleanup().
 void detach_sockets();
