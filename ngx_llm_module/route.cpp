@@ -16,16 +16,31 @@ bool may_use(const Context& ctx, Bytes routed) {
            || (!routed.empty() && key->allows(routed));
 }
 
-// OpenRouter goes on with these where the first one fails, LiteLLM with
-// those: neither the key nor the price of the model says anything of them.
+bool is_nothing(const json::Document& doc, json::NodeId value) {
+    bool list = doc.is(value, json::Type::kArray)
+                || doc.is(value, json::Type::kObject);
+    return doc.is(value, json::Type::kNull) || (list && doc.size(value) == 0);
+}
+
+// In any case: Bifrost, as others that are written in Go, reads "Fallbacks" as
+// it reads "fallbacks".
+bool ends_alike(Bytes key, Bytes lower_end) {
+    return key.size() >= lower_end.size()
+           && equals_ignore_case(key.substr(key.size() - lower_end.size()),
+                                 lower_end);
+}
+
+// OpenRouter goes on with "models" where the first one fails, LiteLLM with
+// "fallbacks", "context_window_fallbacks", "content_policy_fallbacks" and
+// "context_window_fallback_dict": neither the key nor the price of the model
+// says anything of them.
 bool names_further_models(const json::Document& doc) {
-    for (Bytes name : {"models", "fallbacks"}) {
-        json::NodeId member = doc.find(json::kRoot, name);
-        bool nothing = member == json::kNoNode
-                       || doc.is(member, json::Type::kNull)
-                       || (doc.is(member, json::Type::kArray)
-                           && doc.size(member) == 0);
-        if (!nothing) {
+    for (json::NodeId member : doc.children(json::kRoot)) {
+        Bytes key = doc.key(member);
+        bool further = equals_ignore_case(key, "models")
+                       || ends_alike(key, "fallbacks")
+                       || ends_alike(key, "fallback_dict");
+        if (further && !is_nothing(doc, member)) {
             return true;
         }
     }

@@ -278,7 +278,9 @@ subtest 'dry_run, observe, hits, nodes, zones' => sub {
 
 subtest 'models to go on with' => sub {
     for my $more ([models => ['free', 'whole']], [fallbacks => ['whole']],
-            ["mod\\u0065ls" => ['whole']]) {
+            ["mod\\u0065ls" => ['whole']], [Fallbacks => ['whole']],
+            [context_window_fallbacks => [{ cheap => ['whole'] }]],
+            [context_window_fallback_dict => { cheap => 'whole' }]) {
         my $body = $t->body_of('chat', model => 'cheap', max_tokens => 16,
             more => $more->[1]) =~ s/"more"/"$more->[0]"/r;
         my ($r) = $t->send_body('chat', $body, '', in => '/last',

@@ -113,6 +113,12 @@ subtest 'models to go on with' => sub {
             Authorization => "Bearer $key");
         is $r->status, $status, "$key @further";
     }
+    for my $case ([some => 404], [good => 200]) {
+        my ($key, $status) = @$case;
+        my ($r) = $t->ask('chat', '', model => 'gpt-4o,o1',
+            headers => [Authorization => "Bearer $key"]);
+        is $r->status, $status, "$key: two models in one name";
+    }
 };
 
 subtest 'who is sent on is let in nowhere else' => sub {

@@ -68,11 +68,16 @@ size_t lower_bound(const std::vector<Key>& keys, const Digest& hash) {
 
 }  // namespace
 
+// "a,b" is two models for some upstreams (LiteLLM's fastest_response): none of
+// the patterns means that, but for one that says all.
 bool Key::allows(Bytes model) const {
+    bool several = model.find(',') != Bytes::npos;
     return any_model
            || std::any_of(models.begin(), models.end(),
-                          [model](const std::string& pattern) {
-                              return glob_match(pattern, model);
+                          [model, several](const std::string& pattern) {
+                              return pattern == model || pattern == "*"
+                                     || (!several
+                                         && glob_match(pattern, model));
                           });
 }
 
