@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: calibrate_idf DATA\n");
         return 2;
     }
-    bench::SemanticData data = bench::SemanticData::read(argv[1], "");
+    bench::SemanticData data =
+        bench::SemanticData::read(argv[1], "bench/data");
     std::map<std::string, uint64_t> counts;
     uint64_t documents = 0;
     auto add = [&](const std::string& text) {

@@ -296,6 +296,7 @@ void run(Bench& b) {
                 traps_served(b, kDefault), b.data.traps.size());
     print_own(b, "own", b.data.own);
     print_own(b, "blind", b.data.blind);
+    print_own(b, "language", b.data.languages);
 
     std::printf("\n| Stream | hits | right of hits | false hits of requests "
                 "|\n|---|---|---|---|\n");
@@ -356,7 +357,7 @@ int main(int argc, char** argv) {
     std::string models = argv[2];
     std::string memo = argc > 3 ? argv[3] : "";
     bench::SemanticData data = bench::SemanticData::read(
-        argv[1], "bench/data/near_pairs.tsv", "bench/data/blind_pairs.tsv");
+        argv[1], "bench/data");
     Result<Judge> judge = Judge::create({});
     if (!judge) {
         std::fprintf(stderr, "%s\n", judge.error().message.c_str());

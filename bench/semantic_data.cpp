@@ -127,11 +127,11 @@ std::vector<OwnPair> read_pairs(const std::string& path) {
 }
 
 SemanticData SemanticData::read(const std::string& directory,
-                                const std::string& own,
-                                const std::string& blind) {
+                                const std::string& own) {
     SemanticData data;
-    read_own(slurp(own), data.own);
-    read_own(slurp(blind), data.blind);
+    read_own(slurp(own + "/near_pairs.tsv"), data.own);
+    read_own(slurp(own + "/blind_pairs.tsv"), data.blind);
+    read_own(slurp(own + "/language_pairs.tsv"), data.languages);
     auto file = [&](const char* name) { return slurp(directory + "/" + name); };
     each_item(file("gptcache/mock_data.json"), [&](const json_t* item) {
         data.published.push_back(

@@ -14,8 +14,8 @@ struct Pair {
     bool same = false;
 };
 
-// Of bench/data/near_pairs.tsv or blind_pairs.tsv; the head of the former tells
-// the columns.
+// Of bench/data/near_pairs.tsv, blind_pairs.tsv or language_pairs.tsv; the head
+// of the first tells the columns.
 struct OwnPair {
     std::string kind;
     Pair pair;
@@ -36,16 +36,16 @@ struct SemanticData {
     std::vector<Pair> traps;       // never the same
     std::vector<OwnPair> own;
     std::vector<OwnPair> blind;    // never fitted on
+    std::vector<OwnPair> languages;  // Spanish, Russian and Romanian
     std::vector<Labelled> banking_train;
     std::vector<Labelled> banking_test;
     std::vector<Labelled> clinc_train;
     std::vector<Labelled> clinc_test;
     std::vector<std::string> prompts;  // arena_hard, mt_bench
 
-    // own, blind: where near_pairs.tsv and blind_pairs.tsv are.
+    // own: where near_pairs.tsv, blind_pairs.tsv and language_pairs.tsv are.
     static SemanticData read(const std::string& directory,
-                             const std::string& own,
-                             const std::string& blind);
+                             const std::string& own);
 };
 
 }  // namespace llm::bench

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <string>
 
+#include "src/semantic/unicode.hpp"
+
 namespace llm::semantic {
 namespace {
 
-// Bytes of a word that may have another form; one with a slip is longer.
+// Bytes of a word that may have another form; one with a slip has more letters.
 constexpr size_t kShortest = 4;
 // Words left over that are compared with each other, so that time is bounded.
 constexpr size_t kMostLeftOver = 64;
@@ -38,34 +40,50 @@ size_t run_of(const std::vector<Keyed>& keys, size_t from) {
     return end - from;
 }
 
+// The letters of a word, of a long one not all.
+struct Letters {
+    static constexpr size_t kMax = 32;
+
+    explicit Letters(Bytes word) {
+        const char* p = word.data();
+        const char* end = p + word.size();
+        while (p < end && size <= kMax) {
+            at[size++] = next_code_point(p, end);
+        }
+    }
+
+    size_t size = 0;
+    uint32_t at[kMax + 1];
+};
+
 // One letter too many, too few, another or two that changed places; of long
 // words two such slips.
-bool slip(Bytes a, Bytes b, size_t allowed) {
-    constexpr size_t kMax = 32;
-    if (a.size() > kMax || b.size() > kMax || a[0] != b[0]) {
+bool slip(const Letters& a, const Letters& b, size_t allowed) {
+    constexpr size_t kMax = Letters::kMax;
+    if (a.size > kMax || b.size > kMax || a.at[0] != b.at[0]) {
         return false;
     }
     uint8_t rows[3][kMax + 1];
-    for (size_t j = 0; j <= b.size(); j++) {
+    for (size_t j = 0; j <= b.size; j++) {
         rows[0][j] = static_cast<uint8_t>(j);
     }
-    for (size_t i = 1; i <= a.size(); i++) {
+    for (size_t i = 1; i <= a.size; i++) {
         uint8_t* row = rows[i % 3];
         const uint8_t* above = rows[(i + 2) % 3];
         const uint8_t* before = rows[(i + 1) % 3];
         row[0] = static_cast<uint8_t>(i);
-        for (size_t j = 1; j <= b.size(); j++) {
-            int same = a[i - 1] == b[j - 1] ? 0 : 1;
+        for (size_t j = 1; j <= b.size; j++) {
+            int same = a.at[i - 1] == b.at[j - 1] ? 0 : 1;
             int best = std::min({above[j] + 1, row[j - 1] + 1,
                                  above[j - 1] + same});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2]
-                && a[i - 2] == b[j - 1]) {
+            if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2]
+                && a.at[i - 2] == b.at[j - 1]) {
                 best = std::min(best, before[j - 2] + 1);
             }
             row[j] = static_cast<uint8_t>(best);
         }
     }
-    return rows[a.size() % 3][b.size()] <= allowed;
+    return rows[a.size % 3][b.size] <= allowed;
 }
 
 // Endings that make another part of speech of a word, not another thing.
@@ -268,10 +286,13 @@ bool Alignment::same_word(const Fact& a, const Fact& b) const {
     if (a.known && b.known && !a.capital && !b.capital) {
         return derived(x, y);
     }
-    size_t shorter = std::min(x.size(), y.size());
-    return shorter > kShortest && a.known != b.known && !done_to(x, y)
-           && !done_to(y, x)
-           && slip(x, y, shorter < 9 ? 1 : 2);
+    if (a.known == b.known || done_to(x, y) || done_to(y, x)) {
+        return false;
+    }
+    Letters one(x);
+    Letters two(y);
+    size_t shorter = std::min(one.size, two.size);
+    return shorter > kShortest && slip(one, two, shorter < 9 ? 1 : 2);
 }
 
 void Alignment::match_spellings() {

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <string>
 
 namespace llm::semantic {
 namespace {
 
 constexpr Bytes kKindNames[kEncoderKinds] = {"minilm", "static", "lexical",
-                                             "remote"};
+                                             "remote", "words"};
 
 // Digits, a point and a sign; false for anything else.
 bool parse_real(Bytes text, double& out) {
@@ -30,6 +31,13 @@ bool parse_real(Bytes text, double& out) {
     return true;
 }
 
+std::optional<EncoderKind> named(Bytes word) {
+    const auto* at = std::ranges::find(kKindNames, word);
+    return at == std::end(kKindNames)
+               ? std::nullopt
+               : std::optional(static_cast<EncoderKind>(at - kKindNames));
+}
+
 Error wrong(size_t line, const char* what) {
     return {Errc::kInvalid,
             "calibration, line " + std::to_string(line) + ": " + what};
@@ -38,12 +46,8 @@ Error wrong(size_t line, const char* what) {
 }  // namespace
 
 EncoderKind encoder_kind(Bytes word) {
-    for (size_t i = 0; i < kEncoderKinds; i++) {
-        if (kKindNames[i] == word) {
-            return static_cast<EncoderKind>(i);
-        }
-    }
-    return EncoderKind::kRemote;
+    EncoderKind kind = named(word).value_or(EncoderKind::kRemote);
+    return kind == EncoderKind::kWords ? EncoderKind::kRemote : kind;
 }
 
 Bytes name_of(EncoderKind kind) {
@@ -79,11 +83,11 @@ Result<Calibration> Calibration::create(Bytes text) {
         }
         if (line.front() == '[' && line.back() == ']') {
             Bytes name = line.substr(1, line.size() - 2);
-            EncoderKind kind = encoder_kind(name);
-            if (name_of(kind) != name) {
+            std::optional<EncoderKind> kind = named(name);
+            if (!kind) {
                 return wrong(number, "unknown kind of encoder");
             }
-            weights = &made.kinds_[static_cast<size_t>(kind)];
+            weights = &made.kinds_[static_cast<size_t>(*kind)];
             kinds++;
             continue;
         }

@@ -15,13 +15,30 @@
 
 namespace llm::semantic {
 
-// kRemote: a model that we do not know.
-enum class EncoderKind : uint8_t { kMinilm, kStatic, kLexical, kRemote };
-constexpr size_t kEncoderKinds = 4;
+// kRemote: a model that we do not know. kWords is of no encoder: words alone,
+// whatever the cosine, for what a model was not trained on.
+enum class EncoderKind : uint8_t {
+    kMinilm,
+    kStatic,
+    kLexical,
+    kRemote,
+    kWords,
+};
+constexpr size_t kEncoderKinds = 5;
 
 // Of Encoder::kind(); kRemote for every other word.
 EncoderKind encoder_kind(Bytes word);
 Bytes name_of(EncoderKind kind);
+
+// Which weights judge texts of a language. all-MiniLM-L6-v2, and what is
+// distilled from it, knows English: elsewhere its cosines say what two texts
+// are about, and no more than that.
+inline EncoderKind weights_of(EncoderKind kind, Language language) {
+    bool english = kind == EncoderKind::kMinilm
+                   || kind == EncoderKind::kStatic;
+    return english && language != Language::kEnglish ? EncoderKind::kWords
+                                                     : kind;
+}
 
 class Calibration {
 public:

@@ -46,7 +46,7 @@ Verdict Judge::judge(const Facts& query, Bytes stored, double cosine,
     if (veto != Veto::kNone) {
         return {0, name_of(veto)};
     }
-    return {calibration_->probability_ppm(kind,
+    return {calibration_->probability_ppm(weights_of(kind, facts.language()),
                                           features_of(alignment, cosine)),
             {}};
 }

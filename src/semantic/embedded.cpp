@@ -6,8 +6,11 @@
 LLM_EMBED(semantic_en, "semantic/en.txt")
 LLM_EMBED(semantic_en_like, "semantic/en_like.txt")
 LLM_EMBED(semantic_es, "semantic/es.txt")
+LLM_EMBED(semantic_es_like, "semantic/es_like.txt")
 LLM_EMBED(semantic_ro, "semantic/ro.txt")
+LLM_EMBED(semantic_ro_like, "semantic/ro_like.txt")
 LLM_EMBED(semantic_ru, "semantic/ru.txt")
+LLM_EMBED(semantic_ru_like, "semantic/ru_like.txt")
 LLM_EMBED(semantic_idf, "semantic/idf.txt")
 LLM_EMBED(semantic_calibration, "semantic/calibration.txt")
 
@@ -23,8 +26,11 @@ Result<Lists> Lists::built_in() {
         {Language::kEnglish, embedded_semantic_en(), "en.txt"},
         {Language::kEnglish, embedded_semantic_en_like(), "en_like.txt"},
         {Language::kSpanish, embedded_semantic_es(), "es.txt"},
+        {Language::kSpanish, embedded_semantic_es_like(), "es_like.txt"},
         {Language::kRomanian, embedded_semantic_ro(), "ro.txt"},
+        {Language::kRomanian, embedded_semantic_ro_like(), "ro_like.txt"},
         {Language::kRussian, embedded_semantic_ru(), "ru.txt"},
+        {Language::kRussian, embedded_semantic_ru_like(), "ru_like.txt"},
     };
     Lists lists;
     for (const File& file : files) {

@@ -260,13 +260,16 @@ Result<void> Lists::Reader::line(Bytes text) {
         return Error{Errc::kInvalid, "a line before the first [section]"};
     }
     if (section == "form") {
-        std::string base(take_until(text, '='));
-        lists.stem(language, base);
+        auto stem_of = [&](Bytes word) {
+            std::string folded;
+            fold_to(word, folded);
+            lists.stem(language, folded);
+            return folded;
+        };
+        std::string base = stem_of(take_until(text, '='));
         lists.bases_.push_back(std::move(base));
         while (!text.empty()) {
-            std::string form(take_until(text, ','));
-            lists.stem(language, form);
-            Term& made = words.terms[form];
+            Term& made = words.terms[stem_of(take_until(text, ','))];
             made.words = 0;
             made.base = static_cast<uint16_t>(lists.bases_.size());
         }

@@ -36,6 +36,16 @@ bool is_marker(const Fact& fact) {
     return (fact.flags & kMarker) != 0;
 }
 
+// Markers of one direction are one: "de pe", "din". Not in English, where "to"
+// and "for" are two things beside one verb.
+uint64_t direction_of(const Fact& marker, Language language) {
+    bool directed = language != Language::kEnglish && marker.term != nullptr
+                    && marker.term->opening.set != 0;
+    return directed ? uint64_t{marker.term->opening.set} << 16
+                          | marker.term->opening.member
+                    : marker.key;
+}
+
 std::vector<Roles> roles_of(const Side& side, bool left) {
     constexpr size_t kMostMarkers = 16;
     const std::vector<Fact>& items = side.facts->items();
@@ -44,7 +54,7 @@ std::vector<Roles> roles_of(const Side& side, bool left) {
         if (!is_marker(items[i])) {
             continue;
         }
-        Roles roles{items[i].key, {}, {}};
+        Roles roles{direction_of(items[i], side.facts->language()), {}, {}};
         for (size_t j = i; j > 0 && roles.before.size() < kReach; j--) {
             if (is_marker(items[j - 1])) {
                 break;

@@ -24,7 +24,8 @@ struct File {
 constexpr File kFiles[] = {
     {Language::kEnglish, "en.txt"},  {Language::kEnglish, "en_like.txt"},
     {Language::kSpanish, "es.txt"},  {Language::kRomanian, "ro.txt"},
-    {Language::kRussian, "ru.txt"},
+    {Language::kRussian, "ru.txt"},  {Language::kSpanish, "es_like.txt"},
+    {Language::kRomanian, "ro_like.txt"}, {Language::kRussian, "ru_like.txt"},
 };
 const std::map<std::string, uint16_t> kSections = {
     {"[polite]", kPolite}, {"[lead]", kLead},     {"[errand]", kErrand},

@@ -1,5 +1,5 @@
-// The judge over pairs of our own, bench/data/near_pairs.tsv and
-// blind_pairs.tsv: look-alikes are not served, paraphrases are, at the default
+// The judge over pairs of our own, bench/data/near_pairs.tsv, blind_pairs.tsv
+// and language_pairs.tsv: look-alikes are not served, paraphrases are, at the default
 // precision and behind the gate. With all-MiniLM-L6-v2 where ./run model has fetched it (or LLM_MINILM
 // names its directory), and with the lexical encoder, which needs no file.
 #include <gtest/gtest.h>
@@ -128,6 +128,11 @@ TEST_F(NearPairs, minilm) {
     EXPECT_LE(count(*encoder, "held", "other", blind).share(), 0.02);
     EXPECT_GE(count(*encoder, "seen", "same", blind).share(), 0.65);
     EXPECT_GE(count(*encoder, "held", "same", blind).share(), 0.55);
+    const char* languages = "language_pairs.tsv";
+    count(*encoder, "seen", "other", languages);
+    EXPECT_LE(count(*encoder, "held", "other", languages).share(), 0.02);
+    EXPECT_GE(count(*encoder, "seen", "same", languages).share(), 0.6);
+    EXPECT_GE(count(*encoder, "held", "same", languages).share(), 0.5);
 }
 
 TEST_F(NearPairs, lexical) {
@@ -139,6 +144,10 @@ TEST_F(NearPairs, lexical) {
     count(encoder, "seen", "other", blind);
     EXPECT_LE(count(encoder, "held", "other", blind).share(), 0.01);
     EXPECT_GE(count(encoder, "held", "same", blind).share(), 0.25);
+    const char* languages = "language_pairs.tsv";
+    count(encoder, "seen", "other", languages);
+    EXPECT_LE(count(encoder, "held", "other", languages).share(), 0.02);
+    EXPECT_GE(count(encoder, "held", "same", languages).share(), 0.25);
 }
 
 }  // namespace
