@@ -429,10 +429,15 @@ ngx_int_t precontent(ngx_http_request_t* r) noexcept {
     });
 }
 
+// Or does not read, for send_timeout.
+bool is_client_gone(const ngx_http_request_t* r) {
+    return r->connection->error || r->connection->timedout;
+}
+
 exchange::End end_of(ngx_http_request_t* r, const Context& ctx) {
     if (ctx.replied) {
-        return r->connection->error ? exchange::End::kClientAbort
-                                    : exchange::End::kComplete;
+        return is_client_gone(r) ? exchange::End::kClientAbort
+                                 : exchange::End::kComplete;
     }
     if (ctx.foreign) {
         return exchange::End::kComplete;
@@ -445,7 +450,7 @@ exchange::End end_of(ngx_http_request_t* r, const Context& ctx) {
     }
     if (ctx.upstream_rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
         || r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
-        || r->connection->error) {
+        || is_client_gone(r)) {
         return exchange::End::kClientAbort;
     }
     if (ctx.upstream_rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -467,11 +472,13 @@ bool was_sent(ngx_http_request_t* r) {
 }
 
 // proxy_cache and proxy_store have nginx read on when the client has left,
-// and no filter sees it.
+// and what it has read ahead of one who reads slowly may be the whole answer:
+// no filter sees that.
 void count_unseen(ngx_http_request_t* r, Context& ctx) {
     const ngx_http_upstream_t* u = r->upstream;
-    if (ctx.headed && u != nullptr && u->state != nullptr
-        && u->pipe != nullptr && u->pipe->downstream_error
+    if (ctx.headed && u != nullptr && u->state != nullptr && u->buffering
+        && u->pipe != nullptr
+        && (u->pipe->downstream_error || is_client_gone(r))
         && u->state->response_length > 0) {
         ctx.exchange.came_in_all(
             static_cast<uint64_t>(u->state->response_length));
