@@ -1,13 +1,19 @@
 #include "ngx_llm_module/answer_head.hpp"
 
+#include <algorithm>
+
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/ladder.hpp"
 #include "ngx_llm_module/own_error.hpp"
 #include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
+#include "src/exchange/opening.hpp"
 
 namespace llm::door {
 namespace {
+
+// A head there was none, but an answer.
+constexpr int kNoHttp = 1;
 
 // nginx is going to send a part of the answer, and we see no more of it.
 bool is_asked_in_part(const ngx_http_request_t* r) {
@@ -53,7 +59,7 @@ Bytes encoding_of(const ngx_http_request_t* r) {
 
 ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     exchange::ResponseHead head;
-    head.status = static_cast<int>(r->headers_out.status);
+    head.status = std::max(static_cast<int>(r->headers_out.status), kNoHttp);
     if (ctx.exchange.observe() && is_asked_in_part(r)) {
         head.status = NGX_HTTP_PARTIAL_CONTENT;
     }
@@ -67,6 +73,11 @@ ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     }
     conceal_key(r, ctx);
     ctx.exchange.on_head(head, at);
+    if (head.status == exchange::kEarlyHints && !ctx.exchange.observe()) {
+        // The client reads the next head in what nginx takes for the body:
+        // whatever stands behind that answer is none to his next request.
+        r->keepalive = 0;
+    }
     mask_head(r, ctx);
     ctx.awaited = r->headers_out.content_length_n;
     watch_upstream_end(r, ctx);

@@ -6,6 +6,7 @@
 #include "ngx_llm_module/body.hpp"
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/outcome.hpp"
+#include "ngx_llm_module/own_error.hpp"
 #include "ngx_llm_module/provider.hpp"
 #include "ngx_llm_module/reply.hpp"
 #include "ngx_llm_module/stream.hpp"
@@ -22,18 +23,6 @@ using route::LadderStep;
 
 constexpr int64_t kNsPerMs = 1000000;
 constexpr ngx_msec_t kLookAgain = 50;
-
-// What is no HTTP is HTTP/0.9 to proxy_pass, which then speaks that to the
-// client, too: without a head.
-void restore_version(ngx_http_request_t* r) {
-    constexpr Bytes kForm = "HTTP/1.1";
-    Bytes said = view(r->http_protocol);
-    if (r->http_version == NGX_HTTP_VERSION_9
-        && said.size() == kForm.size()) {
-        r->http_version = static_cast<ngx_uint_t>((said[5] - '0') * 1000
-                                                  + (said[7] - '0'));
-    }
-}
 
 // The attempt has failed: what comes next is settled here, once.
 void decide(ngx_http_request_t* r, Context& ctx, Fault fault, Now at) {

@@ -33,6 +33,14 @@ Bytes describe(ngx_uint_t status, bool asked) {
     }
 }
 
+// What stands in the place of an answer that is none.
+Bytes describe_none(ngx_uint_t status) {
+    return exchange::sends_elsewhere(static_cast<int>(status))
+               ? "The upstream sent the request elsewhere instead of "
+                 "answering it."
+               : describe(NGX_HTTP_BAD_GATEWAY, true);
+}
+
 // The body of error_body takes the page's place, and so does its head.
 void put_error(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
                Bytes message) {
@@ -63,6 +71,10 @@ ngx_int_t put_instead(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
                       Bytes message) {
     ctx.foreign_page = true;
     ctx.head_anew = true;
+    restore_version(r);
+    if (r->upstream != nullptr) {
+        r->upstream->upgrade = 0;  // by a 101 that does not leave
+    }
     ctx.rung.head.restore(r);  // its cookies, say, are no client's of ours
     r->headers_out.status = status;
     put_error(r, ctx, status, message);
@@ -70,6 +82,16 @@ ngx_int_t put_instead(ngx_http_request_t* r, Context& ctx, ngx_uint_t status,
 }
 
 }  // namespace
+
+void restore_version(ngx_http_request_t* r) {
+    constexpr Bytes kForm = "HTTP/1.1";
+    Bytes said = view(r->http_protocol);
+    if (r->http_version == NGX_HTTP_VERSION_9
+        && said.size() == kForm.size()) {
+        r->http_version = static_cast<ngx_uint_t>((said[5] - '0') * 1000
+                                                  + (said[7] - '0'));
+    }
+}
 
 bool is_own_error(ngx_http_request_t* r, const Context& ctx) {
     return r->err_status >= NGX_HTTP_BAD_REQUEST && !ctx.replied
@@ -103,20 +125,19 @@ bool is_called_html(ngx_http_request_t* r, const Context& ctx) {
 }
 
 // One of nginx's own comes when the upstream is gone.
-bool is_redirect(ngx_http_request_t* r, const Context& ctx) {
-    return exchange::sends_elsewhere(static_cast<int>(r->headers_out.status))
+bool is_no_answer(ngx_http_request_t* r, const Context& ctx) {
+    return exchange::is_none(static_cast<int>(r->headers_out.status))
            && r->upstream != nullptr
            && (r->cached || r->upstream->cleanup != nullptr)
            && !ctx.rerouted && !ctx.foreign && !ctx.exchange.observe();
 }
 
 ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx) {
-    bool page = !is_redirect(r, ctx);
     return put_instead(
         r, ctx, NGX_HTTP_BAD_GATEWAY,
-        page ? "The upstream sent a page of HTML instead of an answer."
-             : "The upstream sent the request elsewhere instead of "
-               "answering it.");
+        is_no_answer(r, ctx)
+            ? describe_none(r->headers_out.status)
+            : "The upstream sent a page of HTML instead of an answer.");
 }
 
 ngx_int_t head_broken_page(ngx_http_request_t* r, Context& ctx) {

@@ -10,6 +10,10 @@ namespace llm::door {
 bool is_own_error(ngx_http_request_t* r, const Context& ctx);
 ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx);
 
+// What is no HTTP is HTTP/0.9 to proxy_pass, which then speaks that to the
+// client, too: without a head.
+void restore_version(ngx_http_request_t* r);
+
 // A page of error_page's that no upstream is asked for.
 bool is_own_page(const ngx_http_request_t* r);
 
@@ -18,8 +22,9 @@ bool is_own_page(const ngx_http_request_t* r);
 // client; what it may have cost is seen to as if it had passed. What is only
 // called HTML is an answer all the same.
 bool is_called_html(ngx_http_request_t* r, const Context& ctx);
-// The upstream sends the client elsewhere, which would take the prompt there.
-bool is_redirect(ngx_http_request_t* r, const Context& ctx);
+// The upstream sends the client elsewhere, which would take the prompt there,
+// or has not answered at all, whatever it said.
+bool is_no_answer(ngx_http_request_t* r, const Context& ctx);
 // In either's place, and in that of one that has broken off before it said
 // anything. They send the head.
 ngx_int_t head_foreign_page(ngx_http_request_t* r, Context& ctx);

@@ -522,7 +522,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         ctx->headed = true;
         bool html = is_called_html(r, *ctx);
         ngx_int_t rc = head_answer(r, *ctx, overhead.at());
-        if (rc == NGX_OK && is_redirect(r, *ctx)) {
+        if (rc == NGX_OK && is_no_answer(r, *ctx)) {
             rc = head_foreign_page(r, *ctx);
             return rc == NGX_OK ? kHeld : rc;  // it has gone
         }

@@ -13,6 +13,11 @@ $t->allow(qr/llm: attempt \d+ failed/);
 $t->upstream(moved => sub {
     my ($c, $head) = @_;
     my ($status) = $head =~ m{^POST /(\d+)};
+    if ($status == 0) {
+        # What clients of an HTTP/0.9 answer take for its head.
+        print $c "\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        return;
+    }
     my $body = $status == 307 ? '' : '<html>moved to inner.example</html>';
     print $c "HTTP/1.1 $status Moved\r\n",
         "Location: http://inner.example:8443/secret\r\n",
@@ -106,6 +111,34 @@ for my $status (300, 301, 302, 303, 307, 308, 399) {
     ($r) = $t->ask('chat', '', in => '/watched', model => "moved-$status");
     is $r->status, $status, "$status: llm observe changes nothing";
     like $r->header('location'), qr/inner/, "$status: not a header";
+}
+# nginx takes an interim answer for the answer, and sends what stands behind
+# its head as it is: the client reads another head there, of whoever wrote it.
+for my $status ('0', 100, 101, 102, 199) {
+    for my $stream (0, 1) {
+        my $log;
+        my ($r) = $t->ask('chat', '', in => '/plain',
+            model => "moved-$status", stream => $stream);
+        is_kept_back($r, "$status, stream=$stream");
+        ($r, $log) = $t->ask('chat', '', in => '/ladder',
+            model => "moved-$status", stream => $stream);
+        is $r->status, 200, "$status: the next rung answers";
+        ($r) = $t->ask('chat', '', in => '/status',
+            model => "moved-$status", stream => $stream);
+        is_kept_back($r, "$status, stream=$stream, no word for it");
+    }
+    my ($r) = $t->ask('chat', '', in => '/paged', model => "moved-$status");
+    is $r->body, "the operator's page\n", "$status: error_page of 502";
+}
+SKIP: {
+    # What stands behind the answer is no answer to another request.
+    my $c = $t->client;
+    $c->write(LLM::Http->format_request(POST => '/plain' . $t->path('chat'),
+            body => $t->body_of('chat', model => 'moved-103')));
+    $c->{timeout} = 3;
+    my $end = eval { $c->closed } // 'open';
+    skip 'nginx knows 103', 1 unless $c->{in} =~ m{^HTTP/1.1 103};
+    is $end, 'closed', '103: the connection ends behind it';
 }
 {
     my ($r) = $t->ask('chat', '', in => '/followed', model => 'moved-307');

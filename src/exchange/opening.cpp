@@ -295,10 +295,7 @@ Fault fault_of(const std::optional<api::ApiError>& error) {
 
 Opening read_opening(const OpeningHead& head, api::Endpoint endpoint,
                      Bytes raw, bool last) {
-    if (head.status == 0) {
-        return {false, Fault::kInvalid};
-    }
-    if (sends_elsewhere(head.status)) {
+    if (is_none(head.status)) {
         return {false, Fault::kInvalid};
     }
     bool good = head.status >= 200 && head.status < 300;

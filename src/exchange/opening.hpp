@@ -13,7 +13,8 @@
 //   HTML         waits for its first byte. One that begins as a page does is
 //                of something that stands in the way, a portal that wants a
 //                login: a fault. What is only called HTML is an answer.
-//   a redirect   is a fault at once: who follows it carries the prompt off.
+//   a redirect   is a fault at once: who follows it carries the prompt off. So
+//                is what is only said in between (1xx but 103) and what is no HTTP.
 //   all else     is good as it is.
 //
 // Whoever calls holds the bytes in a buffer of a fixed size: when that is
@@ -57,6 +58,15 @@ inline bool sends_elsewhere(int status) {
 
 // An error where a 200 promised an answer, at its start or later.
 route::Fault fault_of(const std::optional<api::ApiError>& error);
+
+// No answer, whatever stands behind it. nginx (1.22) passes a 1xx as the
+// answer, and no HTTP as it is: what the client takes for the head is then what
+// stands in the body. Behind early hints (103) that is an honest answer often
+// enough.
+constexpr int kEarlyHints = 103;
+inline bool is_none(int status) {
+    return (status < 200 && status != kEarlyHints) || sends_elsewhere(status);
+}
 
 // What of a body in chunks is there, appended to `out`. True once the last
 // chunk has been seen, or when it is no chunked body.

@@ -115,7 +115,7 @@ bool Response::is_unread() const {
 
 bool Response::is_no_answer() const {
     bool unread = form_ == Form::kIgnored || (odd_type_ && is_unread());
-    return sends_elsewhere(status_)
+    return (status_ != 0 && is_none(status_))
            || (is_answer() && unread && !unreadable_);
 }
 
