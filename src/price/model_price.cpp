@@ -74,10 +74,48 @@ const Tier* tier_for(const std::vector<Tier>& tiers, int64_t above) {
     return found;
 }
 
-// Sorts, and fills in what is not named: by the base of the same service, by
-// what stands in for it, and for a service of its own by what is usual there.
-// Above a threshold that only the usual prices name it is the dearer of the
-// two.
+// Whether tokens of that kind cost what plain ones do.
+bool is_plain(const Tier& tier, Rate rate) {
+    return tier.rates[rate] == tier.rates[kStandIn[rate]];
+}
+
+// Fills in what one tier does not name: by what stands in for it, if that is
+// so in the base of the same service and in the usual prices, too; else by the
+// dearer of these two.
+void fill_in(Tier& tier, const Tier* base, const Tier* usual) {
+    for (size_t i = 0; i < kRates; i++) {
+        auto rate = static_cast<Rate>(i);
+        if (tier.rates[rate] != Tier::kUnset) {
+            continue;
+        }
+        if (kStandIn[rate] != rate
+            && (base == nullptr || is_plain(*base, rate))
+            && (usual == nullptr || is_plain(*usual, rate))) {
+            // kRates is ordered so that it is settled before.
+            tier.rates[rate] = tier.rates[kStandIn[rate]];
+            continue;
+        }
+        for (const Tier* other : {base, usual}) {
+            tier.rates[rate] = std::max(
+                tier.rates[rate],
+                other == nullptr ? Tier::kUnset : other->rates[rate]);
+        }
+    }
+}
+
+// The usual prices above a threshold, less those that it does not change.
+Tier changed_above(const std::vector<Tier>& usual, int64_t above) {
+    Tier changed = *tier_for(usual, above);
+    for (size_t i = 0; i < kRates; i++) {
+        if (changed.rates[i] == usual.front().rates[i]) {
+            changed.rates[i] = Tier::kUnset;
+        }
+    }
+    return changed;
+}
+
+// Sorts, and fills in what is not named. `usual` is empty for the usual
+// prices themselves; thresholds that only they name hold for a service, too.
 void complete(std::vector<Tier>& tiers, const std::vector<Tier>& usual) {
     for (const Tier& other : usual) {
         bool there = std::ranges::any_of(tiers, [&other](const Tier& tier) {
@@ -88,20 +126,14 @@ void complete(std::vector<Tier>& tiers, const std::vector<Tier>& usual) {
         }
     }
     std::ranges::sort(tiers, {}, &Tier::above);
-    const Tier base = tiers.empty() ? Tier() : tiers.front();
-    for (Tier& tier : tiers) {
-        const Tier* instead = tier_for(usual, tier.above);
-        for (size_t i = 0; i < kRates; i++) {
-            if (tier.rates[i] != Tier::kUnset) {
-                continue;
-            }
-            // kRates is ordered so that a stand-in is settled before.
-            tier.rates[i] = base.rates[i];
-            if (instead != nullptr) {
-                tier.rates[i] = std::max(tier.rates[i], instead->rates[i]);
-            } else if (tier.rates[i] == Tier::kUnset) {
-                tier.rates[i] = tier.rates[kStandIn[i]];
-            }
+    const Tier* standard = usual.empty() ? nullptr : &usual.front();
+    fill_in(tiers.front(), nullptr, standard);
+    for (size_t i = 1; i < tiers.size(); i++) {
+        if (standard == nullptr) {
+            fill_in(tiers[i], &tiers.front(), nullptr);
+        } else {
+            Tier changed = changed_above(usual, tiers[i].above);
+            fill_in(tiers[i], &tiers.front(), &changed);
         }
     }
 }

@@ -10,8 +10,9 @@
 //
 // Which rate a token takes when the table does not name one: cache reads and
 // writes, audio and images that of input, 1 h writes that of other writes,
-// reasoning, audio and images that of output. A tier takes the base's own rate
-// before that.
+// reasoning, audio and images that of output; but where the base, or for a
+// service the usual prices, have another rate for them than for plain tokens,
+// that one.
 //
 // A plain value; const use from any thread.
 #pragma once

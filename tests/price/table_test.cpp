@@ -386,6 +386,64 @@ TEST(Table, ServicesHaveTheirOwnPrices) {
     EXPECT_EQ(affordable_output(m, 10, 160000, kAsked), 10);
 }
 
+// Reasoning is output, a written cache is input: by the service's own rate for
+// that, unless the model has another price for them than for plain text.
+TEST(Table, PartsOfAServiceAreItsOwnToo) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "output_cost_per_token_above_100k_tokens": 6e-06,
+        "output_cost_per_reasoning_token": 4e-06,
+        "input_cost_per_audio_token": 7e-06,
+        "input_cost_per_token_priority": 6e-06,
+        "output_cost_per_token_priority": 1e-05,
+        "input_cost_per_token_flex": 1e-06,
+        "output_cost_per_token_flex": 2e-06}})");
+    const ModelPrice& m = *table.find("m");
+    api::Usage reasons = usage(0, 10);
+    reasons.reasoning = 10;
+    api::Usage writes = usage(10, 0);
+    writes.cache_write = 10;
+    api::Usage writes_1h = writes;
+    writes_1h.cache_write_1h = 10;
+    api::Usage reads = usage(10, 0);
+    reads.cached_input = 10;
+    api::Usage hears = usage(10, 0);
+    hears.audio_input = 10;
+    auto cost = [&m](api::Usage u, api::Service service) {
+        u.service = service;
+        return *cost_nano(m, u);
+    };
+    using api::Service;
+    for (const api::Usage& of_input : {writes, writes_1h, reads}) {
+        EXPECT_EQ(cost(of_input, Service::kStandard), 20000);
+        EXPECT_EQ(cost(of_input, Service::kPriority), 60000);
+        EXPECT_EQ(cost(of_input, Service::kFlex), 10000);
+    }
+    EXPECT_EQ(cost(reasons, Service::kStandard), 40000);
+    EXPECT_EQ(cost(reasons, Service::kPriority), 100000);
+    EXPECT_EQ(cost(reasons, Service::kFlex), 20000);
+    EXPECT_EQ(cost(hears, Service::kPriority), 70000);
+    EXPECT_EQ(cost(hears, Service::kFlex), 70000);
+    reasons.input = 100001;
+    EXPECT_EQ(cost(reasons, Service::kStandard), 100001 * 2000 + 60000);
+    EXPECT_EQ(most_nano(m, 0, 10, {.service = Service::kPriority}), 100000);
+}
+
+// A threshold changes what it names, and nothing else of a service.
+TEST(Table, ThresholdOfOneRateLeavesTheOthersOfAService) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+        "input_cost_per_audio_token": 7e-06,
+        "input_cost_per_audio_token_above_100k_tokens": 8e-06,
+        "input_cost_per_token_flex": 1e-06,
+        "output_cost_per_token_flex": 2e-06}})");
+    api::Usage u = usage(100001, 10);
+    u.service = api::Service::kFlex;
+    EXPECT_EQ(*cost_nano(*table.find("m"), u), 100001 * 1000 + 20000);
+    u.audio_input = 1;
+    EXPECT_EQ(*cost_nano(*table.find("m"), u), 100000 * 1000 + 8000 + 20000);
+}
+
 TEST(LiteLlm, WholeFileIsRead) {
     std::string text = fixture();
     if (text.empty()) {
@@ -420,6 +478,8 @@ TEST(LiteLlm, WholeFileIsRead) {
     flex.service = api::Service::kFlex;
     EXPECT_EQ(*cost_nano(*gpt5, flex), usual / 2);
     flex.service = api::Service::kPriority;
+    EXPECT_EQ(*cost_nano(*gpt5, flex), usual * 2);
+    flex.reasoning = 900;
     EXPECT_EQ(*cost_nano(*gpt5, flex), usual * 2);
 }
 
