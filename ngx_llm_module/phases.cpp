@@ -319,17 +319,27 @@ ngx_int_t refuse_encoded(ngx_http_request_t* r, Context& ctx) {
     return refuse(r, ctx, error);
 }
 
-// As lenient upstreams read paths: in any case, with a slash at the end.
-bool is_llm_path(ngx_http_request_t* r) {
-    Bytes path = view(r->uri);
-    while (path.size() > 1 && path.back() == '/') {
-        path.remove_suffix(1);
+// As lenient upstreams read paths: in any case, without parameters of segments
+// (";x", servlets) and what stands at the end: slashes, blanks, a line's end
+// (Starlette, and so vLLM and LiteLLM, by "$" in a pattern).
+std::string lenient(Bytes path) {
+    std::string out;
+    bool parameter = false;
+    for (char c : path) {
+        parameter = c != '/' && (parameter || c == ';');
+        if (!parameter) {
+            out += ascii_lower(c);
+        }
     }
-    std::string lower(path);
-    ngx_strlow(reinterpret_cast<u_char*>(lower.data()),
-               reinterpret_cast<u_char*>(lower.data()), lower.size());
+    constexpr Bytes kEnd("/ \t\r\n\v\f\0", 8);
+    out.resize(out.find_last_not_of(kEnd) + 1);
+    return out;
+}
+
+bool is_llm_path(ngx_http_request_t* r) {
     return r->method == NGX_HTTP_POST
-           && api::endpoint_of(lower) != api::Endpoint::kNone;
+           && api::endpoint_of(lenient(view(r->uri)))
+                  != api::Endpoint::kNone;
 }
 
 // Where keys or limits stand there is no open door beside them.

@@ -121,7 +121,9 @@ subtest 'what cannot be read is refused, llm_passthrough or not' => sub {
     }
     is_deeply [reached(GET => $path, headers => [Upgrade => 'websocket',
         Connection => 'Upgrade'])], [404, 0], 'WebSocket';
-    for my $alike ("$path/", uc $path, '/V1/Chat/Completions//') {
+    for my $alike ("$path/", uc $path, '/V1/Chat/Completions//', "$path%0a",
+        "$path%20", "$path;a=b", "/v1;x/chat;y/completions/;z", "$path%09/",
+        "$path%0d%0a") {
         is_deeply [reached(POST => "/open$alike", body => $body)], [404, 0],
             "as a lenient upstream reads it: $alike";
     }
