@@ -1,6 +1,7 @@
 #include "ngx_llm_module/identity.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "ngx_llm_module/headers.hpp"
 #include "ngx_llm_module/zone.hpp"
@@ -82,9 +83,33 @@ Bytes virtual_key(ngx_http_request_t* r, Bytes otherwise) {
 // What tells an upstream or a gateway before it who asks, although it is no
 // credential of the protocols that we speak.
 constexpr Bytes kOtherIdentities[] = {
-    "cookie",         "proxy-authorization",       "x-goog-api-key",
-    "x-auth-token",   "ocp-apim-subscription-key", "cf-aig-authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-goog-api-key",
+    "x-auth-token",
+    "ocp-apim-subscription-key",
+    "cf-aig-authorization",
+    "x-litellm-api-key",
+    "x-portkey-api-key",
+    "helicone-auth",
+    "apikey",  // Kong's
+    "cf-access-jwt-assertion",
+    "cf-access-client-secret",
+    "x-forwarded-access-token",
 };
+
+// Those of them that a gateway may go by although there is an Authorization:
+// LiteLLM looks at its own first, so that any word will do there.
+constexpr Bytes kKeysBeside[] = {
+    "x-litellm-api-key", "x-portkey-api-key", "x-goog-api-key",
+    "ocp-apim-subscription-key", "apikey",
+};
+
+bool is_key_beside(Bytes name) {
+    return std::ranges::any_of(kKeysBeside, [name](Bytes other) {
+        return equals_ignore_case(name, other);
+    });
+}
 
 bool has_other_identity(ngx_http_request_t* r) {
     bool other = false;
@@ -108,11 +133,16 @@ bool has_other_identity(ngx_http_request_t* r) {
 }
 
 void identify_by_credential(ngx_http_request_t* r, Context& ctx,
-                            const Credentials& found) {
+                            Credentials found) {
     if (found.first.empty()) {
         ctx.other_identity = has_other_identity(r);
         return;
     }
+    each_header(r->headers_in.headers, [&found](ngx_table_elt_t& header) {
+        if (is_key_beside(view(header.key))) {
+            found.add(view(header.value));
+        }
+    });
     limit::TenantNames& names = worker_services().tenants;
     ctx.tenant = names.of(found.first);
     if (!found.further.empty()) {
@@ -170,7 +200,7 @@ std::optional<api::ApiError> identify(ngx_http_request_t* r, Context& ctx) {
     const LimitMain& conf = main_conf(r).limit;
     Credentials found = credentials(r);
     if (conf.keys == nullptr) {
-        identify_by_credential(r, ctx, found);
+        identify_by_credential(r, ctx, std::move(found));
         return std::nullopt;
     }
     Bytes credential = is_of_other_scheme(found.first)

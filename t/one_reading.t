@@ -84,13 +84,25 @@ subtest 'identities beside the credentials' => sub {
     is ask($body, [@json])->header('x-c'), 'MISS no_entry',
         'anonymous, stored';
     for my $name (qw(Proxy-Authorization X-Goog-Api-Key X-Auth-Token
-        Ocp-Apim-Subscription-Key cf-aig-authorization)) {
+        Ocp-Apim-Subscription-Key cf-aig-authorization X-LiteLLM-API-Key
+        Helicone-Auth x-portkey-api-key Cf-Access-Jwt-Assertion
+        CF-Access-Client-Secret apikey X-Forwarded-Access-Token)) {
         is ask($body, [@json, $name => 'me'])->header('x-c'),
             'BYPASS gate:identity', "$name keeps to itself";
     }
-    my @bearer = (Authorization => 'Bearer a', 'X-Goog-Api-Key' => 'k');
+    my @bearer = (Authorization => 'Bearer a', 'X-Auth-Token' => 'k');
     is ask($body, [@json, @bearer])->header('x-c'), 'MISS no_entry',
         'a credential decides';
+    is ask($body, [@json, @bearer, 'X-Auth-Token' => 'l'])->header('x-c'),
+        'HIT exact', 'alone';
+    for my $name (qw(X-LiteLLM-API-Key x-portkey-api-key X-Goog-Api-Key
+        Ocp-Apim-Subscription-Key apikey)) {
+        my @mine = (@bearer, $name => "my $name");
+        is ask($body, [@json, @mine])->header('x-c'), 'MISS no_entry',
+            "but for $name, which goes before it for some";
+        is ask($body, [@json, @mine])->header('x-c'), 'HIT exact',
+            "$name: whose own answers are his";
+    }
 };
 
 subtest 'a stream for who asked for none passes as it is' => sub {
