@@ -174,6 +174,36 @@ bool ends_turned(Bytes a, Bytes b) {
            && a.substr(0, a.size() - kEnd) == b.substr(0, b.size() - kEnd);
 }
 
+// Whether one of the first words has one of `flags` or asks which, what or how
+// much, in Spanish, Russian and Romanian.
+bool asks(const Side& side, size_t reach, uint32_t flags) {
+    constexpr Bytes kAsked[] = {"que", "care", "ce",   "cat",
+                                "cata", "cati", "cate", "что"};
+    constexpr Bytes kBegins[] = {"cual", "cuant", "как", "скольк"};
+    const std::vector<Fact>& items = side.facts->items();
+    auto end = items.begin() + static_cast<std::ptrdiff_t>(
+                   std::min(reach, items.size()));
+    return std::any_of(items.begin(), end, [&](const Fact& fact) {
+        Bytes text = side.facts->text(fact);
+        return (fact.flags & flags) != 0
+               || std::ranges::any_of(kBegins, [&](Bytes begin) {
+                      return text.starts_with(begin);
+                  })
+               || std::ranges::find(kAsked, text.substr(0, text.find(' ')))
+                      != std::end(kAsked);
+    });
+}
+
+// "Which passport is needed?" and "Is a passport needed?". Words alone, "price
+// of the plan", may ask for anything. English asks by more than these.
+bool asking_differs(const Side& one, const Side& two) {
+    constexpr size_t kOpening = 2;
+    const std::vector<Fact>& items = two.facts->items();
+    return one.facts->language() != Language::kEnglish && asks(one, kOpening, 0)
+           && !asks(two, items.size(), kQuestion)
+           && !std::ranges::all_of(items, Alignment::content);
+}
+
 // "Can I ...?" and "Must I ...?", "When ...?" and "How ...?".
 bool opening_differs(const Alignment& alignment) {
     const Fact* a = opening_left_over(alignment.left());
@@ -328,6 +358,8 @@ bool opposite_differs(const Alignment& alignment, const Lists& lists) {
            || equality_differs(alignment.left(), alignment.right())
            || equality_differs(alignment.right(), alignment.left())
            || opening_differs(alignment)
+           || asking_differs(alignment.left(), alignment.right())
+           || asking_differs(alignment.right(), alignment.left())
            || comparison_differs(alignment);
 }
 
