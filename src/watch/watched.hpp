@@ -148,6 +148,7 @@ private:
         loaded.unchanged = value_ != nullptr && loaded.digest == digest_;
         if (!loaded.unchanged) {
             loaded.value = parse(content->bytes);
+            loaded.again = is_for_now(loaded.value);
         }
         return loaded;
     }
@@ -158,7 +159,13 @@ private:
         loaded.stamp = FileStamp::of(options().path);
         auto checked = check_file(loaded.stamp, options());
         loaded.value = checked ? parse(options().path) : checked.error();
+        loaded.again = checked && is_for_now(loaded.value);
         return loaded;
+    }
+
+    // Nothing that the file is to blame for: no memory, no descriptor.
+    static bool is_for_now(const Result<Value>& value) {
+        return !value && value.error().code == Errc::kIo;
     }
 
     Result<Value> parse(Bytes bytes) const {

@@ -196,6 +196,34 @@ TEST_F(WatchedFile, FlappingFileIsToldOnceEachTime) {
     EXPECT_EQ(3u, words.counters().unchanged);
 }
 
+// Parsing may need memory or a descriptor that there is none of.
+TEST_F(WatchedFile, WhatParsingHadNoMeansForIsTriedAgain) {
+    write("one end\n");
+    for (Feed feed : {Feed::kContent, Feed::kPath}) {
+        bool means = true;
+        Watched<Words> words(
+            {path_, 1000, kSecond},
+            [&means](Bytes bytes) -> Result<Words> {
+                if (!means) {
+                    return Error{Errc::kIo, "too many open files"};
+                }
+                return Words{std::string(bytes)};
+            },
+            feed);
+        ASSERT_TRUE(words.open(now_));
+        means = false;
+        write("two end\n");
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_FALSE(words.poll(later()));
+            EXPECT_EQ(i == 0, words.take_error().has_value());
+        }
+        means = true;
+        EXPECT_TRUE(words.poll(later()));
+        EXPECT_FALSE(words.error());
+        write("one end\n");
+    }
+}
+
 TEST_F(WatchedFile, TouchIsNoChange) {
     write("one end\n");
     int parsed = 0;
