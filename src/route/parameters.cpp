@@ -81,6 +81,10 @@ double number_of(Bytes raw) {
 
 bool is_reasoning_model(Bytes model) {
     model = model.substr(model.rfind('/') + 1);
+    constexpr Bytes kTuned = "ft:";
+    if (model.starts_with(kTuned)) {
+        model.remove_prefix(kTuned.size());
+    }
     if (model.size() > 1 && model[0] == 'o' && is_digit(model[1])) {
         return true;
     }
@@ -89,6 +93,9 @@ bool is_reasoning_model(Bytes model) {
         return false;
     }
     model.remove_prefix(kGpt.size());
+    if (model.starts_with("35-")) {
+        return false;  // Azure's name of gpt-3.5
+    }
     size_t digits = 0;
     while (digits < model.size() && is_digit(model[digits])) {
         digits++;

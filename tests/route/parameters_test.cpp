@@ -209,6 +209,10 @@ TEST(Parameters, TheLimitHasTheNameOfTheProtocol) {
                    {"gpt-10", true}, {"gpt-oss-120b", false}, {"o1", true},
                    {"o3-mini", true}, {"openai/o4-mini", true},
                    {"olmo-2", false}, {"o", false}, {"gpt-", false},
+                   {"ft:o4-mini-2025-04-16:org::id", true},
+                   {"openai/ft:gpt-5:org::id", true},
+                   {"ft:gpt-4o:org::id", false}, {"gpt-35-turbo", false},
+                   {"gpt-35-turbo-16k", false},
                    {"", false}}) {
         EXPECT_EQ(apply(Endpoint::kChat, "{}", {{"max_tokens", "9", "cap"}},
                         c.model).body,
