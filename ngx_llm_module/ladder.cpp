@@ -91,7 +91,10 @@ ngx_int_t look_at_opening(ngx_http_request_t* r, Context& ctx) {
     Bytes raw(reinterpret_cast<char*>(u->buffer.pos),
               static_cast<size_t>(u->buffer.last - u->buffer.pos));
     exchange::OpeningHead head = head_of(u);
-    bool hold = rung.hold || exchange::is_html(head.content_type);
+    // An error waits for its words though nobody else can be asked: they say
+    // whose it is, what the client may read of it and who is left alone.
+    bool hold = rung.hold || head.status >= NGX_HTTP_BAD_REQUEST
+                || exchange::is_html(head.content_type);
     exchange::Opening opening = exchange::read_opening(
         head, ctx.exchange.endpoint(), raw, is_last_look(r, hold));
     rung.fault = opening.fault;

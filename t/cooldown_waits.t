@@ -8,6 +8,7 @@ use LLM::Edge;
 use LLM::Test;
 
 use POSIX qw(strftime);
+use Time::HiRes qw(sleep);
 
 my $t = LLM::Edge->new(workers => 2);
 $t->mock;
@@ -76,14 +77,17 @@ my %refused = (
     google => [400, '[{"error":{"code":400,"message":"API key not valid. '
         . 'Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]'],
 );
+# Some send the body a while after the head.
 $t->upstream(picky => sub {
     my ($c, undef, $body) = @_;
-    my ($name) = $body =~ /"model":"(\w+)"/;
+    my ($late, $name) = $body =~ /"model":"(late_)?(\w+)"/;
     my ($status, $text) = $body =~ /short/ ? (200, '{"choices":[]}')
         : @{ $refused{$name} };
     print $c join "\r\n", "HTTP/1.1 $status X",
         'Content-Type: application/json', 'Content-Length: ' . length $text,
-        'Connection: close', '', $text;
+        'Connection: close', '', '';
+    sleep 0.05 if $late;
+    print $c $text;
 });
 my $providers = join '', map {
     "    llm_provider p$_ { api $waiting[$_][0]; models w$_;\n"
@@ -99,9 +103,11 @@ $t->start($t->fill($t->head . $providers . <<'END'));
         url http://127.0.0.1:%%PORT:mock%%/mock/delay=1000/v1; }
     llm_provider chatty { api openai; models chatty;
         url http://127.0.0.1:%%PORT:mock%%/mock/gap=50,events=200/v1; }
-    llm_provider picky { api openai; models xai router large;
-        url http://127.0.0.1:%%PORT:picky%%/v1; }
+    llm_provider picky { api openai; models xai router large late_large
+        late_router late_xai; url http://127.0.0.1:%%PORT:picky%%/v1; }
     llm_provider spent { api openai; models spent;
+        url http://127.0.0.1:%%PORT:picky%%/v1; }
+    llm_provider late_spent { api openai; models late_spent;
         url http://127.0.0.1:%%PORT:picky%%/v1; }
     llm_provider google { api openai; models google;
         url http://127.0.0.1:%%PORT:picky%%/v1; }
@@ -173,9 +179,11 @@ ok !$asked[2][0]->complete, 'though it is cut';
 
 # ---- what one client has said -----------------------------------------------------
 
-for my $name (qw(large router xai)) {
+for my $name (map { ($_, "late_$_") } qw(large router xai)) {
     my ($r) = $t->ask(chat => '', model => $name, text => 'bad');
-    is $r->status, $refused{$name}[0], "$name: refused";
+    my ($status, $text) = @{ $refused{ $name =~ s/^late_//r } };
+    is $r->status, $status, "$name: refused";
+    is $r->body, $text, "$name: in the provider's words";
     ($r) = $t->ask(chat => '', model => $name, text => 'short');
     is $r->status, 200, "$name: the next one is answered";
 }
@@ -190,6 +198,11 @@ for my $name (qw(spent google)) {
     is $log->{upstream}, '', "41: $name: left alone until it is looked after";
     unlike $r->body, qr/credit|key/, "41: $name: no matter of the client's";
 }
+($r) = $t->ask(chat => '', model => 'late_spent');
+is $r->status, 502, '41: a body that comes behind its head is waited for';
+unlike $r->body, qr/credit/, '41: so the account stays our own';
+($r, $log) = $t->ask(chat => '', model => 'late_spent');
+is $log->{upstream}, '', '41: and is left alone';
 
 $t->finish;
 done_testing;
