@@ -105,7 +105,7 @@ bool get_tenant(ngx_http_request_t* r, Context& ctx,
 
 bool get_finish_reason(ngx_http_request_t* r, Context& ctx,
                        ngx_http_variable_value_t* v) {
-    return give(r, v, ctx.exchange.finish_reason());
+    return give(r, v, exchange::finish_word(ctx.exchange.finish_reason()));
 }
 
 bool get_overhead(ngx_http_request_t* r, Context& ctx,

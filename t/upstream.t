@@ -392,6 +392,10 @@ for my $coding ('br', 'zstd', 'compress', 'gzip, br', 'x' x 100) {
     ($r, $log) = $t->ask('chat', 'crheader', in => '/short');
     unlike $r->{raw_head}, qr/\r(?!\n)/, 'case 49: no bare CR in a header';
 }
+for my $form ([], [@STREAM]) {
+    my (undef, $log) = $t->ask('chat', 'finish=' . 'f' x 3000, @$form);
+    is $log->{finish}, 'other', 'case 48: no text of an upstream is logged';
+}
 for my $finish (qw(length content_filter)) {
     for my $form ([], [@STREAM]) {
         my ($r, $log) = $t->ask('chat', "finish=$finish", @$form);

@@ -1,5 +1,7 @@
 #include "src/exchange/words.hpp"
 
+#include <algorithm>
+
 namespace llm::exchange {
 
 Bytes name_of(CacheStatus status) {
@@ -30,6 +32,19 @@ Bytes name_of(End how) {
     case End::kCeiling: return "ceiling";
     }
     return "";
+}
+
+Bytes finish_word(Bytes reason) {
+    constexpr size_t kLongest = 64;
+    static constexpr Bytes kMarks = "_-.:/";
+    auto may_stand = [](char c) {
+        char lower = ascii_lower(c);
+        return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
+               || kMarks.find(c) != Bytes::npos;
+    };
+    bool word = reason.size() <= kLongest
+                && std::ranges::all_of(reason, may_stand);
+    return word ? reason : Bytes("other");
 }
 
 }  // namespace llm::exchange

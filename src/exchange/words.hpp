@@ -36,4 +36,9 @@ enum class End : uint8_t {
 };
 Bytes name_of(End how);
 
+// Why an answer ended, for logs: a word of the upstream's as it is, "other"
+// for what is none (64 letters, digits, "_-.:/" at the most), which may be
+// text, and as long as an event.
+Bytes finish_word(Bytes reason);
+
 }  // namespace llm::exchange
