@@ -59,7 +59,9 @@ Bytes encoding_of(const ngx_http_request_t* r) {
 
 ngx_int_t head_answer(ngx_http_request_t* r, Context& ctx, Now at) {
     exchange::ResponseHead head;
-    head.status = std::max(static_cast<int>(r->headers_out.status), kNoHttp);
+    ngx_uint_t status = is_answer_of_page(r) ? r->upstream->headers_in.status_n
+                                             : r->headers_out.status;
+    head.status = std::max(static_cast<int>(status), kNoHttp);
     if (ctx.exchange.observe() && is_asked_in_part(r)) {
         head.status = NGX_HTTP_PARTIAL_CONTENT;
     }

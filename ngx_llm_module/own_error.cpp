@@ -93,9 +93,15 @@ void restore_version(ngx_http_request_t* r) {
     }
 }
 
+bool is_answer_of_page(const ngx_http_request_t* r) {
+    return r->error_page && r->err_status != 0 && !r->filter_finalize
+           && r->upstream != nullptr && r->upstream->cleanup != nullptr;
+}
+
 bool is_own_error(ngx_http_request_t* r, const Context& ctx) {
     return r->err_status >= NGX_HTTP_BAD_REQUEST && !ctx.replied
            && !ctx.rerouted && !ctx.exchange.observe()
+           && !is_answer_of_page(r)
            && (fails_behind_page(r, ctx)
                || !has_error_page(r, static_cast<ngx_int_t>(r->err_status)));
 }

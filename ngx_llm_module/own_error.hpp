@@ -14,6 +14,10 @@ ngx_int_t head_own_error(ngx_http_request_t* r, Context& ctx);
 // client, too: without a head.
 void restore_version(ngx_http_request_t* r);
 
+// An upstream's answer where error_page has sent the request to: with the
+// status of what has failed before, which is nginx's way.
+bool is_answer_of_page(const ngx_http_request_t* r);
+
 // A page of error_page's that no upstream is asked for.
 bool is_own_page(const ngx_http_request_t* r);
 

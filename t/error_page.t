@@ -19,6 +19,12 @@ my $more  = <<"END";
         error_page 401 = \@dead; $here }
     location /late/ { llm on; auth_request /no;
         error_page 401 = \@late; $here }
+    location /after/ { llm on; llm_limit first key=\$http_x_key tokens=9000/h;
+        error_page 502 \@after; proxy_pass http://127.0.0.1:%%PORT:dead%%; }
+    location /later/ { llm on; deny all; error_page 403 \@after; $here }
+    location \@after { llm on; error_page 599 /x;
+        llm_limit first key=\$http_x_key tokens=9000/h;
+        rewrite ^/\\w+(/v1/.*) \$1 break; $here }
     location = /no { error_page 599 /x; return 401; }
     location \@page { llm on; $limit
         rewrite ^/\\w+(/v1/.*) \$1 break; $here }
@@ -64,6 +70,22 @@ $t->allow(qr/Connection refused/);
     ($r) = $t->ask('chat', 'delay=500', in => '/late');
     is $r->status, 504, 'llm_deadline behind error_page';
     like error_of($r), qr/did not answer in time/, '... in the protocol';
+}
+
+# ---- an answer from there ---------------------------------------------------------
+
+# Without "=" its status is that of the failure; it is paid for all the same.
+for my $in ('after', 'later') {
+    for my $stream (0, 1) {
+        my $spent = $t->tokens('output');
+        my ($r, $log) = $t->ask('chat', '', in => "/$in", stream => $stream,
+            headers => ['X-Key' => $in]);
+        is $r->status, $in eq 'after' ? 502 : 403, "$in, $stream: the status";
+        like $r->body, qr/"choices"/, "$in, $stream: the page's answer";
+        cmp_ok $log->{out} || 0, '>', 0, "$in, $stream: its tokens";
+        is $t->tokens('output'), $spent + $log->{out},
+            "$in, $stream: are counted";
+    }
 }
 
 # ---- nginx's own limits ----------------------------------------------------------
