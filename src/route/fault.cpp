@@ -121,8 +121,8 @@ bool is_quota(const ErrorWords& words) {
                   <= kMostAt;
 }
 
-// One request of more tokens than the account may send in a minute (OpenAI),
-// or at all (Anthropic), can be asked of another model; those that are smaller
+// One request of more tokens than the account may send in a minute (OpenAI,
+// and Groq with a 413), or at all (Anthropic), can be asked of another model; those that are smaller
 // are well here.
 Fault fault_of_limit(const ErrorWords& words) {
     bool large = contains(words.message,
@@ -218,6 +218,9 @@ Fault classify_client_error(int status, const ErrorWords& words) {
         return Fault::kModel;
     case 408:
         return Fault::kTimeout;
+    case 413:
+        return words.code == "rate_limit_exceeded" ? fault_of_limit(words)
+                                                   : Fault::kRequest;
     case 429:
         return fault_of_limit(words);
     default:

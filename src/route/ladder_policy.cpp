@@ -100,6 +100,12 @@ FallbackOn bit_of(const Attempt& attempt) {
     if (status == 400 && is_of_credential(attempt.fault)) {
         status = attempt.fault == Fault::kQuota ? 402 : 401;
     }
+    // And a 413 for what it may send in a minute.
+    if (status == 413
+        && (attempt.fault == Fault::kModel
+            || attempt.fault == Fault::kRateLimit)) {
+        status = 429;
+    }
     return bit_of_status(status);
 }
 

@@ -106,8 +106,13 @@ TEST(LadderPolicy, OnlyWhatIsAskedForIsTriedAgain) {
     c.state.on = 0;
     EXPECT_EQ(c.step(429, Fault::kRateLimit), LadderStep::kDeliver);
     EXPECT_EQ(c.step(404, Fault::kModel), LadderStep::kDeliver);
+    EXPECT_EQ(c.step(413, Fault::kModel), LadderStep::kDeliver);
     c.state.on = *fallback_word("http_404");
     EXPECT_EQ(c.step(404, Fault::kModel), LadderStep::kRung);
+    EXPECT_EQ(c.step(413, Fault::kModel), LadderStep::kDeliver);
+    c.state.on = *fallback_word("http_429");
+    EXPECT_EQ(c.step(413, Fault::kModel), LadderStep::kRung);
+    EXPECT_EQ(c.step(413, Fault::kRateLimit), LadderStep::kRung);
 }
 
 TEST(LadderPolicy, TheClientsOwnErrorsAreNotTriedAgain) {
@@ -412,6 +417,12 @@ TEST(Fault, OfOneRequestIsNotOfTheAccount) {
         R"("code":"rate_limit_exceeded"}})";
     EXPECT_EQ(of(429, kLarge), "model");
     EXPECT_EQ(of(200, kLarge), "model");
+    // Groq's status for it.
+    EXPECT_EQ(of(413, kLarge), "model");
+    EXPECT_EQ(of(413, R"({"error":{"code":"rate_limit_exceeded"}})"),
+              "rate_limit");
+    EXPECT_EQ(of(413, R"({"error":{"message":"Request too large"}})"),
+              "request");
     EXPECT_EQ(of(429, R"({"error":{"type":"rate_limit_error","message":)"
                       R"("Extra usage is required for long context )"
                       R"(requests."}})"),
