@@ -2,7 +2,7 @@
 // guard that keeps C++ exceptions out of nginx's frames.
 #pragma once
 
-#include <cstring>
+#include <algorithm>
 #include <exception>
 
 #include "ngx_llm_module/ngx.hpp"
@@ -27,8 +27,7 @@ inline ngx_str_t copy_to(ngx_pool_t* pool, Bytes s) {
     if (data == nullptr) {
         return {0, nullptr};
     }
-    std::memcpy(data, s.data(), s.size());
-    data[s.size()] = '\0';
+    *std::copy(s.begin(), s.end(), data) = '\0';
     return {s.size(), data};
 }
 

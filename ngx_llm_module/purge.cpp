@@ -204,14 +204,14 @@ ngx_int_t report(ngx_http_request_t* r, const Job& job) {
 
 // One slice; true when nothing is left.
 bool sweep_slice(Job& job) {
-    cache::Store& store = *worker_services().store;
+    cache::Store* store = worker_services().store;  // nullptr: no sweeps
     if (sweeper() == nullptr) {
         sweeper() = &job;
     }
     uint32_t chunks = sweeper() == &job ? kSliceChunks : 0;
     while (!job.sweeps.empty()) {
         cache::Sweep& sweep = job.sweeps.back();
-        if (!sweep.done && !store.sweep(sweep, chunks)) {
+        if (!sweep.done && !store->sweep(sweep, chunks)) {
             return false;
         }
         job.purged += sweep.count;
