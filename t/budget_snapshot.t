@@ -167,6 +167,11 @@ is((spend(a => 10))[1]{left}, '0.990000000', 'no file is a fresh start');
 
 $t->stop;
 
+if ($ENV{LLM_SANITIZED}) {    # nginx hands no LD_PRELOAD to a new binary
+    done_testing;
+    exit;
+}
+
 # USR2: the new binary starts with what the snapshot tells it. nginx heeds
 # the signal only as a daemon that was started by its full path.
 my $dir    = $t->dir;

@@ -135,6 +135,8 @@ subtest 'what cannot be read is refused, llm_passthrough or not' => sub {
 };
 
 subtest 'where memory has run out nothing passes unmetered' => sub {
+    plan skip_all => 'a sanitizer ends a program that has no memory'
+        if $ENV{LLM_SANITIZED};
     my $limit = sub {
         my ($more) = @_;
         for my $worker ($t->worker_pids) {

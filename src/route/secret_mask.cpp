@@ -25,6 +25,9 @@ size_t begin_of_tail_of(const std::string& secret, Bytes text) {
 // The first one; of several that begin there the longest.
 SecretMask::Place SecretMask::find(Bytes text) const {
     Place first{Bytes::npos, 0};
+    if (text.empty()) {
+        return first;
+    }
     for (const std::string& secret : secrets_) {
         const void* found =
             memmem(text.data(), text.size(), secret.data(), secret.size());

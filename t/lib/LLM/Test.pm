@@ -22,7 +22,7 @@ package LLM::Test;
 # who started the test, root or not.
 #
 # Environment: LLM_MODULE, LLM_MOCK, LLM_NGINX, LLM_BUILD (all set by ./run
-# test), LLM_TEST_LEAVE=1 keeps the directories.
+# test), LLM_SANITIZED=1 by ./run asan; LLM_TEST_LEAVE=1 keeps the directories.
 
 use strict;
 use warnings;
