@@ -56,7 +56,7 @@ bool is_one_of(Bytes text, std::initializer_list<Bytes> words) {
 }
 
 // Most have no code for it but a sentence: Anthropic, vLLM, SGLang, TGI,
-// llama.cpp, Bedrock, xAI, Gemini.
+// llama.cpp, Bedrock, xAI, Gemini, Moonshot, Qwen.
 bool is_context_length(const ErrorWords& words) {
     return is_one_of(words.code,
                      {"context_length_exceeded", "string_above_max_length",
@@ -70,6 +70,8 @@ bool is_context_length(const ErrorWords& words) {
                         "maximum prompt length", "maximum model length",
                         "model's context length", "available context size",
                         "exceeds the maximum number of tokens",
+                        "exceeded model token limit",
+                        "range of input length should be",
                         "`inputs` tokens + `max_new_tokens`"});
 }
 

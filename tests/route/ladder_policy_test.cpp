@@ -476,6 +476,10 @@ TEST(Fault, TooLongInTheWordsOfMany) {
              "model length of 4096.",
              "The input (5000 tokens) is longer than the model's context "
              "length (4096 tokens).",
+             "Invalid request: Your request exceeded model token limit: "
+             "262144 (requested: 269030)",
+             "<400> InternalError.Algo.InvalidParameter: Range of input "
+             "length should be [1, 983616]",
          }) {
         ErrorWords words;
         words.type = "invalid_request_error";
