@@ -181,6 +181,15 @@ void ChunkReader::read_usage(NodeId usage) {
     info_.usage = true;
 }
 
+// Moonshot has the usage of a stream in its last choice. The chunk's own
+// counts, whether it stands before the choices or behind them.
+void ChunkReader::read_choice_usage(NodeId usage) {
+    if (!whole_body_ && !info_.usage && doc_.is(usage, Type::kObject)) {
+        merge_openai_usage(doc_, usage, answer_.usage);
+        info_.usage = true;
+    }
+}
+
 void ChunkReader::read_choices(NodeId choices) {
     if (doc_.is(choices, Type::kNull)) {
         return;
@@ -239,6 +248,9 @@ void ChunkReader::read_choice(NodeId node) {
         if (key == "finish_reason") {
             take_text(choice(at).finish_reason, state(at).extra, key, member);
         } else {
+            if (key == "usage") {
+                read_choice_usage(member);
+            }
             add(state(at).extra, key, member, merge_of(key));
         }
     }

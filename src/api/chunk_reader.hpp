@@ -100,6 +100,7 @@ private:
     void read_choice(json::NodeId node);
     bool choice_at(json::NodeId index, size_t& at);
     void read_usage(json::NodeId usage);
+    void read_choice_usage(json::NodeId usage);
     void let_go();
     void seal();
 

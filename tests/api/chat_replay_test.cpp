@@ -1,4 +1,5 @@
-// What the official clients need from a replayed chat stream.
+// What the official clients need from a replayed chat stream, and where a
+// stream may have its usage.
 #include <gtest/gtest.h>
 
 #include "tests/api/chunks.hpp"
@@ -129,6 +130,29 @@ TEST(ChatReplay, RawMembersFitIntoOneLine) {
     EXPECT_EQ(data_of(sse_of(got.answer()))[0],
               R"({"x":[1,2],"choices":[{"index":0,"delta":{"role":"a",)"
               R"("y":{"z":[[]]}},"finish_reason":null}]})");
+}
+
+// Moonshot's streams have it in the choice.
+TEST(ChatStream, UsageOfAChoiceCountsWhereTheChunkHasNone) {
+    const std::string last =
+        R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{
+            "prompt_tokens":4,"completion_tokens":6,"total_tokens":10}}])";
+    Followed got = follow(Endpoint::kChat, stream_of({
+        R"({"choices":[{"index":0,"delta":{"content":"a"},"usage":null}]})",
+        last + "}",
+    }));
+    EXPECT_EQ(got.answer().usage.input, 4);
+    EXPECT_EQ(got.answer().usage.output, 6);
+    EXPECT_TRUE(got.infos[1].usage);
+    EXPECT_FALSE(got.infos[1].usage_only);
+    got = follow(Endpoint::kChat, stream_of({last + R"(,"usage":{
+        "prompt_tokens":5,"completion_tokens":7,"total_tokens":12}})"}));
+    EXPECT_EQ(got.answer().usage.input, 5);
+    EXPECT_EQ(got.answer().usage.output, 7);
+    got = follow(Endpoint::kChat, stream_of({R"({"usage":{"prompt_tokens":5,
+        "completion_tokens":7,"total_tokens":12},)" + last.substr(1) + "}"}));
+    EXPECT_EQ(got.answer().usage.input, 5);
+    EXPECT_EQ(got.answer().usage.output, 7);
 }
 
 }  // namespace
