@@ -25,7 +25,7 @@ my $target = "$root/models/$name";
 my $tmp    = $t->dir . '/tmp';
 my $wheels = $t->dir . '/wheels';
 make_path "$root/conf", "$root/tools", $tmp, $wheels;
-for my $file ('run', 'tools/model.sh', "conf/$name.sha256") {
+for my $file ('run', 'tools/asan.sh', 'tools/model.sh', "conf/$name.sha256") {
     copy root_dir . "/$file", "$root/$file" or die "$file: $!";
 }
 chmod 0755, "$root/run";
