@@ -240,6 +240,16 @@ void add_steps(const Document& doc, NodeId node, Usage& usage) {
     }
 }
 
+// Whether a member that is there is that word.
+void read_word(const Document& doc, NodeId node, Bytes key, Bytes word,
+               bool& out) {
+    const NodeId member = doc.find(node, key);
+    if (doc.is(member, Type::kString)) {
+        std::string scratch;
+        out = doc.string(member, scratch) == word;
+    }
+}
+
 }  // namespace
 
 void merge_usage(const Document& doc, NodeId node, bool provisional,
@@ -270,6 +280,8 @@ void merge_usage(const Document& doc, NodeId node, bool provisional,
     if (service != Service::kUnsaid) {
         usage.service = service;
     }
+    read_word(doc, node, "speed", "fast", usage.fast);
+    read_word(doc, node, "inference_geo", "us", usage.in_us);
     if (provisional) {
         return;
     }

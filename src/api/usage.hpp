@@ -19,7 +19,15 @@ namespace llm::api {
 
 // How the provider serves a request; what it is charged by. What has no price
 // of its own (batch, scale) is kStandard.
-enum class Service : uint8_t { kUnsaid, kStandard, kPriority, kFlex };
+enum class Service : uint8_t {
+    kUnsaid,
+    kStandard,
+    kPriority,  // OpenAI's "fast" is the same
+    kFlex,
+    kUltrafast,
+    kBalanced,
+};
+constexpr auto kLastService = Service::kBalanced;
 
 struct Usage {
     static constexpr int64_t kUnknown = -1;
@@ -29,7 +37,8 @@ struct Usage {
     int64_t output = kUnknown;
     int64_t cached_input = 0;     // read from the provider's prompt cache
     int64_t cache_write = 0;      // written to it (all lifetimes)
-    int64_t cache_write_1h = 0;   // of cache_write: Anthropic's 1 h entries
+    int64_t cache_write_1h = 0;   // of cache_write: Anthropic's entries of
+                                  // 1 h, OpenAI's of 12 h
     int64_t reasoning = 0;        // of output
     int64_t audio_input = 0;      // of input
     int64_t audio_output = 0;     // of output
@@ -37,6 +46,8 @@ struct Usage {
     int64_t image_output = 0;     // of output
     int64_t total = kUnknown;     // both, where neither was said
     Service service = Service::kUnsaid;
+    bool fast = false;            // Anthropic's speed
+    bool in_us = false;           // Anthropic's inference_geo
     bool absurd = false;          // a number was rejected
     bool estimated = false;       // filled in by us, not by the provider
 

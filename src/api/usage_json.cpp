@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "src/base/bytes.hpp"
 
@@ -86,6 +87,9 @@ void merge_details(const Document& doc, const Found& found, Usage& into) {
     read_count(doc, doc.find(in, "cached_tokens"), into.cached_input, absurd);
     read_count(doc, doc.find(in, "cache_write_tokens"), into.cache_write,
                absurd);
+    const NodeId lifetimes = doc.find(in, "cache_write_tokens_details");
+    read_count(doc, doc.find(lifetimes, "ttl_12h_tokens"),
+               into.cache_write_1h, absurd);
     read_count(doc, doc.find(in, "audio_tokens"), into.audio_input, absurd);
     read_count(doc, doc.find(in, "image_tokens"), into.image_input, absurd);
     const NodeId out = found.either(kCompletionDetails, kOutputDetails);
@@ -107,9 +111,17 @@ Service service_of_word(Bytes word) {
     if (word == "auto") {
         return Service::kUnsaid;
     }
-    return word == "priority" ? Service::kPriority
-           : word == "flex"   ? Service::kFlex
-                              : Service::kStandard;
+    constexpr std::pair<Bytes, Service> kWords[] = {
+        {"priority", Service::kPriority},   {"fast", Service::kPriority},
+        {"flex", Service::kFlex},           {"balanced", Service::kBalanced},
+        {"ultrafast", Service::kUltrafast},
+    };
+    for (const auto& [known, service] : kWords) {
+        if (word == known) {
+            return service;
+        }
+    }
+    return Service::kStandard;
 }
 
 }  // namespace
@@ -165,6 +177,7 @@ void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     }
     merge_details(doc, found, into);
     clamp(into.cached_input, into.input, absurd);
+    clamp(into.cache_write_1h, into.cache_write, absurd);
     clamp(into.audio_input, into.input, absurd);
     clamp(into.reasoning, into.output, absurd);
     clamp(into.audio_output, into.output, absurd);

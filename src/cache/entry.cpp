@@ -48,8 +48,10 @@ constexpr Number kImages[] = {&api::Usage::image_input,
 constexpr uint32_t kWithImages = kUsageSize + std::size(kImages);
 constexpr uint64_t kAbsurd = 1;
 constexpr uint64_t kEstimated = 2;
-constexpr int kService = 2;  // where its two bits begin
-static_assert(static_cast<uint64_t>(api::Service::kFlex) == 3);
+constexpr int kService = 2;  // where its three bits begin
+static_assert(static_cast<uint64_t>(api::kLastService) < 8);
+constexpr uint64_t kFast = 1 << 5;
+constexpr uint64_t kInUs = 1 << 6;
 
 // What a header takes beside its texts, at the most.
 constexpr size_t kNumbersAtMost = 512;
@@ -69,6 +71,8 @@ void pack_usage(Packer& to, const api::Usage& usage) {
     }
     to.number(static_cast<int64_t>((usage.absurd ? kAbsurd : 0)
                                    | (usage.estimated ? kEstimated : 0)
+                                   | (usage.fast ? kFast : 0)
+                                   | (usage.in_us ? kInUs : 0)
                                    | static_cast<uint64_t>(usage.service)
                                          << kService));
     if (images) {
@@ -105,7 +109,9 @@ bool read_usage(Unpacker& from, api::Usage& to) {
     int64_t flags = from.integer();
     to.absurd = (flags & kAbsurd) != 0;
     to.estimated = (flags & kEstimated) != 0;
-    to.service = static_cast<api::Service>(flags >> kService & 3);
+    to.fast = (flags & kFast) != 0;
+    to.in_us = (flags & kInUs) != 0;
+    to.service = static_cast<api::Service>(flags >> kService & 7);
     if (size >= kWithImages) {
         for (Number number : kImages) {
             if (!read_number(from, to.*number)) {

@@ -352,6 +352,8 @@ private:
     price::Rate cache_write(
         const std::shared_ptr<const price::ModelPrice>& price) const;
     api::Service reserved_service() const;
+    void ask_factors(const price::ModelPrice& price,
+                     price::Asked& asked) const;
     Need need() const;
     void check_ceiling(const sse::Event& event, sse::Edit& edit, Now now);
     void settle_spending(Now now);

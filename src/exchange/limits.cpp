@@ -25,15 +25,16 @@ int64_t output_of(int64_t each, int64_t choices) {
     return each > kMostOutput / choices ? kMostOutput : each * choices;
 }
 
-// The JSON text has an escape for one of the signs that "cache_control" and
-// "1h" are made of. Those of other signs are common ("<", umlauts).
+// The JSON text has an escape for one of the signs that "cache_control",
+// "12h", "speed" and the like are made of. Those of other signs are common
+// ("<", umlauts).
 bool escapes_mark(Bytes text) {
     constexpr Bytes kEscape = "\\u00";
     for (size_t at = text.find(kEscape); at != Bytes::npos;
          at = text.find(kEscape, at)) {
         at += kEscape.size();
         Bytes digits = text.substr(at, 2);
-        if (digits == "31" || digits.starts_with('5')
+        if (digits == "31" || digits == "32" || digits.starts_with('5')
             || digits.starts_with('6') || digits.starts_with('7')) {
             return true;
         }
@@ -93,22 +94,44 @@ price::Rate Exchange::cache_write(
     if (escapes_mark(bytes_)) {
         return price::kCacheWrite1h;
     }
-    if (bytes_.find("\"cache_control\"") == Bytes::npos) {
+    auto names = [this](Bytes word) {
+        return bytes_.find(word) != Bytes::npos;
+    };
+    if (price->writes_unasked && endpoint_ != api::Endpoint::kMessages) {
+        return names("\"12h\"") || names("\"1h\"") ? price::kCacheWrite1h
+                                                 : price::kCacheWrite;
+    }
+    if (!names("\"cache_control\"")) {
         bool ours = plan_.provider_cache
                     && endpoint_ == api::Endpoint::kMessages;
         return ours ? price::kCacheWrite : price::kInput;
     }
-    return bytes_.find("\"1h\"") == Bytes::npos
-               ? price::kCacheWrite
-               : price::kCacheWrite1h;
+    return names("\"1h\"") ? price::kCacheWrite1h : price::kCacheWrite;
+}
+
+// Anthropic's speed and place, where they cost more; searched for as above.
+void Exchange::ask_factors(const price::ModelPrice& price,
+                           price::Asked& asked) const {
+    auto names = [this](Bytes member, Bytes value) {
+        return (bytes_.find(member) != Bytes::npos
+                && bytes_.find(value) != Bytes::npos)
+               || escapes_mark(bytes_);
+    };
+    if (endpoint_ != api::Endpoint::kMessages) {
+        return;
+    }
+    asked.fast = price.fast > price::ModelPrice::kOnce
+                 && names("\"speed\"", "\"fast\"");
+    asked.in_us = price.in_us > price::ModelPrice::kOnce
+                  && names("\"inference_geo\"", "\"us\"");
 }
 
 // What is asked for in a way that may be served as usual all the same
 // ("flex" to some providers) is reserved as usual.
 api::Service Exchange::reserved_service() const {
-    return request_.service == api::Service::kPriority
-               ? api::Service::kPriority
-               : api::Service::kStandard;
+    bool dearer = request_.service == api::Service::kPriority
+                  || request_.service == api::Service::kUltrafast;
+    return dearer ? request_.service : api::Service::kStandard;
 }
 
 Need Exchange::need() const {
@@ -120,6 +143,9 @@ Need Exchange::need() const {
     auto media = static_cast<int64_t>(media_tokens_.all);
     need.asked = {cache_write(need.price), sound, media - sound,
                   request_.speaks, reserved_service()};
+    if (need.price != nullptr) {
+        ask_factors(*need.price, need.asked);
+    }
     if (endpoint_ == api::Endpoint::kEmbeddings) {
         need.output_named = true;
         need.keeps_model = true;  // vectors of two models do not compare

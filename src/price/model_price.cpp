@@ -138,6 +138,18 @@ void complete(std::vector<Tier>& tiers, const std::vector<Tier>& usual) {
     }
 }
 
+// Times as much, in thousandths; rounded up.
+Wide times(Wide pico, int64_t factor) {
+    return factor == ModelPrice::kOnce
+               ? pico
+               : (pico * factor + ModelPrice::kOnce - 1) / ModelPrice::kOnce;
+}
+
+Wide times(Wide pico, const ModelPrice& price, bool fast, bool in_us) {
+    pico = fast ? times(pico, price.fast) : pico;
+    return in_us ? times(pico, price.in_us) : pico;
+}
+
 // Rounded up. Most sums are small enough for the machine's own division.
 int64_t nano_of(Wide pico) {
     pico += kPicoPerNano - 1;
@@ -152,19 +164,25 @@ int64_t nano_of(Wide pico) {
 
 void ModelPrice::resolve() {
     complete(tiers, {});
-    for (std::vector<Tier>* of_service : {&priority, &flex}) {
-        if (!of_service->empty()) {
-            complete(*of_service, tiers);
+    for (std::vector<Tier>& of_service : services) {
+        if (!of_service.empty()) {
+            complete(of_service, tiers);
         }
     }
 }
 
+// What is faster still is no cheaper than what is served first.
 const std::vector<Tier>& ModelPrice::tiers_of(api::Service service) const {
-    bool own = (service == api::Service::kPriority && !priority.empty())
-               || (service == api::Service::kFlex && !flex.empty());
-    return !own ? tiers
-           : service == api::Service::kFlex ? flex
-                                            : priority;
+    if (service < api::Service::kPriority) {
+        return tiers;
+    }
+    const std::vector<Tier>& own = services[place(service)];
+    if (!own.empty()) {
+        return own;
+    }
+    return service == api::Service::kUltrafast
+               ? tiers_of(api::Service::kPriority)
+               : tiers;
 }
 
 const Tier* ModelPrice::tier(int64_t input, api::Service service) const {
@@ -187,14 +205,14 @@ std::optional<int64_t> cost_nano(const ModelPrice& price,
     if (!sum) {
         return std::nullopt;
     }
-    return nano_of(*sum);
+    return nano_of(times(*sum, price, usage.fast, usage.in_us));
 }
 
 namespace {
 
 struct Dearest {
-    Wide input;      // of the whole prompt
-    int64_t output;  // of a token
+    Wide input;   // of the whole prompt
+    Wide output;  // of a token
 };
 
 // Nothing when it has no price.
@@ -215,9 +233,10 @@ std::optional<Dearest> dearest(const ModelPrice& price, int64_t input,
         {tier->rates[kOutput], tier->rates[kReasoning],
          tier->rates[kImageOutput],
          asked.speaks ? tier->rates[kAudioOutput] : 0});
-    return Dearest{Wide{input - sound - images} * text + Wide{sound} * heard
-                       + Wide{images} * seen,
-                   out};
+    Wide in = Wide{input - sound - images} * text + Wide{sound} * heard
+              + Wide{images} * seen;
+    return Dearest{times(in, price, asked.fast, asked.in_us),
+                   times(out, price, asked.fast, asked.in_us)};
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ enum Rate : uint8_t {
     kOutput,
     kCacheRead,
     kCacheWrite,
-    kCacheWrite1h,
+    kCacheWrite1h,  // OpenAI's of 12 h, too: no model has both
     kReasoning,
     kAudioInput,
     kAudioOutput,
@@ -51,19 +51,34 @@ struct Tier {
 
 struct ModelPrice {
     static constexpr int64_t kUnknown = -1;
+    static constexpr int64_t kOnce = 1000;
     static constexpr size_t kMaxTiers = 16;
+    static constexpr size_t kServices =
+        static_cast<size_t>(api::kLastService)
+        - static_cast<size_t>(api::Service::kPriority) + 1;
 
     // The base first, then ascending by `above`; never empty once parsed.
     std::vector<Tier> tiers;
-    // The same for what is served otherwise; empty: no price of its own.
-    std::vector<Tier> priority;
-    std::vector<Tier> flex;
+    // The same for what is served otherwise, by Service from kPriority on;
+    // empty: no price of its own.
+    std::array<std::vector<Tier>, kServices> services;
+    // What all of it costs times as much as, in thousandths.
+    int64_t fast = kOnce;   // Anthropic's speed
+    int64_t in_us = kOnce;  // Anthropic's inference_geo
+    // Prompts are written to the provider's cache without a mark in them,
+    // as OpenAI does.
+    bool writes_unasked = false;
     int64_t max_input = kUnknown;   // tokens: the context window
     int64_t max_output = kUnknown;  // tokens
 
     // Fills in what the table did not name; call once the tiers are read.
     void resolve();
 
+    // Where a service's own ones are; it is kPriority or behind that.
+    static size_t place(api::Service service) {
+        return static_cast<size_t>(service)
+               - static_cast<size_t>(api::Service::kPriority);
+    }
     const std::vector<Tier>& tiers_of(api::Service service) const;
     // The tier for that many prompt tokens; nullptr when there is none.
     const Tier* tier(int64_t input,
@@ -82,6 +97,8 @@ struct Asked {
     int64_t images = 0;     // of them, too
     bool speaks = false;    // the output may be sound
     api::Service service = api::Service::kStandard;
+    bool fast = false;
+    bool in_us = false;
 };
 
 // The most that `input` prompt tokens and `output` tokens may cost: the

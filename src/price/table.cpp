@@ -1,6 +1,7 @@
 #include "src/price/table.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/json/document.hpp"
 #include "src/price/decimal.hpp"
@@ -15,6 +16,8 @@ using json::Type;
 constexpr int kPicoPlaces = 12;
 constexpr int64_t kMaxRate = 1000000000000000;  // 1000 USD a token
 constexpr int64_t kMaxTokens = api::Usage::kMax;
+constexpr int kFactorPlaces = 3;
+constexpr int64_t kMaxFactor = 1000 * ModelPrice::kOnce;
 
 struct Name {
     Bytes text;
@@ -29,6 +32,7 @@ constexpr Name kNames[] = {
     {"output_cost_per_token", kOutput},
     {"cache_read_input_token_cost", kCacheRead},
     {"cache_creation_input_token_cost_above_1hr", kCacheWrite1h},
+    {"cache_creation_input_token_cost_above_12hr", kCacheWrite1h},
     {"cache_creation_input_token_cost", kCacheWrite},
     {"output_cost_per_reasoning_token", kReasoning},
     {"input_cost_per_audio_token", kAudioInput},
@@ -39,25 +43,25 @@ constexpr Name kNames[] = {
 
 // Takes the service off the end of a member's name: "", "_priority", "_flex".
 api::Service take_service(Bytes& suffix) {
-    constexpr Bytes kPriority = "_priority";
-    constexpr Bytes kFlex = "_flex";
-    if (suffix.ends_with(kPriority)) {
-        suffix.remove_suffix(kPriority.size());
-        return api::Service::kPriority;
-    }
-    if (suffix.ends_with(kFlex)) {
-        suffix.remove_suffix(kFlex.size());
-        return api::Service::kFlex;
+    constexpr std::pair<Bytes, api::Service> kEnds[] = {
+        {"_priority", api::Service::kPriority},
+        {"_flex", api::Service::kFlex},
+        {"_ultrafast", api::Service::kUltrafast},
+        {"_balanced", api::Service::kBalanced},
+    };
+    for (const auto& [end, service] : kEnds) {
+        if (suffix.ends_with(end)) {
+            suffix.remove_suffix(end.size());
+            return service;
+        }
     }
     return api::Service::kStandard;
 }
 
 std::vector<Tier>& list_of(ModelPrice& price, api::Service service) {
-    switch (service) {
-    case api::Service::kPriority: return price.priority;
-    case api::Service::kFlex: return price.flex;
-    default: return price.tiers;
-    }
+    return service < api::Service::kPriority
+               ? price.tiers
+               : price.services[ModelPrice::place(service)];
 }
 
 // "" is the base; "_above_<n>k_tokens" is n * 1000; others are not ours.
@@ -111,6 +115,10 @@ public:
         if (!read) {
             return read.error();
         }
+        const NodeId factors = doc_.find(id, "provider_specific_entry");
+        factor(doc_.find(factors, "fast"), price.fast);
+        factor(doc_.find(factors, "us"), price.in_us);
+        price.writes_unasked = writes_unasked();
         price.resolve();
         return price;
     }
@@ -219,6 +227,24 @@ private:
             }
         }
         return {};
+    }
+
+    // Of other things, too: what is no number is none of ours.
+    void factor(NodeId member, int64_t& out) const {
+        if (!doc_.is(member, Type::kNumber)) {
+            return;
+        }
+        auto value = parse_scaled(doc_.raw(member), kFactorPlaces);
+        if (value && *value >= 0 && *value <= kMaxFactor) {
+            out = *value;
+        }
+    }
+
+    // OpenAI's models, whoever serves them; of an own entry nobody knows.
+    bool writes_unasked() const {
+        const NodeId provider = doc_.find(model_, "litellm_provider");
+        return provider == json::kNoNode || doc_.raw(provider) == "\"openai\""
+               || doc_.key(model_).find("gpt-") != Bytes::npos;
     }
 
     Result<int64_t> tokens(Bytes name) const {

@@ -6,10 +6,11 @@
 // documentation and members that are no objects (a time stamp) are notes;
 // both are skipped. Read: {input,output}_cost_per_token, cache_read_input_
 // token_cost (or input_cost_per_token_cache_hit), cache_creation_input_
-// token_cost, the same with _above_1hr, output_cost_per_reasoning_token,
-// {input,output}_cost_per_{audio,image}_token, each also with
-// _above_<n>k_tokens, and with _priority or _flex behind it for what is served
-// so;
+// token_cost, the same with _above_1hr or _above_12hr,
+// output_cost_per_reasoning_token, {input,output}_cost_per_{audio,image}_token,
+// each also with _above_<n>k_tokens, and with _priority, _flex, _ultrafast or
+// _balanced behind it for what is served so; fast and us of
+// provider_specific_entry (what is served so costs times as much);
 // tiered_pricing (a list of the same members, each with the `range` of
 // prompt tokens it is for); max_input_tokens, max_output_tokens, and
 // max_tokens for whichever is missing. Other members, those for batches among

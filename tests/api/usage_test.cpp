@@ -228,10 +228,59 @@ TEST(Usage, TheServiceThatIsAskedFor) {
     };
     EXPECT_EQ(service("\"priority\""), Service::kPriority);
     EXPECT_EQ(service("\"flex\""), Service::kFlex);
+    EXPECT_EQ(service("\"fast\""), Service::kPriority);
+    EXPECT_EQ(service("\"ultrafast\""), Service::kUltrafast);
+    EXPECT_EQ(service("\"balanced\""), Service::kBalanced);
     EXPECT_EQ(service("\"default\""), Service::kStandard);
     EXPECT_EQ(service("\"auto\""), Service::kUnsaid);
     EXPECT_EQ(service("null"), Service::kUnsaid);
     EXPECT_EQ(service("3"), Service::kUnsaid);
+}
+
+TEST(Usage, AnthropicsSpeedAndPlace) {
+    auto read = [](Bytes more) {
+        std::string body =
+            R"({"type":"message","content":[],"stop_reason":"end_turn",)"
+            R"("usage":{"input_tokens":1,"output_tokens":1)"
+            + std::string(more) + "}}";
+        auto answer = read_json(Endpoint::kMessages, body);
+        EXPECT_TRUE(answer.ok()) << body;
+        return answer.ok() ? answer->usage : Usage();
+    };
+    Usage fast = read(R"(,"speed":"fast","inference_geo":"us")");
+    EXPECT_TRUE(fast.fast);
+    EXPECT_TRUE(fast.in_us);
+    for (Bytes usual : {Bytes(""), Bytes(R"(,"speed":"standard")"
+                                         R"(,"inference_geo":"global")"),
+                        Bytes(R"(,"speed":null,"inference_geo":3)")}) {
+        EXPECT_FALSE(read(usual).fast) << usual;
+        EXPECT_FALSE(read(usual).in_us) << usual;
+    }
+    // A stream says it with its first report.
+    auto reader = make_stream_reader(Endpoint::kMessages, 1000);
+    sse::Event event;
+    event.has_data = true;
+    event.data = R"({"type":"message_start","message":{"type":"message",)"
+                 R"("content":[],"usage":{"input_tokens":1,"output_tokens":1,)"
+                 R"("speed":"fast","inference_geo":"us"}}})";
+    (void) reader->on_event(event);
+    event.data = R"({"type":"message_delta","delta":{},)"
+                 R"("usage":{"output_tokens":5}})";
+    (void) reader->on_event(event);
+    EXPECT_TRUE(reader->answer().usage.fast);
+    EXPECT_TRUE(reader->answer().usage.in_us);
+}
+
+TEST(Usage, HowLongAWrittenCacheLives) {
+    auto answer = read_json(
+        Endpoint::kResponses,
+        R"({"object":"response","status":"completed","output":[],"usage":{)"
+        R"("input_tokens":100,"output_tokens":1,"input_tokens_details":{)"
+        R"("cache_write_tokens":80,"cache_write_tokens_details":{)"
+        R"("ttl_30m_tokens":20,"ttl_12h_tokens":60}}}})");
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer->usage.cache_write, 80);
+    EXPECT_EQ(answer->usage.cache_write_1h, 60);
 }
 
 }  // namespace

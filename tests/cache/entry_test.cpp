@@ -24,7 +24,9 @@ Entry sample() {
     entry.usage.image_input = 2;
     entry.usage.image_output = 3;
     entry.usage.absurd = true;
-    entry.usage.service = api::Service::kFlex;
+    entry.usage.service = api::Service::kUltrafast;
+    entry.usage.fast = true;
+    entry.usage.in_us = true;
     entry.created_wall_s = 1753357200;
     entry.tags = {"docs", "", "release:2.4"};
     entry.tenant_scoped = true;
@@ -58,6 +60,8 @@ void expect_equal(const Entry& a, const Entry& b) {
     EXPECT_EQ(a.usage.image_input, b.usage.image_input);
     EXPECT_EQ(a.usage.image_output, b.usage.image_output);
     EXPECT_EQ(a.usage.absurd, b.usage.absurd);
+    EXPECT_EQ(a.usage.fast, b.usage.fast);
+    EXPECT_EQ(a.usage.in_us, b.usage.in_us);
     EXPECT_EQ(a.usage.service, b.usage.service);
     EXPECT_EQ(a.usage.estimated, b.usage.estimated);
     EXPECT_EQ(a.created_wall_s, b.created_wall_s);

@@ -28,7 +28,15 @@ constexpr Bytes kPrices = R"({
         "input_cost_per_audio_token": 1e-5,
         "output_cost_per_audio_token": 2e-5},
   "i": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
-        "input_cost_per_image_token": 2e-6}})";
+        "input_cost_per_image_token": 2e-6},
+  "f": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "litellm_provider": "anthropic",
+        "cache_creation_input_token_cost": 4e-6,
+        "provider_specific_entry": {"fast": 2, "us": 1.1}},
+  "gpt-6": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "cache_creation_input_token_cost": 1.25e-6,
+        "cache_creation_input_token_cost_above_12hr": 2.5e-6,
+        "input_cost_per_token_ultrafast": 6e-6}})";
 constexpr int64_t kMicro = 1000;
 
 class LimitsTest : public testing::Test {
@@ -179,6 +187,44 @@ TEST_F(LimitsTest, WhatIsToBeCachedIsHeldAtThePriceOfWriting) {
         R"("stop_reason":"end_turn","usage":{"input_tokens":5,)"
         R"("output_tokens":2}})");
     EXPECT_GE(charged, 7 * kMicro);
+}
+
+// OpenAI writes prompts to its cache, and charges for it, unasked.
+TEST_F(LimitsTest, WhatIsCachedUnaskedIsHeldAtThePriceOfWriting) {
+    auto held = [&](Bytes model, Bytes more) {
+        begin(api::Endpoint::kChat,
+              R"({"model":")" + std::string(model)
+                  + R"(","max_tokens":16,"messages":[{"role":"user",)"
+                    R"("content":")" + std::string(4000, 'x') + "\"}]"
+                  + std::string(more) + "}");
+        return held_ - 16 * kMicro;
+    };
+    int64_t plain = held("m", "");
+    EXPECT_EQ(held("gpt-6", ""), plain * 5 / 4);
+    EXPECT_EQ(held("gpt-6", R"(,"prompt_cache_options":{"ttl":"12h"})"),
+              plain * 5 / 2);
+    EXPECT_EQ(held("gpt-6", R"(,"service_tier":"ultrafast")"), plain * 6);
+    EXPECT_EQ(held("f", ""), plain);
+}
+
+TEST_F(LimitsTest, WhatIsFastIsHeldAtWhatItCosts) {
+    auto held = [&](Bytes more) {
+        begin(api::Endpoint::kMessages,
+              R"({"model":"f","max_tokens":16,"messages":[{"role":"user",)"
+              R"("content":")" + std::string(4000, 'x') + "\"}]"
+                  + std::string(more) + "}");
+        return held_;
+    };
+    int64_t plain = held("");
+    EXPECT_EQ(held(R"(,"speed":"standard")"), plain);
+    EXPECT_EQ(held(R"(,"speed":"fast")"), plain * 2);
+    EXPECT_EQ(held(R"(,"inference_geo":"us")"), plain * 11 / 10);
+    int64_t charged = end(
+        R"({"id":"c","type":"message","role":"assistant","model":"f",)"
+        R"("content":[{"type":"text","text":"yes"}],)"
+        R"("stop_reason":"end_turn","usage":{"input_tokens":5,)"
+        R"("output_tokens":5,"speed":"fast","inference_geo":"us"}})");
+    EXPECT_EQ(charged, 22 * kMicro);
 }
 
 TEST_F(LimitsTest, TheProvidersCacheOfOurOwnAskingIsHeldToo) {

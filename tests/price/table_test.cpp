@@ -444,6 +444,76 @@ TEST(Table, ThresholdOfOneRateLeavesTheOthersOfAService) {
     EXPECT_EQ(*cost_nano(*table.find("m"), u), 100000 * 1000 + 8000 + 20000);
 }
 
+// OpenAI's ultrafast, priority's price where the file names none of its own.
+TEST(Table, FasterServicesHaveTheirOwnPrices) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06,
+        "input_cost_per_token_balanced": 5e-07,
+        "input_cost_per_token_priority": 2e-06,
+        "output_cost_per_token_priority": 2e-06,
+        "input_cost_per_token_ultrafast": 6e-06,
+        "input_cost_per_token_above_10k_tokens_ultrafast": 9e-06},
+      "n": {"input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06,
+        "input_cost_per_token_priority": 2e-06}})");
+    auto cost = [&table](Bytes model, api::Service service, int64_t input) {
+        api::Usage u = usage(input, 0);
+        u.service = service;
+        return *cost_nano(*table.find(model), u);
+    };
+    using api::Service;
+    EXPECT_EQ(cost("m", Service::kUltrafast, 10), 60000);
+    EXPECT_EQ(cost("m", Service::kUltrafast, 10001), 10001 * 9000);
+    EXPECT_EQ(cost("m", Service::kPriority, 10), 20000);
+    EXPECT_EQ(cost("m", Service::kBalanced, 10), 5000);
+    EXPECT_EQ(cost("n", Service::kUltrafast, 10), 20000);
+    EXPECT_EQ(cost("n", Service::kBalanced, 10), 10000);
+}
+
+// OpenAI's caches of 12 h are what Anthropic's of 1 h are.
+TEST(Table, LongCachesHaveTheirOwnPrice) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06,
+        "cache_creation_input_token_cost": 1.25e-06,
+        "cache_creation_input_token_cost_above_12hr": 2.5e-06,
+        "cache_creation_input_token_cost_above_12hr_flex": 1.5e-06,
+        "cache_creation_input_token_cost_above_12hr_above_1k_tokens": 5e-06}})");
+    api::Usage u = usage(100, 0);
+    u.cache_write = 80;
+    u.cache_write_1h = 60;
+    EXPECT_EQ(*cost_nano(*table.find("m"), u), 20000 + 25000 + 150000);
+    u.service = api::Service::kFlex;
+    EXPECT_EQ(*cost_nano(*table.find("m"), u), 20000 + 25000 + 90000);
+    u.service = api::Service::kStandard;
+    u.input = 1001;
+    EXPECT_EQ(*cost_nano(*table.find("m"), u), 921000 + 25000 + 300000);
+}
+
+TEST(Table, WhatIsServedFastOrInOnePlaceCostsTimesAsMuch) {
+    Table table = table_of(R"({"m": {
+        "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
+        "cache_read_input_token_cost": 1e-07,
+        "provider_specific_entry": {"us": 1.1, "fast": 2.0, "x": "y"}},
+      "n": {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
+        "provider_specific_entry": {"us": -1, "fast": "much"}},
+      "o": {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
+        "provider_specific_entry": 3}})");
+    const ModelPrice& m = *table.find("m");
+    api::Usage u = usage(10, 10);
+    u.cached_input = 5;
+    EXPECT_EQ(*cost_nano(m, u), 25500);
+    u.fast = true;
+    EXPECT_EQ(*cost_nano(m, u), 51000);
+    u.in_us = true;
+    EXPECT_EQ(*cost_nano(m, u), 56100);
+    u.fast = false;
+    EXPECT_EQ(*cost_nano(m, u), 28050);
+    EXPECT_EQ(*cost_nano(*table.find("n"), u), 30000);
+    EXPECT_EQ(*cost_nano(*table.find("o"), u), 30000);
+    EXPECT_EQ(most_nano(m, 10, 10, {.fast = true, .in_us = true}), 66000);
+    EXPECT_EQ(affordable_output(m, 10, 66000, {.fast = true, .in_us = true}),
+              10);
+}
+
 TEST(LiteLlm, WholeFileIsRead) {
     std::string text = fixture();
     if (text.empty()) {
