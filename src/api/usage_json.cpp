@@ -39,6 +39,9 @@ enum Member : size_t {
     kCompletionDetails,
     kOutputDetails,
     kCacheHit,
+    kCached,
+    kCacheRead,
+    kCacheCreation,
     kMembers,
 };
 
@@ -54,6 +57,9 @@ constexpr Bytes kNames[kMembers] = {
     "completion_tokens_details",
     "output_tokens_details",
     "prompt_cache_hit_tokens",
+    "cached_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
 };
 
 // The members of a usage object by their names, found in one walk; of doubles
@@ -80,16 +86,53 @@ struct Found {
     std::array<NodeId, kMembers> ids;
 };
 
+// A part that is larger than its whole would make the rest negative.
+void clamp(int64_t& part, int64_t whole, bool& absurd) {
+    if (whole >= 0 && part > whole) {
+        part = whole;
+        absurd = true;
+    }
+}
+
+// Anthropic's words in OpenAI's object, where gateways keep them: parts of
+// the prompt, unless they are more than it is.
+void merge_foreign(const Document& doc, const Found& found, Usage& into) {
+    int64_t read = 0;
+    int64_t written = 0;
+    read_count(doc, found.ids[kCacheRead], read, into.absurd);
+    read_count(doc, found.ids[kCacheCreation], written, into.absurd);
+    if (read + written > 0 && read + written <= into.input) {
+        into.cached_input = read;
+        into.cache_write = written;
+    }
+}
+
+// What was written to the provider's cache, by the words of OpenAI, of
+// LiteLLM and of Qwen.
+void merge_written(const Document& doc, NodeId in, Usage& into) {
+    bool& absurd = into.absurd;
+    for (Bytes word : {Bytes("cache_creation_input_tokens"),
+                       Bytes("cache_creation_tokens"),
+                       Bytes("cache_write_tokens")}) {
+        read_count(doc, doc.find(in, word), into.cache_write, absurd);
+    }
+    const NodeId litellm = doc.find(in, "cache_creation_token_details");
+    read_count(doc, doc.find(litellm, "ephemeral_1h_input_tokens"),
+               into.cache_write_1h, absurd);
+    const NodeId openai = doc.find(in, "cache_write_tokens_details");
+    read_count(doc, doc.find(openai, "ttl_12h_tokens"), into.cache_write_1h,
+               absurd);
+    clamp(into.cache_write_1h, into.cache_write, absurd);
+}
+
 void merge_details(const Document& doc, const Found& found, Usage& into) {
     bool& absurd = into.absurd;
     const NodeId in = found.either(kPromptDetails, kInputDetails);
+    merge_foreign(doc, found, into);
+    read_count(doc, found.ids[kCached], into.cached_input, absurd);
     read_count(doc, found.ids[kCacheHit], into.cached_input, absurd);
     read_count(doc, doc.find(in, "cached_tokens"), into.cached_input, absurd);
-    read_count(doc, doc.find(in, "cache_write_tokens"), into.cache_write,
-               absurd);
-    const NodeId lifetimes = doc.find(in, "cache_write_tokens_details");
-    read_count(doc, doc.find(lifetimes, "ttl_12h_tokens"),
-               into.cache_write_1h, absurd);
+    merge_written(doc, in, into);
     read_count(doc, doc.find(in, "audio_tokens"), into.audio_input, absurd);
     read_count(doc, doc.find(in, "image_tokens"), into.image_input, absurd);
     const NodeId out = found.either(kCompletionDetails, kOutputDetails);
@@ -97,14 +140,6 @@ void merge_details(const Document& doc, const Found& found, Usage& into) {
                absurd);
     read_count(doc, doc.find(out, "audio_tokens"), into.audio_output, absurd);
     read_count(doc, doc.find(out, "image_tokens"), into.image_output, absurd);
-}
-
-// A part that is larger than its whole would make the rest negative.
-void clamp(int64_t& part, int64_t whole, bool& absurd) {
-    if (whole >= 0 && part > whole) {
-        part = whole;
-        absurd = true;
-    }
 }
 
 Service service_of_word(Bytes word) {
@@ -177,7 +212,6 @@ void merge_openai_usage(const Document& doc, NodeId usage, Usage& into) {
     }
     merge_details(doc, found, into);
     clamp(into.cached_input, into.input, absurd);
-    clamp(into.cache_write_1h, into.cache_write, absurd);
     clamp(into.audio_input, into.input, absurd);
     clamp(into.reasoning, into.output, absurd);
     clamp(into.audio_output, into.output, absurd);

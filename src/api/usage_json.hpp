@@ -8,7 +8,8 @@ namespace llm::api {
 
 // OpenAI's two spellings: prompt_tokens, completion_tokens (chat,
 // completions, embeddings) and input_tokens, output_tokens (responses), with
-// their details; DeepSeek's prompt_cache_hit_tokens. `usage` that is not an
+// their details; what was read from and written to the provider's cache also
+// by the words of DeepSeek, Moonshot, Qwen and LiteLLM. `usage` that is not an
 // object changes nothing.
 void merge_openai_usage(const json::Document& doc, json::NodeId usage,
                         Usage& into);

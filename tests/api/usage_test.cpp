@@ -271,6 +271,47 @@ TEST(Usage, AnthropicsSpeedAndPlace) {
     EXPECT_TRUE(reader->answer().usage.in_us);
 }
 
+// What others call the tokens of a cache in OpenAI's object.
+TEST(Usage, OtherWordsForTheProvidersCache) {
+    struct Case {
+        Bytes more;
+        int64_t read;
+        int64_t written;
+        int64_t for_long;
+    };
+    const Case cases[] = {
+        {R"("cached_tokens":40)", 40, 0, 0},
+        {R"("prompt_tokens_details":{"cached_tokens":40,)"
+         R"("cache_creation_input_tokens":30,"cache_type":"ephemeral",)"
+         R"("cache_creation":{"ephemeral_5m_input_tokens":30}})", 40, 30, 0},
+        {R"("prompt_tokens_details":{"cached_tokens":40,)"
+         R"("cache_creation_tokens":30,"text_tokens":30,)"
+         R"("cache_creation_token_details":{"ephemeral_5m_input_tokens":10,)"
+         R"("ephemeral_1h_input_tokens":20}},"cache_read_input_tokens":40,)"
+         R"("cache_creation_input_tokens":30)", 40, 30, 20},
+        {R"("cache_read_input_tokens":40,"cache_creation_input_tokens":30)",
+         40, 30, 0},
+        // Not of the prompt: who knows what else.
+        {R"("cache_read_input_tokens":400,"cache_creation_input_tokens":30)",
+         0, 0, 0},
+        {R"("cached_tokens":null,"prompt_tokens_details":null)", 0, 0, 0},
+    };
+    for (const Case& c : cases) {
+        auto answer = read_json(
+            Endpoint::kChat,
+            R"({"choices":[{"index":0,"message":{"role":"assistant",)"
+            R"("content":"a"},"finish_reason":"stop"}],"usage":{)"
+            R"("prompt_tokens":100,"completion_tokens":1,)"
+                + std::string(c.more) + "}}");
+        ASSERT_TRUE(answer.ok()) << c.more;
+        EXPECT_EQ(answer->usage.input, 100) << c.more;
+        EXPECT_EQ(answer->usage.cached_input, c.read) << c.more;
+        EXPECT_EQ(answer->usage.cache_write, c.written) << c.more;
+        EXPECT_EQ(answer->usage.cache_write_1h, c.for_long) << c.more;
+        EXPECT_FALSE(answer->usage.absurd) << c.more;
+    }
+}
+
 TEST(Usage, HowLongAWrittenCacheLives) {
     auto answer = read_json(
         Endpoint::kResponses,
