@@ -343,6 +343,19 @@ size_t size_of_texts(const Entry& entry) {
     return size;
 }
 
+// An alias has nothing beside what it stands for.
+Result<Entry> alias_alone(const Entry& read, Bytes content) {
+    if (!content.empty()) {
+        return corrupt();
+    }
+    Entry alias;
+    alias.endpoint = read.endpoint;
+    alias.alias_of = read.alias_of;
+    alias.alias_place = read.alias_place;
+    alias.alias_cosine = read.alias_cosine;
+    return alias;
+}
+
 }  // namespace
 
 Result<void> encode(const Entry& entry, std::string& header) {
@@ -393,6 +406,9 @@ Result<Entry> decode(Bytes stored) {
                              == rest.size();
     if (entry.endpoint == api::Endpoint::kNone || !fits) {
         return corrupt();
+    }
+    if (entry.alias_of) {
+        return alias_alone(entry, rest);
     }
     if (!fields->has_requested) {
         entry.packed.parts[2] = entry.packed.parts[1];

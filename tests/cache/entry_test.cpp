@@ -301,6 +301,18 @@ TEST(Entry, EveryDamageToAPackedOneIsSurvived) {
     }
 }
 
+// Nobody writes such a one, and it could not be stored again.
+TEST(Entry, AliasWithContentIsDamaged) {
+    Entry entry;
+    entry.endpoint = api::Endpoint::kChat;
+    entry.alias_of = EntryId{1, 2, 3};
+    std::string bytes = stored(entry);
+    ASSERT_TRUE(decode(bytes).ok());
+    ASSERT_EQ(bytes.back(), '\0');  // the size of its content
+    bytes.back() = '\1';
+    EXPECT_EQ(decode(bytes + "x").error().code, Errc::kCorrupt);
+}
+
 // An alias is little more than a name: beside a slot it takes one chunk.
 TEST(Entry, Alias) {
     Entry entry;
