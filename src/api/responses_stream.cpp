@@ -144,11 +144,11 @@ bool ResponsesReader::keep_document(NodeId response) {
 
 void ResponsesReader::on_end(Bytes type, EventInfo& info) {
     info.terminal = true;
-    info.error = type == "response.failed";
     const NodeId response = doc_.find(kRoot, "response");
     info.usage = doc_.is(doc_.find(response, "usage"), Type::kObject);
     const std::string reason = answer_.choices[0].finish_reason;
     responses::read_response(doc_, response, answer_);
+    info.error = type == "response.failed" || answer_.error;
     if (std::exchange(done_, true)) {
         answer_.choices[0].finish_reason = reason;
         return;
@@ -165,7 +165,7 @@ void ResponsesReader::on_end(Bytes type, EventInfo& info) {
         lossy_ = true;
     }
     progress_.drop();
-    answer_.complete = !lossy_ && !overflow_;
+    answer_.complete = !lossy_ && !overflow_ && !answer_.error;
 }
 
 // {"type":"error","code":…,"message":…,"param":…} or all that in "error".

@@ -191,6 +191,17 @@ TEST(ResponsesStream, IncompleteAndFailedEndItAndCarryUsage) {
     EXPECT_EQ(failed.answer().error->message, "oops");
     EXPECT_EQ(failed.answer().usage.output, 1);
     EXPECT_FALSE(failed.answer().finished_well());
+    EXPECT_FALSE(failed.answer().complete);
+}
+
+TEST(ResponsesStream, CompletedOneWithAnErrorIsNone) {
+    Followed odd = follow(
+        kResponses, kHead + end(R"({"status":"completed","error":{"code":)"
+                                R"("server_error","message":"oops"},)"
+                                R"("output":[]})",
+                                "response.completed"));
+    EXPECT_TRUE(odd.infos.back().error);
+    EXPECT_FALSE(odd.answer().complete);
 }
 
 TEST(ResponsesStream, ErrorEventInItsShapes) {
