@@ -39,7 +39,9 @@ bool Exchange::start_ladder(Ladder ladder, Now now) {
     std::string own = ladder.own_model;
     Bytes model = own.empty() ? Bytes(request_.model) : Bytes(own);
     std::string held(spending_ ? upstream_model() : Bytes());
-    auto price = spending_ ? services_.billing->find(held, {}) : nullptr;
+    auto price = spending_
+                     ? services_.billing->find(held, provider_of(held))
+                     : nullptr;
     Rungs::Begun begun =
         rungs_.begin(std::move(ladder), model, request_.family, now);
     if (begun == Rungs::Begun::kGo) {
@@ -189,6 +191,18 @@ Bytes Exchange::upstream_model() const {
         return rungs_.model();
     }
     return observe_ ? Bytes(request_.model) : routed_model();
+}
+
+// Without a ladder, as in `observe`, nobody is chosen.
+Bytes Exchange::provider_of(Bytes model) const {
+    if (rungs_.begun() && model == rungs_.model()) {
+        return provider();
+    }
+    const route::Provider* likely =
+        services_.registry == nullptr || observe_
+            ? nullptr
+            : services_.registry->likely(model, request_.family);
+    return likely == nullptr ? Bytes() : Bytes(likely->name);
 }
 
 // What the end of an answer says about who gave it.

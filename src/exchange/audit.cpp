@@ -173,7 +173,7 @@ std::string take_audit(Services& services, const Audit& audit,
     }
     Bill bill = services.billing->bill(
         audit.account,
-        {audit.requested, audit.asked, answer->model, provider},
+        {audit.requested, audit.asked, answer->model, provider, provider},
         answer->usage, 0, false);
     if (bill.known()) {
         bill.saved = Bill::kUnknown;

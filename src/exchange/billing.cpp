@@ -79,7 +79,8 @@ Bill Billing::bill(const Account& account, const Models& models,
     }
     Bytes name = account.baseline.empty() ? models.requested
                                           : Bytes(account.baseline);
-    const price::ModelPrice* baseline = price_of(name, {});
+    const price::ModelPrice* baseline =
+        price_of(name, models.baseline_provider);
     auto against = baseline == price ? cost : cost_by(baseline, usage);
     if (!against) {
         against = cost;
@@ -97,8 +98,7 @@ Bill Billing::bill(const Account& account, const Models& models,
         unedited.input = std::max<int64_t>(usage.input + taken_out, 0);
         auto whole = cost_by(baseline, unedited);
         if (!whole) {
-            whole = cost_by(price_of(models.asked, models.provider),
-                            unedited);
+            whole = cost_by(price, unedited);
         }
         bill.by_edits = whole.value_or(*against) - *against;
         bill.saved += bill.by_edits;
@@ -112,7 +112,8 @@ Bill Billing::foresee(const Account& account, const Models& models,
     Bill paid = bill(account, models, usage, 0, false);
     Models other = models;
     if (!hit && routed != models.asked) {
-        other = {models.requested, routed, routed, {}};
+        other = {models.requested, routed, routed, {},
+                 models.baseline_provider};
     }
     paid.saved = bill(account, other, usage, 0, hit).saved;
     paid.watched = true;

@@ -79,6 +79,7 @@ public:
         Bytes asked;      // went upstream
         Bytes served;     // the answer's word
         Bytes provider;
+        Bytes baseline_provider = {};  // who has the baseline
     };
 
     // `taken_out`: prompt tokens that edits have spared, negative: added. A

@@ -252,6 +252,8 @@ public:
         return rungs_.provider() != nullptr ? Bytes(rungs_.provider()->name)
                                             : Bytes{};
     }
+    // Who has the model, or most often would be asked for it.
+    Bytes provider_of(Bytes model) const;
     bool was_cut() const { return cut_; }
     CacheStatus cache_status() const { return status_; }
     Bytes cache_reason() const { return reason_; }

@@ -137,7 +137,8 @@ api::Service Exchange::reserved_service() const {
 Need Exchange::need() const {
     Need need;
     need.prompt = prompt_tokens();
-    need.price = services_.billing->find(upstream_model(), provider());
+    need.price = services_.billing->find(upstream_model(),
+                                         provider_of(upstream_model()));
     // A file's pages are images, too.
     auto sound = static_cast<int64_t>(media_tokens_.sound);
     auto media = static_cast<int64_t>(media_tokens_.all);

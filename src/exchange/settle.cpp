@@ -229,8 +229,11 @@ void Exchange::read_json_answer() {
 
 Bill Exchange::bill_answer() const {
     const Billing& billing = *services_.billing;
+    Bytes baseline = account_.baseline.empty() ? Bytes(request_.model)
+                                               : Bytes(account_.baseline);
     Billing::Models models{request_.model, upstream_model(), served_model(),
-                           provider()};
+                           provider_of(upstream_model()),
+                           provider_of(baseline)};
     if (observe_ && !is_free()) {
         return billing.foresee(account_, models, usage_, routed_model(),
                                is_hit());

@@ -119,6 +119,17 @@ std::vector<size_t> Registry::open_to(Bytes model,
     return out;
 }
 
+const Provider* Registry::likely(Bytes model, api::Family family) const {
+    const Provider* found = nullptr;
+    for (const Provider& provider : providers_) {
+        if ((found == nullptr || provider.weight > found->weight)
+            && is_open_to(provider, model, family)) {
+            found = &provider;
+        }
+    }
+    return found;
+}
+
 Choice Registry::choose(Bytes model, api::Family family, uint64_t random,
                         const TriedProviders& tried, Cooldown* cooldown,
                         Now now) const {

@@ -60,6 +60,9 @@ public:
     // Indices in providers() of those that could be chosen.
     std::vector<size_t> open_to(Bytes model, api::Family family) const;
 
+    // Who is asked for it most often; nullptr: nobody.
+    const Provider* likely(Bytes model, api::Family family) const;
+
     // `random`: any 64 bits, evenly spread. `cooldown` may be nullptr.
     Choice choose(Bytes model, api::Family family, uint64_t random,
                   const TriedProviders& tried, Cooldown* cooldown,

@@ -91,6 +91,16 @@ TEST(Registry, OpenToAreThoseThatCouldBeChosen) {
     EXPECT_EQ(registry.open_to("m", Family::kAnthropic), Indices{});
 }
 
+TEST(Registry, TheLikelyOneHasTheMostWeight) {
+    Registry registry =
+        made({provider("a", {"m", "n"}), provider("b", {"m"}, 3),
+              provider("c", {"m"}, 3), provider("d", {"o"}, 0)});
+    EXPECT_EQ(registry.likely("m", Family::kOpenai)->name, "b");
+    EXPECT_EQ(registry.likely("n", Family::kOpenai)->name, "a");
+    EXPECT_EQ(registry.likely("o", Family::kOpenai), nullptr);
+    EXPECT_EQ(registry.likely("m", Family::kAnthropic), nullptr);
+}
+
 TEST(Registry, ChoosesByWeight) {
     Registry registry =
         made({provider("a", {"m"}, 6), provider("b", {"m"}, 3),
