@@ -217,6 +217,7 @@ private:
     void mark_refused(Asked& asked);
 
     bool make_room(Now now);
+    uint32_t sweep_next(uint32_t end);
     void free_slot(uint32_t index);
     uint32_t sweep_some(uint32_t slots, Now now);
     void expire(uint32_t index);

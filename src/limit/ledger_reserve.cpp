@@ -22,6 +22,11 @@ bool valid(const Demand& demand) {
            && demand.kind <= Kind::kBudget;
 }
 
+bool is_over(const Slot& slot, Now now) {
+    return slot.state == SlotState::kOpen
+           && slot.lease_end_ns <= now.mono_ns;
+}
+
 // A budget that refuses is used up when nothing is left of it, or when it
 // would have paid for this one as long as it was whole. What is larger than
 // all of it says nothing.
@@ -181,6 +186,14 @@ void Ledger::open_slot(Asked& asked, const Owner& owner, int64_t lease_ns,
     head.open++;
 }
 
+// The next slot of those before `end`, round and round.
+uint32_t Ledger::sweep_next(uint32_t end) {
+    uint32_t& next = parts_.head->sweep_at;
+    uint32_t at = next < end ? next : 0;
+    next = at + 1;
+    return at;
+}
+
 // False when every slot is open. What is remembered of ended leases goes
 // first. It is sought from where the last search ended: where much is
 // remembered, nobody walks again over what is open.
@@ -191,11 +204,9 @@ bool Ledger::make_room(Now now) {
     }
     for (uint32_t i = 0;
          i < head.slots && (i < kSweepForRoom || head.expired > 0); i++) {
-        uint32_t at = head.sweep_at < head.slots ? head.sweep_at : 0;
-        head.sweep_at = at + 1;
+        uint32_t at = sweep_next(head.slots);
         const Slot& seen = slot(at);
-        if (seen.state == SlotState::kOpen
-            && seen.lease_end_ns <= now.mono_ns) {
+        if (is_over(seen, now)) {
             expire(at);
         }
         if (seen.state == SlotState::kExpired) {
@@ -281,11 +292,9 @@ uint32_t Ledger::sweep_some(uint32_t slots, Now now) {
     uint32_t ended = 0;
     slots = std::min(slots, head.slots_used);
     for (uint32_t i = 0; i < slots; i++) {
-        uint32_t at = head.sweep_at < head.slots_used ? head.sweep_at : 0;
-        head.sweep_at = at + 1;
+        uint32_t at = sweep_next(head.slots_used);
         const Slot& seen = slot(at);
-        if (seen.state == SlotState::kOpen
-            && seen.lease_end_ns <= now.mono_ns) {
+        if (is_over(seen, now)) {
             expire(at);
             ended++;
         } else if (seen.state == SlotState::kExpired
