@@ -202,35 +202,57 @@ double score(const std::array<double, kAll>& w, const Example& e) {
     return z;
 }
 
+// Slope and offset of a logistic function, by Newton's method.
+struct Scale {
+    double slope = 1;
+    double offset = 0;
+    double g0 = 0, g1 = 0, h00 = 0, h01 = 0, h11 = 0;
+
+    // Begins a round; ridge holds the slope near 1 and the offset near 0.
+    void begin(double ridge) {
+        g0 = -ridge * offset;
+        g1 = -ridge * (slope - 1);
+        h00 = h11 = ridge;
+        h01 = 0;
+    }
+    double p(double s) const { return sigmoid(slope * s + offset); }
+    void add(double s, double target, double weight) {
+        double v = weight * p(s) * (1 - p(s));
+        g0 += weight * (target - p(s));
+        g1 += weight * (target - p(s)) * s;
+        h00 += v;
+        h01 += v * s;
+        h11 += v * s * s;
+    }
+    void step() {
+        double det = h00 * h11 - h01 * h01;
+        offset += (h11 * g0 - h01 * g1) / det;
+        slope += (h00 * g1 - h01 * g0) / det;
+    }
+};
+
 // Slope and offset for retrieved neighbours.
 std::pair<double, double> platt(const std::array<double, kAll>& w,
                                 const std::vector<Example>& all) {
-    double slope = 1;
-    double offset = w[kFeatures + 1];
+    Scale scale{.offset = w[kFeatures + 1]};
     for (int round = 0; round < 200; round++) {
-        double g0 = 0, g1 = 0, h00 = 1e-6, h01 = 0, h11 = 1e-6;
+        scale.begin(0);
+        scale.h00 = scale.h11 = 1e-6;
         for (const Example& e : all) {
             if (e.source == 0 || e.source == 3) {
                 continue;
             }
             double s = score(w, e);
-            double p = sigmoid(slope * s + offset);
+            double p = scale.p(s);
             double noise = kNoise[e.source];
             double as_is = e.label == 1 ? 1 - noise : noise;
             double other = e.label == 1 ? noise : 1 - noise;
             double t = p * as_is / (p * as_is + (1 - p) * other);
-            double v = e.weight * p * (1 - p);
-            g0 += e.weight * (t - p);
-            g1 += e.weight * (t - p) * s;
-            h00 += v;
-            h01 += v * s;
-            h11 += v * s * s;
+            scale.add(s, t, e.weight);
         }
-        double det = h00 * h11 - h01 * h01;
-        offset += (h11 * g0 - h01 * g1) / det;
-        slope += (h00 * g1 - h01 * g0) / det;
+        scale.step();
     }
-    return {std::max(slope, 0.05), offset};
+    return {std::max(scale.slope, 0.05), scale.offset};
 }
 
 struct Fitted {
@@ -334,29 +356,19 @@ void fit_abroad(Fitted& words, const std::vector<bench::OwnPair>& pairs,
         }
     }
     std::vector<Example> examples = examples_of(seen, evidence);
-    double slope = 1;
-    double offset = 0;
+    Scale scale;
     for (int round = 0; round < 200; round++) {
-        double g0 = -kRidgeAbroad * offset, g1 = -kRidgeAbroad * (slope - 1);
-        double h00 = kRidgeAbroad, h01 = 0, h11 = kRidgeAbroad;
+        scale.begin(kRidgeAbroad);
         for (const Example& e : examples) {
-            double s = words.slope * score(words.w, e) + words.offset;
-            double p = sigmoid(slope * s + offset);
-            double v = p * (1 - p);
-            g0 += e.label - p;
-            g1 += (e.label - p) * s;
-            h00 += v;
-            h01 += v * s;
-            h11 += v * s * s;
+            scale.add(words.slope * score(words.w, e) + words.offset, e.label,
+                      1);
         }
-        double det = h00 * h11 - h01 * h01;
-        offset += (h11 * g0 - h01 * g1) / det;
-        slope += (h00 * g1 - h01 * g0) / det;
+        scale.step();
     }
-    words.slope *= slope;
-    words.offset = words.offset * slope + offset;
+    words.slope *= scale.slope;
+    words.offset = words.offset * scale.slope + scale.offset;
     std::fprintf(stderr, "words abroad: %zu pairs, slope %.2f, offset %.2f\n",
-                 examples.size(), slope, offset);
+                 examples.size(), scale.slope, scale.offset);
 }
 
 // Every word of questions is as rare as any: what is known of other languages.
