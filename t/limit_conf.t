@@ -3,11 +3,11 @@
 # levels round it, where money must not vanish.
 
 use lib 't/lib';
+use LLM::Check;
 use LLM::Edge;
 use LLM::Test;
 
-my $t   = LLM::Test->new(workers => 1);
-my $dir = $t->dir;
+my $t = LLM::Test->new(workers => 1);
 $t->allow(qr/./);    # refusals are what is asked for here
 my %price = (input_cost_per_token => 1e-6, output_cost_per_token => 1e-6);
 $t->write_file('prices.json' => to_json({ m => \%price, small => \%price }));
@@ -23,29 +23,10 @@ sub conf {
         . "        location / { $inside }\n    }\n";
 }
 
-# Refused with these words, in the line that has it.
-sub refused {
-    my ($conf, $at, $words) = @_;
-    my ($ok, $said) = $t->check($conf);
-    is $ok, 0, "refused: $at";
-    my ($emerg) = grep { /\[emerg\]/ } split /\n/, $said;
-    like $emerg // $said, $words, 'with words that help';
-    my $text = $t->file('check.conf');
-    my $line = 1 + (() = substr($text, 0, index $text, $at) =~ /\n/g);
-    return like $emerg // '', qr/ in \Q$dir\E\/check\.conf:$line$/,
-        'and its line';
-}
-
-sub taken {
-    my ($conf, $name) = @_;
-    my ($ok, $said) = $t->check($conf);
-    return ok($ok, "taken: $name") || diag $said;
-}
-
-sub wrong_http { my ($http, @what) = @_; refused(conf($http, ''), @what) }
+sub wrong_http { my ($http, @what) = @_; refused($t, conf($http, ''), @what) }
 sub wrong {
     my ($inside, $words) = @_;
-    refused(conf("$zone $prices", $inside), $inside, $words);
+    refused($t, conf("$zone $prices", $inside), $inside, $words);
 }
 
 # ---- limits and budgets -------------------------------------------------
@@ -88,13 +69,13 @@ wrong("llm_budget a $key usd=1/day exceed=model:none;",
 wrong("llm_budget a $key usd=1/day hard=2;", qr/is no parameter/);
 wrong("llm_budget a $key usd=1/day; llm_budget a $key usd=1/day;",
     qr/"llm_budget" directive is duplicate/);
-taken(conf("$zone $prices llm_budget a $key usd=1/day;",
+taken($t, conf("$zone $prices llm_budget a $key usd=1/day;",
         "llm_limit a $key requests=1/m burst=3 tokens=1k/m cap ceiling=9"
             . " concurrency=2 nodes=2 dry_run; llm_budget a $key usd=1/day;"),
     'a limit and a budget of one name, a budget twice');
-refused(conf($prices, "llm_limit a $key requests=1/m;"), 'llm_limit',
+refused($t, conf($prices, "llm_limit a $key requests=1/m;"), 'llm_limit',
     qr/need "llm_zone/);
-refused(conf($zone, "llm_budget a $key usd=1/day;"), 'llm_budget',
+refused($t, conf($zone, "llm_budget a $key usd=1/day;"), 'llm_budget',
     qr/"llm_budget" needs "llm_prices file"/);
 my $many = join ' ', map { "llm_limit a$_ $key requests=1/m;" } 1 .. 9;
 my $more = $many =~ s/ a(\d)/ b$1/gr;
@@ -132,7 +113,7 @@ wrong_http('llm_prices prices.json unknown=free;', 'llm_prices',
 wrong_http('llm_prices prices.json few.json none.json;', 'llm_prices',
     qr/takes two files at the most/);
 wrong_http('llm_prices none.json;', 'llm_prices', qr/none\.json/);
-taken(conf("$zone llm_prices few.json prices.json unknown=deny;",
+taken($t, conf("$zone llm_prices few.json prices.json unknown=deny;",
         "llm_budget a $key usd=1/day exceed=model:small;"),
     'a price in either file');
 

@@ -2,10 +2,10 @@
 # what their parameters do that no other test has: critical= and named vetoes.
 
 use lib 't/lib';
+use LLM::Check;
 use LLM::Test;
 
-my $t   = LLM::Test->new(workers => 1);
-my $dir = $t->dir;
+my $t = LLM::Test->new(workers => 1);
 $t->allow(qr/./);    # refusals are what is asked for here
 $t->write_file('terms.txt' => "basic | pro, professional\n");
 $t->write_file('latin.txt' => "basic | pro\ncaf\xe9 | tea\n");
@@ -19,28 +19,9 @@ sub conf {
         . "        location / { llm on; llm_cache z; $inside }\n    }\n";
 }
 
-# Refused with these words, in the line that has it.
-sub refused {
-    my ($conf, $at, $words) = @_;
-    my ($ok, $said) = $t->check($conf);
-    is $ok, 0, "refused: $at";
-    my ($emerg) = grep { /\[emerg\]/ } split /\n/, $said;
-    like $emerg // $said, $words, 'with words that help';
-    my $text = $t->file('check.conf');
-    my $line = 1 + (() = substr($text, 0, index $text, $at) =~ /\n/g);
-    return like $emerg // '', qr/ in \Q$dir\E\/check\.conf:$line$/,
-        'and its line';
-}
-
-sub taken {
-    my ($conf, $name) = @_;
-    my ($ok, $said) = $t->check($conf);
-    return ok($ok, "taken: $name") || diag $said;
-}
-
 my $near = 'llm_embedder near lexical;';
-sub embedder { refused(conf($_[0], ''), @_) }
-sub semantic { refused(conf($near, $_[0]), @_) }
+sub embedder { refused($t, conf($_[0], ''), @_) }
+sub semantic { refused($t, conf($near, $_[0]), @_) }
 
 # ---- refused ------------------------------------------------------------
 
@@ -97,7 +78,7 @@ semantic('llm_semantic_guard terms=none.txt;', qr/none\.txt/);
 semantic('llm_semantic_guard terms=latin.txt;', qr/latin\.txt:2: not UTF-8/);
 semantic('llm_semantic_guard terms=long.txt;',
     qr/long\.txt:1: a term of more than 5 words/);
-taken(conf($near, 'llm_semantic near precision=0.9 threshold=1 audit=100%'
+taken($t, conf($near, 'llm_semantic near precision=0.9 threshold=1 audit=100%'
             . ' critical=off normalize=off max_chars=65536 max_temperature=0;'
             . ' llm_semantic_guard terms=terms.txt;'), 'all that is right');
 
